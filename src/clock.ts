@@ -1,0 +1,39 @@
+/**
+ * The only user of timers and of time. Everything else is handed a {@link Clock}, so that tests can move a fake
+ * one (`fastify-beryl/testing`) and nothing ever sleeps.
+ */
+export interface Clock {
+  /** Monotonic milliseconds since an arbitrary start. Never compare it with a wall clock. */
+  now(): number
+  /** Wall-clock milliseconds since the epoch: for showing to people, never for deciding. */
+  date(): number
+  /** Calls `callback` once, `ms` or later from now. */
+  setTimeout(callback: () => void, ms: number): Timer
+  /** Calls `callback` every `ms` until cancelled. Does not keep the process alive. */
+  setInterval(callback: () => void, ms: number): Timer
+  /** Calls `callback` once, after the I/O of this turn of the event loop. */
+  setImmediate(callback: () => void): Timer
+}
+
+/** A pending call. Cancelling twice, or after it ran, does nothing. */
+export interface Timer {
+  cancel(): void
+}
+
+/** The clock of the machine. Timeouts keep the process alive, intervals do not. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  date: () => Date.now(),
+  setTimeout(callback, ms) {
+    const handle = setTimeout(callback, ms)
+    return { cancel: () => clearTimeout(handle) }
+  },
+  setInterval(callback, ms) {
+    const handle = setInterval(callback, ms).unref()
+    return { cancel: () => clearInterval(handle) }
+  },
+  setImmediate(callback) {
+    const handle = setImmediate(callback)
+    return { cancel: () => clearImmediate(handle) }
+  },
+}
