@@ -22,6 +22,14 @@ if (files.length === 0) {
 
 spawn(
   process.execPath,
-  ['--import', 'tsx', '--expose-gc', '--test', '--test-concurrency=2', ...flags, ...files.map((file) => join(here, file))],
+  [
+    '--import',
+    'tsx',
+    '--expose-gc',
+    '--test',
+    '--test-concurrency=2',
+    ...flags,
+    ...files.map((file) => join(here, file)),
+  ],
   { stdio: 'inherit' },
 ).on('exit', (code) => process.exit(code ?? 1))

@@ -32,7 +32,8 @@ export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
 
   function nextDue(until: number): Pending | undefined {
     let next: Pending | undefined
-    for (const timer of timers) if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
+    for (const timer of timers)
+      if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
     return next
   }
 

@@ -1,0 +1,115 @@
+import createError, { type FastifyError } from '@fastify/error'
+
+interface ErrorRow {
+  /** `%s` are filled in by {@link berylError}, in order. */
+  readonly message: string
+  /** What Fastify answers where the error reaches an HTTP route. */
+  readonly statusCode: number
+  /** The WebSocket close code, where the error ends a connection. */
+  readonly closeCode?: number
+  /** Whether the same call may succeed later without a change of the program. */
+  readonly retryable: boolean
+}
+
+/**
+ * Every error that `fastify-beryl` throws, one row each. `docs/errors.md` explains them and is held equal by a test.
+ */
+export const errorTable = {
+  BERYL_ERR_OPTION_INVALID: { message: "option '%s': wanted %s, got %s", statusCode: 500, retryable: false },
+  BERYL_ERR_ALREADY_REGISTERED: {
+    message:
+      'fastify-beryl is registered in this scope already: register each further mount in a scope of its own (%s)',
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_DISABLED: {
+    message: "%s is switched off: set the option '%s'",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_CHANNEL_INVALID: {
+    message: "channel '%s': %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_CHANNEL_DUPLICATE: {
+    message: "channel '%s' is registered already: each pattern has one definition",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_TOPIC_UNMATCHED: {
+    message: "no channel is registered for topic '%s'",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_EVENT_UNDECLARED: {
+    message: "channel '%s' does not declare the outgoing event '%s' (declared: %s)",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_PAYLOAD_INVALID: {
+    message: "channel '%s', %s: the payload does not fit its schema: %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_RESULT_INVALID: {
+    message: "channel '%s', %s: wanted %s, got %s",
+    statusCode: 500,
+    closeCode: 1011,
+    retryable: false,
+  },
+  BERYL_ERR_NOT_RUNNING: {
+    message: 'fastify-beryl is not running: its state is %s',
+    statusCode: 503,
+    closeCode: 1012,
+    retryable: true,
+  },
+  BERYL_ERR_START_FAILED: { message: "'%s' failed to start: %s", statusCode: 500, retryable: false },
+  BERYL_ERR_GAVE_UP: {
+    message: "supervisor '%s' gave up: more than %s restarts in %s ms",
+    statusCode: 503,
+    closeCode: 1012,
+    retryable: true,
+  },
+  BERYL_ERR_CHILD_SPEC: {
+    message: "supervisor '%s', %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
+  BERYL_ERR_GROUP_NOT_FOUND: { message: "there is no group '%s'", statusCode: 404, retryable: false },
+} as const satisfies Record<`BERYL_ERR_${string}`, ErrorRow>
+
+/** The code of an error of `fastify-beryl`: its `code` property. */
+export type BerylErrorCode = keyof typeof errorTable
+
+/** An error of `fastify-beryl`: a Fastify error whose `code` is a row of the table. */
+export type BerylError = FastifyError & { readonly code: BerylErrorCode }
+
+const constructors = Object.fromEntries(
+  Object.entries(errorTable).map(([code, row]) => [code, createError(code, row.message, row.statusCode)]),
+)
+
+/**
+ * Makes the error of a row. The last argument may be `{ cause }`, as `Error` takes it.
+ *
+ * @example throw berylError('BERYL_ERR_GROUP_NOT_FOUND', 'lobby')
+ */
+export function berylError(code: BerylErrorCode, ...details: unknown[]): BerylError {
+  const Constructor = constructors[code] as unknown as new (...details: unknown[]) => BerylError
+  return new Constructor(...details)
+}
+
+/** Shows a value in a refusal: short, on one line, never throwing. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function'
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value === 'object' && value !== null) {
+    const name = value.constructor?.name
+    if (name !== undefined && name !== 'Object') return `an instance of ${name}`
+    const keys = Object.keys(value)
+    return keys.length === 0 ? '{}' : `{ ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''} }`
+  }
+  return String(value)
+}
