@@ -76,6 +76,45 @@ export const errorTable = {
     statusCode: 500,
     retryable: false,
   },
+  BERYL_ERR_START_TIMEOUT: {
+    message: "'%s' did not finish its start within %s ms",
+    statusCode: 500,
+    retryable: true,
+  },
+  BERYL_ERR_ALREADY_STARTED: { message: "'%s' is running already", statusCode: 409, retryable: false },
+  BERYL_ERR_CHILD_PRESENT: {
+    message: "supervisor '%s' holds the stopped child '%s' already: restart it or delete it",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_CHILD_NOT_FOUND: {
+    message: "supervisor '%s' has no child %s",
+    statusCode: 404,
+    retryable: false,
+  },
+  BERYL_ERR_CHILD_RUNNING: {
+    message: "supervisor '%s': the child '%s' is running: terminate it first",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_CHILD_RESTARTING: {
+    message: "supervisor '%s': the child '%s' is being restarted",
+    statusCode: 409,
+    retryable: true,
+  },
+  BERYL_ERR_MAX_CHILDREN: {
+    message: "supervisor '%s' has all the children it may have: %s",
+    statusCode: 503,
+    retryable: true,
+  },
+  BERYL_ERR_NOPROC: { message: "'%s' is not running", statusCode: 503, retryable: true },
+  BERYL_ERR_EXITED: { message: "'%s' exited: %s", statusCode: 500, retryable: true },
+  BERYL_ERR_ASKED_TO_END: { message: "'%s' was asked to end: %s", statusCode: 503, retryable: true },
+  BERYL_ERR_CALL_TIMEOUT: {
+    message: "the call of '%s' to '%s' was not answered within %s ms",
+    statusCode: 504,
+    retryable: true,
+  },
   BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
   BERYL_ERR_GROUP_NOT_FOUND: { message: "there is no group '%s'", statusCode: 404, retryable: false },
 } as const satisfies Record<`BERYL_ERR_${string}`, ErrorRow>

@@ -1,0 +1,47 @@
+import { berylError } from '../errors.ts'
+
+/**
+ * Why a process ended. Each incarnation has exactly one.
+ *
+ * - `'normal'`: its work is done.
+ * - `'shutdown'`, `{ shutdown }`: it was asked to end, with an optional detail.
+ * - `{ error }`: it threw, rejected, or was told to crash with this value.
+ * - `'killed'`: it was not asked. On the event loop this means abandoned: its handle is dead, its code may go on.
+ * - `'noproc'`: there was no process to begin with.
+ */
+export type ExitReason =
+  | 'normal'
+  | 'shutdown'
+  | 'killed'
+  | 'noproc'
+  | { readonly shutdown: unknown }
+  | { readonly error: unknown }
+
+/** Whether a transient child with this reason stays down: `normal`, `shutdown` and `{ shutdown }`, nothing else. */
+export function isNormal(reason: ExitReason): boolean {
+  return reason === 'normal' || reason === 'shutdown' || (typeof reason === 'object' && 'shutdown' in reason)
+}
+
+/** Shows a reason on one line, for messages and for people. */
+export function formatReason(reason: ExitReason): string {
+  if (typeof reason === 'string') return reason
+  if ('shutdown' in reason) return `shutdown (${describe(reason.shutdown)})`
+  return describe(reason.error)
+}
+
+/** The error that a caller gets who waited for, or relied on, a process that ended. Its `cause` is the crash. */
+export function exitError(path: string, reason: ExitReason): Error {
+  if (reason === 'noproc') return berylError('BERYL_ERR_NOPROC', path)
+  const cause = typeof reason === 'object' && 'error' in reason ? { cause: reason.error } : {}
+  return berylError('BERYL_ERR_EXITED', path, formatReason(reason), cause)
+}
+
+/** Shows whatever was thrown: the one idiom for causes that nobody typed. */
+export function describe(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
+  try {
+    return String(thrown)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}

@@ -1,0 +1,76 @@
+import type { Clock } from '../clock.ts'
+import type { Report } from './events.ts'
+import type { ExitReason } from './exit-reason.ts'
+
+/** A value, or a promise of it. What is synchronous stays so: no promise is made where none is given. */
+export type MaybePromise<T> = T | Promise<T>
+
+/**
+ * What a supervisor asks of a child: the whole contract between them. Whatever implements it can be supervised;
+ * {@link worker}, {@link supervisor}, {@link thread} and actors do.
+ */
+export interface Process {
+  /** Resolves once, with the reason, after the process has ended. Never rejects. */
+  readonly exited: Promise<ExitReason>
+  /**
+   * Asks the process to end for `reason` and returns at once; `exited` then gives that reason, or `{ error }` if
+   * ending fails. Must not throw. Asking again, or after the end, does nothing.
+   */
+  shutdown(reason: ExitReason): void
+  /**
+   * Ends the process without asking: `exited` must settle (with `killed`) even if its code cannot be stopped. Code that
+   * goes on is told to the supervisor with {@link StartContext.abandoned}. Must not throw.
+   */
+  kill(): void
+  /** What `which` and `startChild` give to others; the process itself where it is absent. */
+  readonly handle?: unknown
+  /** What `inspect` of the tree shows below and beside this process. */
+  inspect?(): ProcessDetails
+}
+
+/** What others get of a process: its handle, or the process itself. */
+export type HandleOf<P extends Process> = P extends { readonly handle: infer H } ? H : P
+
+/** What `start` of a child is given. One for each incarnation. */
+export interface StartContext {
+  readonly id: string
+  /** The names from the outermost supervisor down to this child: `prices/feed`. */
+  readonly path: string
+  /** 1 for the first start, one more for each further one. Guard effects with it: a killed incarnation may overlap. */
+  readonly incarnation: number
+  /** Aborted when this incarnation is asked to end, is killed, or has ended. Made on first use. */
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  /** Where the events of the tree go. */
+  readonly report: Report
+  /** Tells that code of this incarnation goes on after its exit; counted until `rest` settles. */
+  abandoned(rest: Promise<unknown>): void
+}
+
+/** What a child is doing. `stopped`: its spec is kept and has no process. */
+export type ChildState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped'
+
+/** What a process adds to its node of the tree. */
+export interface ProcessDetails {
+  /** A word or two beside the state: `rest_for_one`. */
+  readonly note?: string
+  readonly children?: readonly TreeNode[]
+  /** Children that are not listed, because there are too many. */
+  readonly omitted?: number
+}
+
+/** One node of a tree as `inspect` shows it: a plain object, safe to serialise. */
+export interface TreeNode extends ProcessDetails {
+  readonly id: string
+  readonly type: 'worker' | 'supervisor'
+  readonly state: ChildState | 'exited'
+  /** How many times its supervisor started it again. */
+  readonly restarts: number
+  /** Wall-clock milliseconds since the epoch at which the current incarnation began to run. */
+  readonly since?: number
+  /** Incarnations whose code could not be ended, so far. */
+  readonly abandoned: number
+  /** How many of those are still at it. */
+  readonly stillRunning: number
+  readonly children: readonly TreeNode[]
+}
