@@ -115,6 +115,31 @@ export const errorTable = {
     statusCode: 504,
     retryable: true,
   },
+  BERYL_ERR_PRESENCE_INVALID: {
+    message: "presence of '%s' on topic '%s', %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_TRACKED: {
+    message: "presence: this owner tracks '%s' on topic '%s' already: use update",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_NOT_TRACKED: {
+    message: "presence: this owner does not track '%s' on topic '%s'",
+    statusCode: 404,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_OWNER_ENDED: {
+    message: "presence of '%s' on topic '%s': its owner has ended",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_LIMIT: {
+    message: "presence of '%s' on topic '%s': the limit '%s' of %s is reached",
+    statusCode: 429,
+    retryable: true,
+  },
   BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
   BERYL_ERR_GROUP_NOT_FOUND: { message: "there is no group '%s'", statusCode: 404, retryable: false },
 } as const satisfies Record<`BERYL_ERR_${string}`, ErrorRow>

@@ -1,0 +1,250 @@
+import { compareIncarnations, type Incarnation } from './incarnation.ts'
+import { Journal } from './journal.ts'
+import { Peer, type Visible } from './peer.ts'
+import type { Row } from './row.ts'
+import type { Goodbye, Heartbeat, Message, Progress, RowsMessage } from './wire.ts'
+
+/** When things happen, in milliseconds of monotonic time. See `PresenceOptions` for the defaults. */
+export interface Timing {
+  readonly broadcastMs: number
+  readonly quietPeriods: number
+  readonly downMs: number
+  readonly permanentDownMs: number
+}
+
+/** A message to send: to one node, or to all. */
+export interface Outgoing {
+  readonly to: string | undefined
+  readonly message: Message
+}
+
+/** What happened to a peer. */
+export type PeerEvent =
+  | { readonly type: 'peer_up' | 'peer_down' | 'peer_gone'; readonly node: string }
+  /** Another node claims to be this one: each node of a cluster needs its own name. */
+  | { readonly type: 'name_conflict'; readonly node: string }
+
+export interface StateInit {
+  readonly node: string
+  readonly incarnation: Incarnation
+  readonly timing: Timing
+  /** Told which rows of other nodes appear and disappear. */
+  readonly visible: Visible
+  readonly report: (event: PeerEvent) => void
+}
+
+/**
+ * One node's knowledge of all: what it wrote, what it heard of each peer, and what it has to say. Each node writes its
+ * own rows and nobody else's, so there is nothing to merge: of two states of one node the later one is right.
+ *
+ * Pure but for its memory: time is handed in, messages are handed out.
+ */
+export class State {
+  readonly #init: StateInit
+  readonly #peers = new Map<string, Peer>()
+  #journal: Journal
+  #outgoing: Outgoing[] = []
+  #published = 0
+  #quiet = 0
+
+  constructor(init: StateInit) {
+    this.#init = init
+    this.#journal = new Journal(init.incarnation)
+  }
+
+  get journal(): Journal {
+    return this.#journal
+  }
+
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#peers
+  }
+
+  /** Takes over what a crashed predecessor showed of another node, until that node is heard. */
+  inherit(node: string, rows: Iterable<Row>, now: number): void {
+    this.#peers.set(node, new Peer(node, this.#init.visible, now, rows))
+  }
+
+  /** The first message: it asks everybody to introduce themselves. */
+  greet(): Outgoing[] {
+    this.#send(undefined, this.#heartbeat(true))
+    return this.#flush()
+  }
+
+  /** The last message. */
+  goodbye(holdMs: number): Outgoing[] {
+    this.#send(undefined, { kind: 'goodbye', incarnation: this.#journal.incarnation, holdMs })
+    return this.#flush()
+  }
+
+  /** A period has passed: marks who is silent, and gives what is to be told. */
+  tick(now: number): Outgoing[] {
+    for (const peer of this.#peers.values()) this.#watch(peer, now)
+    if (this.#journal.sequence > this.#published) this.#publish()
+    else if (++this.#quiet >= this.#init.timing.quietPeriods) this.#publishHeartbeat()
+    return this.#flush()
+  }
+
+  /** Takes a message of another node, and gives the answers. */
+  receive(from: string, message: Message, now: number): Outgoing[] {
+    if (from === this.#init.node) this.#init.report({ type: 'name_conflict', node: from })
+    else this.#dispatch(from, message, now)
+    return this.#flush()
+  }
+
+  // What can arrive, from whom:
+  //
+  //             unknown node    former incarnation    current one    later one
+  // heartbeat   becomes known   is told so            taken          succeeds
+  // rows        is asked back   dropped               taken          is asked back
+  // request     answered        answered              answered       answered
+  // goodbye     dropped         dropped               taken          succeeds, taken
+  #dispatch(from: string, message: Message, now: number): void {
+    if (message.kind === 'request') this.#answer(from, message.of, message.since)
+    const peer = this.#peers.get(from) ?? this.#meet(from, message, now)
+    if (peer === undefined) return
+    const order = peer.compare(message.incarnation)
+    if (order < 0) this.#correct(from, message)
+    else if (order === 0 || this.#succeed(peer, message)) this.#take(peer, message, now)
+  }
+
+  #take(peer: Peer, message: Message, now: number): void {
+    if (peer.status === 'leaving' || peer.status === 'gone') return
+    if (message.kind === 'goodbye') this.#takeGoodbye(peer, message, now)
+    else this.#hear(peer, now)
+    if (message.kind === 'heartbeat') this.#takeHeartbeat(peer, message, now)
+    else if (isRows(message) && peer.apply(message) === 'gap') this.#ask(peer, now)
+  }
+
+  /** Only its own heartbeat makes a node known: what comes late from a dead one must not bring it back. */
+  #meet(from: string, message: Message, now: number): Peer | undefined {
+    if (message.kind === 'goodbye') return undefined
+    if (message.kind !== 'heartbeat') {
+      this.#send(from, this.#heartbeat(true))
+      return undefined
+    }
+    const peer = new Peer(from, this.#init.visible, now)
+    this.#peers.set(from, peer)
+    this.#init.report({ type: 'peer_up', node: from })
+    return peer
+  }
+
+  #succeed(peer: Peer, message: Message): boolean {
+    if (message.kind === 'heartbeat' || message.kind === 'goodbye') {
+      peer.succeed(message.incarnation)
+      return true
+    }
+    this.#send(peer.node, this.#heartbeat(true))
+    return false
+  }
+
+  /** A node that runs under an incarnation which counts as former here sees from our vector that it has to rise. */
+  #correct(from: string, message: Message): void {
+    if (message.kind === 'heartbeat') this.#send(from, this.#heartbeat(false))
+  }
+
+  #hear(peer: Peer, now: number): void {
+    peer.heardAt = now
+    if (peer.status !== 'down') return
+    peer.up()
+    this.#init.report({ type: 'peer_up', node: peer.node })
+  }
+
+  #takeHeartbeat(peer: Peer, { greeting, sequence, vector }: Heartbeat, now: number): void {
+    const mine = vector.get(this.#init.node)
+    if (mine !== undefined && compareIncarnations(mine.incarnation, this.#journal.incarnation) > 0)
+      this.#rise(mine.incarnation.generation + 1)
+    peer.announce(sequence)
+    if (sequence > peer.sequence) this.#ask(peer, now)
+    if (greeting) this.#send(peer.node, this.#heartbeat(false))
+    for (const node of vector.keys()) this.#introduce(node)
+  }
+
+  #takeGoodbye(peer: Peer, { holdMs }: Goodbye, now: number): void {
+    const hidden = peer.status === 'down'
+    peer.heardAt = now
+    peer.leave(now + holdMs)
+    if (hidden || holdMs === 0) this.#bury(peer)
+  }
+
+  #introduce(node: string): void {
+    if (node !== this.#init.node && !this.#peers.has(node)) this.#send(node, this.#heartbeat(true))
+  }
+
+  /** The others hold a former run of this node to be the later one: takes a generation above, with the same rows. */
+  #rise(generation: number): void {
+    const rows = [...this.#journal.rows()]
+    this.#journal = new Journal({ generation, nonce: this.#journal.incarnation.nonce })
+    for (const row of rows) this.#journal.join(row)
+    this.#published = 0
+    this.#publishHeartbeat()
+  }
+
+  #ask(peer: Peer, now: number): void {
+    const { asked, sequence: since, incarnation: of } = peer
+    if (asked !== undefined && asked.since === since && now - asked.at < this.#init.timing.broadcastMs) return
+    peer.asked = { since, at: now }
+    this.#send(peer.node, { kind: 'request', incarnation: this.#journal.incarnation, of, since })
+  }
+
+  #answer(to: string, of: Incarnation, since: number): void {
+    if (compareIncarnations(of, this.#journal.incarnation) !== 0) this.#send(to, this.#heartbeat(false))
+    else if (since < this.#journal.sequence)
+      for (const page of this.#journal.since(since)) this.#send(to, page)
+  }
+
+  #watch(peer: Peer, now: number): void {
+    const silentMs = now - peer.heardAt
+    const { downMs, permanentDownMs } = this.#init.timing
+    if (peer.status === 'leaving' && now >= peer.leavesAt) this.#bury(peer)
+    else if (peer.status === 'up' && silentMs >= downMs) this.#hide(peer)
+    if (silentMs < permanentDownMs) return
+    if (peer.status !== 'gone') this.#bury(peer)
+    this.#peers.delete(peer.node)
+  }
+
+  #hide(peer: Peer): void {
+    peer.down()
+    this.#init.report({ type: 'peer_down', node: peer.node })
+  }
+
+  #bury(peer: Peer): void {
+    peer.remove()
+    this.#init.report({ type: 'peer_gone', node: peer.node })
+  }
+
+  #publish(): void {
+    for (const page of this.#journal.since(this.#published)) this.#send(undefined, page)
+    this.#published = this.#journal.sequence
+    this.#quiet = 0
+  }
+
+  #publishHeartbeat(): void {
+    this.#send(undefined, this.#heartbeat(false))
+    this.#quiet = 0
+  }
+
+  /** Who is down is left out: others would ask for what nobody answers. */
+  #heartbeat(greeting: boolean): Heartbeat {
+    const { incarnation, sequence } = this.#journal
+    const vector = new Map<string, Progress>()
+    for (const [node, peer] of this.#peers) {
+      if (peer.status === 'up') vector.set(node, { incarnation: peer.incarnation, sequence: peer.sequence })
+    }
+    return { kind: 'heartbeat', incarnation, greeting, sequence, vector }
+  }
+
+  #send(to: string | undefined, message: Message): void {
+    this.#outgoing.push({ to, message })
+  }
+
+  #flush(): Outgoing[] {
+    const outgoing = this.#outgoing
+    this.#outgoing = []
+    return outgoing
+  }
+}
+
+function isRows(message: Message): message is RowsMessage {
+  return message.kind === 'changes' || message.kind === 'snapshot'
+}

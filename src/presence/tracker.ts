@@ -1,0 +1,173 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { ExitReason } from '../supervision/exit-reason.ts'
+import type { Process } from '../supervision/process.ts'
+import type { Incarnation } from './incarnation.ts'
+import type { Lane } from './lane.ts'
+import type { Visible } from './peer.ts'
+import type { Row } from './row.ts'
+import { type Outgoing, type PeerEvent, State, type Timing } from './state.ts'
+import { decodeMessage, encodeMessage, type Message } from './wire.ts'
+
+/** What a tracker tells whoever watches it. */
+export type TrackerEvent =
+  | PeerEvent
+  /** Bytes that are no message of this version. */
+  | { readonly type: 'message_ignored'; readonly node: string; readonly error: unknown }
+  /** The event loop stood still for so long: whoever seemed silent meanwhile is given that time again. */
+  | { readonly type: 'lagged'; readonly lagMs: number }
+
+export interface TrackerInit {
+  readonly lane: Lane
+  readonly clock: Clock
+  readonly timing: Timing
+  readonly handoffMs: number
+  readonly incarnation: Incarnation
+  readonly visible: Visible
+  readonly report: (event: TrackerEvent) => void
+  /** What owners on this node track at this moment: told again after a crash. */
+  readonly rows: Iterable<Row>
+  /** What a crashed predecessor showed of other nodes. */
+  readonly inherited: Iterable<readonly [node: string, rows: Iterable<Row>]>
+}
+
+/**
+ * The process that tells the other nodes who is here, and learns from them who is there. A supervisor may kill it at
+ * any moment: what its successor needs is outside of it.
+ */
+export class Tracker implements Process {
+  readonly exited: Promise<ExitReason>
+  readonly #init: TrackerInit
+  readonly #state: State
+  readonly #timer: Timer
+  readonly #unlisten: () => void
+  #exit: (reason: ExitReason) => void = () => {}
+  #running = true
+  #draining = false
+  #ignored = 0
+  // Time in which this node was awake. It grows by two periods at most from tick to tick, so that a node which was
+  // stopped for a minute does not hold a minute of silence against the others.
+  #awakeMs = 0
+  #tickedAt: number
+
+  constructor(init: TrackerInit) {
+    const { lane, clock, timing, incarnation, visible, report } = init
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve
+    })
+    this.#init = init
+    this.#tickedAt = clock.now()
+    this.#state = new State({ node: lane.node, incarnation, timing, visible, report })
+    for (const [node, rows] of init.inherited) this.#state.inherit(node, rows, 0)
+    for (const row of init.rows) this.#state.journal.join(row)
+    this.#unlisten = lane.listen((from, bytes) => this.#receive(from, bytes))
+    this.#timer = clock.setInterval(() => this.#tick(), timing.broadcastMs)
+    this.#send(this.#state.greet())
+  }
+
+  /** How many messages were not understood so far. */
+  get ignored(): number {
+    return this.#ignored
+  }
+
+  track(row: Row): void {
+    if (this.#tells) this.#state.journal.join(row)
+  }
+
+  update(old: Row, row: Row): void {
+    if (this.#tells) this.#state.journal.update(old, row)
+  }
+
+  untrack(row: Row): void {
+    if (this.#tells) this.#state.journal.leave(row)
+  }
+
+  /** From now on the others are not told who comes and goes here: see {@link Tracker.shutdown}. */
+  drain(): void {
+    this.#draining = true
+  }
+
+  /** What it shows of the other nodes: for its successor. */
+  *shown(): Generator<[node: string, rows: Iterable<Row>]> {
+    for (const [node, peer] of this.#state.peers) {
+      if (peer.status === 'up' || peer.status === 'leaving') yield [node, [...peer.rows()]]
+    }
+  }
+
+  /** The nodes that it knows, and how it stands with them. */
+  peers(): { node: string; status: 'up' | 'down' | 'leaving' | 'gone'; rows: number }[] {
+    return [...this.#state.peers.values()].map(({ node, status, size }) => ({ node, status, rows: size }))
+  }
+
+  /** Says goodbye: the others remove what was here at once, or after `handoffMs` where this node drains. */
+  shutdown(reason: ExitReason): void {
+    if (!this.#running) return
+    this.#guard(() => this.#send(this.#state.goodbye(this.#draining ? this.#init.handoffMs : 0)))
+    this.#stop(reason)
+  }
+
+  kill(): void {
+    this.#stop('killed')
+  }
+
+  get #tells(): boolean {
+    return this.#running && !this.#draining
+  }
+
+  #tick(): void {
+    const { clock, timing, report } = this.#init
+    const elapsed = clock.now() - this.#tickedAt
+    const lagMs = elapsed - timing.broadcastMs * 2
+    this.#awakeMs = this.#awake()
+    this.#tickedAt = clock.now()
+    if (lagMs > 0) report({ type: 'lagged', lagMs })
+    this.#guard(() => this.#send(this.#state.tick(this.#awakeMs)))
+  }
+
+  #awake(): number {
+    const elapsed = this.#init.clock.now() - this.#tickedAt
+    return this.#awakeMs + Math.min(elapsed, this.#init.timing.broadcastMs * 2)
+  }
+
+  #receive(from: string, bytes: Uint8Array): void {
+    if (!this.#running) return
+    const message = this.#decode(from, bytes)
+    if (message === undefined) return
+    this.#guard(() => this.#send(this.#state.receive(from, message, this.#awake())))
+  }
+
+  // Whatever cannot be decoded is another version, foreign or forged: not a reason to end.
+  #decode(node: string, bytes: Uint8Array): Message | undefined {
+    try {
+      return decodeMessage(bytes)
+    } catch (error) {
+      this.#ignored++
+      this.#init.report({ type: 'message_ignored', node, error })
+      return undefined
+    }
+  }
+
+  #send(outgoing: readonly Outgoing[]): void {
+    for (const { to, message } of outgoing) {
+      const bytes = encodeMessage(message)
+      if (to === undefined) this.#init.lane.publish(bytes)
+      else this.#init.lane.send(to, bytes)
+    }
+  }
+
+  /** An error in here is a fault of ours: the process ends with it and its supervisor starts another. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#stop({ error })
+    }
+  }
+
+  #stop(reason: ExitReason): void {
+    if (!this.#running) return
+    this.#running = false
+    this.#timer.cancel()
+    this.#unlisten()
+    this.#exit(reason)
+  }
+}

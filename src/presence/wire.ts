@@ -1,0 +1,226 @@
+import { ByteReader, ByteWriter, MalformedMessage } from './bytes.ts'
+import type { Incarnation } from './incarnation.ts'
+import { makeRow, type Row } from './row.ts'
+
+/**
+ * What trackers tell each other. `uint` and `text` are those of `bytes.ts`:
+ *
+ *     magic  version  kind   generation  nonce   body
+ *     0x62   0x01     uint   uint        uint
+ *
+ *     1 heartbeat   flags (1 = greeting) · sequence · |vector| · { node text · generation · nonce · sequence }
+ *     2 changes     after · upTo · until · |gone| · { dot - previous dot } · |rows| · { row }
+ *     3 snapshot    after · upTo · until · |rows| · { row }
+ *     4 request     generation · nonce (of whom it asks) · since
+ *     5 goodbye     holdMs
+ *
+ *     row           dot - previous dot · owner · same topic as before (0) or another (1, text) · key text · ref text ·
+ *                   previous ref text · meta text (JSON)
+ */
+export type Message = Heartbeat | RowsMessage | Request | Goodbye
+
+interface FromIncarnation {
+  readonly incarnation: Incarnation
+}
+
+/** I live, this is how far I am, and this is how far I know the others that I see. */
+export interface Heartbeat extends FromIncarnation {
+  readonly kind: 'heartbeat'
+  /** Asks for a heartbeat in return. */
+  readonly greeting: boolean
+  readonly sequence: number
+  readonly vector: ReadonlyMap<string, Progress>
+}
+
+/** How far somebody is known: all the changes of that incarnation up to and including `sequence`. */
+export interface Progress extends FromIncarnation {
+  readonly sequence: number
+}
+
+/**
+ * A contiguous range of the sender's own changes. `changes` leads from a state that holds everything up to `after` to
+ * one that holds everything up to `upTo`: `gone` are dots up to `after`, `rows` are later. `snapshot` is a page of all
+ * rows, the first of which has `after` 0; a row that none of them lists is gone.
+ */
+export interface RowsMessage extends FromIncarnation {
+  readonly kind: 'changes' | 'snapshot'
+  readonly after: number
+  readonly upTo: number
+  /** How far the sender was when it wrote this: the end of the last page. */
+  readonly until: number
+  readonly gone: readonly number[]
+  readonly rows: readonly Row[]
+}
+
+/** Send me what you did after `since`. */
+export interface Request extends FromIncarnation {
+  readonly kind: 'request'
+  readonly of: Incarnation
+  readonly since: number
+}
+
+/** I end on purpose: remove my rows, `holdMs` from now. */
+export interface Goodbye extends FromIncarnation {
+  readonly kind: 'goodbye'
+  readonly holdMs: number
+}
+
+const MAGIC = 0x62
+const VERSION = 1
+const KINDS = ['heartbeat', 'changes', 'snapshot', 'request', 'goodbye'] as const
+
+/** The same message always gives the same bytes. */
+export function encodeMessage(message: Message): Uint8Array {
+  const out = new ByteWriter()
+    .uint(MAGIC)
+    .uint(VERSION)
+    .uint(KINDS.indexOf(message.kind) + 1)
+  writeIncarnation(out, message.incarnation)
+  switch (message.kind) {
+    case 'heartbeat':
+      writeHeartbeat(out, message)
+      break
+    case 'changes':
+    case 'snapshot':
+      writeRowsMessage(out, message)
+      break
+    case 'request':
+      writeIncarnation(out, message.of)
+      out.uint(message.since)
+      break
+    case 'goodbye':
+      out.uint(message.holdMs)
+      break
+    default:
+      message satisfies never
+  }
+  return out.finish()
+}
+
+/** @throws MalformedMessage, SyntaxError or RangeError for anything that {@link encodeMessage} did not make */
+export function decodeMessage(bytes: Uint8Array): Message {
+  const from = new ByteReader(bytes)
+  if (from.uint() !== MAGIC) throw new MalformedMessage('not a message of a tracker')
+  if (from.uint() !== VERSION) throw new MalformedMessage('a version that is not known')
+  const message = readMessage(from, KINDS[from.uint() - 1])
+  from.end()
+  return message
+}
+
+function readMessage(from: ByteReader, kind: (typeof KINDS)[number] | undefined): Message {
+  const incarnation = readIncarnation(from)
+  switch (kind) {
+    case 'heartbeat':
+      return {
+        kind,
+        incarnation,
+        greeting: from.uint() === 1,
+        sequence: from.uint(),
+        vector: readVector(from),
+      }
+    case 'changes':
+    case 'snapshot':
+      return readRowsMessage(from, kind, incarnation)
+    case 'request':
+      return { kind, incarnation, of: readIncarnation(from), since: from.uint() }
+    case 'goodbye':
+      return { kind, incarnation, holdMs: from.uint() }
+    case undefined:
+      throw new MalformedMessage('a kind that is not known')
+  }
+}
+
+function writeIncarnation(out: ByteWriter, { generation, nonce }: Incarnation): void {
+  out.uint(generation).uint(nonce)
+}
+
+function readIncarnation(from: ByteReader): Incarnation {
+  return { generation: from.uint(), nonce: from.uint() }
+}
+
+function writeHeartbeat(out: ByteWriter, { greeting, sequence, vector }: Heartbeat): void {
+  out
+    .uint(greeting ? 1 : 0)
+    .uint(sequence)
+    .uint(vector.size)
+  for (const [node, progress] of vector) {
+    out.text(node)
+    writeIncarnation(out, progress.incarnation)
+    out.uint(progress.sequence)
+  }
+}
+
+function readVector(from: ByteReader): Map<string, Progress> {
+  const vector = new Map<string, Progress>()
+  for (let left = from.uint(); left > 0; left--) {
+    vector.set(from.text(), { incarnation: readIncarnation(from), sequence: from.uint() })
+  }
+  return vector
+}
+
+function writeRowsMessage(out: ByteWriter, message: RowsMessage): void {
+  out.uint(message.after).uint(message.upTo).uint(message.until)
+  if (message.kind === 'changes') writeDots(out, message.gone)
+  out.uint(message.rows.length)
+  let dot = message.after
+  let topic: string | undefined
+  for (const row of message.rows) {
+    out.uint(row.dot - dot).uint(row.owner)
+    if (row.topic === topic) out.uint(0)
+    else out.uint(1).text(row.topic)
+    out.text(row.key).text(row.ref).text(row.previousRef).text(row.json)
+    dot = row.dot
+    topic = row.topic
+  }
+}
+
+function readRowsMessage(
+  from: ByteReader,
+  kind: 'changes' | 'snapshot',
+  incarnation: Incarnation,
+): RowsMessage {
+  const [after, upTo, until] = [from.uint(), from.uint(), from.uint()]
+  if (after > upTo || upTo > until) throw new MalformedMessage('a range that ends before it begins')
+  const gone = kind === 'changes' ? readDots(from, after) : []
+  return { kind, incarnation, after, upTo, until, gone, rows: readRows(from, after, upTo) }
+}
+
+function readRows(from: ByteReader, after: number, upTo: number): Row[] {
+  const rows: Row[] = []
+  let dot = after
+  let topic: string | undefined
+  for (let left = from.uint(); left > 0; left--) {
+    dot = nextDot(from, dot, upTo)
+    const owner = from.uint()
+    if (from.uint() === 1) topic = from.text()
+    if (topic === undefined) throw new MalformedMessage('a row without a topic')
+    const init = { topic, owner, key: from.text(), ref: from.text(), previousRef: from.text() }
+    rows.push(makeRow({ ...init, json: from.text() }, dot))
+  }
+  return rows
+}
+
+function writeDots(out: ByteWriter, dots: readonly number[]): void {
+  out.uint(dots.length)
+  let previous = 0
+  for (const dot of dots) {
+    out.uint(dot - previous)
+    previous = dot
+  }
+}
+
+function readDots(from: ByteReader, upTo: number): number[] {
+  const dots: number[] = []
+  let dot = 0
+  for (let left = from.uint(); left > 0; left--) {
+    dot = nextDot(from, dot, upTo)
+    dots.push(dot)
+  }
+  return dots
+}
+
+function nextDot(from: ByteReader, previous: number, upTo: number): number {
+  const step = from.uint()
+  if (step === 0 || previous + step > upTo) throw new MalformedMessage('a dot outside its range')
+  return previous + step
+}
