@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from './clock.ts'
+import { berylError } from './errors.ts'
+import { GroupGossip, type GroupsEvent } from './groups/gossip.ts'
+import { GroupSet } from './groups/group-set.ts'
+import type { Lane } from './presence/lane.ts'
+
+export interface GroupsInit {
+  /** Opens the lane to the other nodes; called at each start of the process. */
+  readonly lane: () => Lane
+  /** Sends to all subscribers of one topic, on every node. */
+  readonly broadcast: (topic: string, event: string, payload: unknown) => void
+  readonly report?: (event: GroupsEvent) => void
+  readonly clock?: Clock
+  /** How often nodes find time to compare their groups. @default 1500 */
+  readonly periodMs?: number
+}
+
+/**
+ * Named sets of topics, the same on every node: `fastify.groups`. Reads are synchronous and local. Concurrent changes
+ * merge; an addition wins over a removal that has not seen it.
+ *
+ * It outlives the process that talks to the other nodes, which is started with {@link Groups.start} as a permanent child
+ * of a supervisor; all methods work while that process is restarted, and no group is lost.
+ */
+export class Groups {
+  readonly #init: GroupsInit
+  readonly #set = new GroupSet(randomBytes(9).toString('base64url'))
+  #gossip: GroupGossip | undefined
+
+  constructor(init: GroupsInit) {
+    this.#init = init
+  }
+
+  /** @throws BERYL_ERR_GROUP_EXISTS */
+  create(name: string): void {
+    if (this.#set.has(name)) throw berylError('BERYL_ERR_GROUP_EXISTS', name)
+    this.#set.add(name)
+    this.#changed()
+  }
+
+  /** Deletes a group with all its topics. @throws BERYL_ERR_GROUP_NOT_FOUND */
+  delete(name: string): void {
+    this.#check(name)
+    this.#set.delete(name)
+    this.#changed()
+  }
+
+  /** Adds a topic; nothing happens where the group has it. @throws BERYL_ERR_GROUP_NOT_FOUND */
+  add(name: string, topic: string): void {
+    this.#check(name)
+    if (this.#set.hasTopic(name, topic)) return
+    this.#set.add(name, topic)
+    this.#changed()
+  }
+
+  /** Takes a topic out; nothing happens where the group does not have it. @throws BERYL_ERR_GROUP_NOT_FOUND */
+  remove(name: string, topic: string): void {
+    this.#check(name)
+    if (!this.#set.hasTopic(name, topic)) return
+    this.#set.remove(name, topic)
+    this.#changed()
+  }
+
+  /** The topics of a group: a copy. @throws BERYL_ERR_GROUP_NOT_FOUND */
+  topics(name: string): Set<string> {
+    const topics = this.#set.topics(name)
+    if (topics === undefined) throw berylError('BERYL_ERR_GROUP_NOT_FOUND', name)
+    return new Set(topics)
+  }
+
+  /** The names of all groups. */
+  list(): string[] {
+    return this.#set.names()
+  }
+
+  has(name: string): boolean {
+    return this.#set.has(name)
+  }
+
+  /**
+   * Sends an event to every topic of a group; a group that does not exist has none. Where a topic refuses the event, the
+   * others get it nevertheless and the first refusal is thrown.
+   */
+  broadcast(name: string, event: string, payload: unknown): void {
+    const refusals: unknown[] = []
+    for (const topic of [...(this.#set.topics(name) ?? [])]) {
+      try {
+        this.#init.broadcast(topic, event, payload)
+      } catch (error) {
+        refusals.push(error)
+      }
+    }
+    if (refusals.length > 0) throw refusals[0]
+  }
+
+  /** Starts the process that talks to the other nodes: the `start` of a permanent child spec. */
+  start(): GroupGossip {
+    this.#gossip?.kill()
+    this.#gossip = new GroupGossip({
+      lane: this.#init.lane(),
+      clock: this.#init.clock ?? systemClock,
+      groups: this.#set,
+      report: this.#init.report ?? (() => {}),
+      periodMs: this.#init.periodMs ?? 1_500,
+    })
+    return this.#gossip
+  }
+
+  #changed(): void {
+    if (this.#gossip === undefined) this.#set.takeChanges()
+    else this.#gossip.changed()
+  }
+
+  #check(name: string): void {
+    if (!this.#set.has(name)) throw berylError('BERYL_ERR_GROUP_NOT_FOUND', name)
+  }
+}
