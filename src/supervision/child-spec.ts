@@ -1,5 +1,5 @@
 import { berylError, show } from '../errors.ts'
-import type { MaybePromise, Process, StartContext } from './process.ts'
+import type { MaybePromise, StartContext, StartResult } from './process.ts'
 
 /** Whether an ended child is started again: always, after abnormal exits only, never. */
 export type Restart = 'permanent' | 'transient' | 'temporary'
@@ -10,35 +10,40 @@ export type Restart = 'permanent' | 'transient' | 'temporary'
  */
 export type ShutdownRule = number | 'infinity' | 'brutal'
 
-/** What starts one child and says how it is kept: all that is optional has the default named with it. */
-export interface ChildInit<P extends Process = Process, I extends string = string> {
+/** How a child is kept; the same for all children of a template. */
+export interface ChildPolicy {
+  /** @default 'permanent' */
+  readonly restart: Restart
+  /** @default 5000 for workers, 'infinity' for supervisors */
+  readonly shutdownMs: ShutdownRule
+  /** After this long a pending start has failed; a late result is killed. @default 5000, 'infinity' for supervisors */
+  readonly startTimeoutMs: number | 'infinity'
+  /** @default 'worker' */
+  readonly type: 'worker' | 'supervisor'
+  /** Whether its end may end the supervisor: see `autoShutdown`. @default false */
+  readonly significant: boolean
+}
+
+/** A child as it is written down: how to start it, under which id, and what differs from the default policy. */
+export interface ChildInit<R extends StartResult = StartResult, I extends string = string>
+  extends Partial<ChildPolicy> {
   /** Unique among the children of one supervisor. */
   readonly id: I
   /**
    * Starts one incarnation and gives its process, or `'ignore'` where there is nothing to run. A throw, a rejection, a
    * timeout and anything else than a process are one thing: the start failed.
    */
-  readonly start: (context: StartContext) => MaybePromise<P | 'ignore'>
-  /** @default 'permanent' */
-  readonly restart?: Restart
-  /** @default 5000 for workers, 'infinity' for supervisors */
-  readonly shutdownMs?: ShutdownRule
-  /** After this long a pending start counts as failed and its late result is killed. @default as shutdownMs's */
-  readonly startTimeoutMs?: number | 'infinity'
-  /** @default 'worker' */
-  readonly type?: 'worker' | 'supervisor'
-  /** Whether its end may end the supervisor: see `autoShutdown`. @default false */
-  readonly significant?: boolean
+  readonly start: (context: StartContext) => MaybePromise<R>
 }
 
 /** A {@link ChildInit} that was checked and filled in. Frozen. */
-export type ChildSpec<P extends Process = Process, I extends string = string> = Required<ChildInit<P, I>>
+export type ChildSpec<R extends StartResult = StartResult, I extends string = string> = ChildPolicy &
+  ChildInit<R, I>
 
 /** When the end of significant children ends their supervisor. */
 export type AutoShutdown = 'never' | 'any_significant' | 'all_significant'
 
-const WORKER_SHUTDOWN_MS = 5_000
-const WORKER_START_TIMEOUT_MS = 5_000
+const WORKER_MS = 5_000
 const resolved = new WeakSet<object>()
 
 /**
@@ -47,20 +52,34 @@ const resolved = new WeakSet<object>()
  * @param owner the supervisor that the refusal names
  * @throws BERYL_ERR_CHILD_SPEC naming the field, what was wanted and what came
  */
-export function resolveChildSpec<P extends Process, I extends string>(
-  init: ChildInit<P, I>,
+export function resolveChildSpec<R extends StartResult, I extends string>(
+  init: ChildInit<R, I>,
   owner: string,
-): ChildSpec<P, I> {
+): ChildSpec<R, I> {
   if (isResolved(init)) return init
   if (typeof init !== 'object' || init === null) refuse(owner, 'a child', 'a child spec', init)
-  const { id, start, restart = 'permanent', type = 'worker', significant = false } = init
-  const isSupervisor = type === 'supervisor'
-  const shutdownMs = init.shutdownMs ?? (isSupervisor ? 'infinity' : WORKER_SHUTDOWN_MS)
-  const startTimeoutMs = init.startTimeoutMs ?? (isSupervisor ? 'infinity' : WORKER_START_TIMEOUT_MS)
-  const spec = { id, start, restart, shutdownMs, startTimeoutMs, type, significant }
-  checkFields(spec, owner)
-  resolved.add(Object.freeze(spec))
+  const { id, start } = init
+  if (typeof id !== 'string' || id === '') refuse(owner, 'id of a child', 'a non-empty string', id)
+  if (typeof start !== 'function') refuse(owner, `child '${id}', start`, 'a function', start)
+  const spec = Object.freeze({ id, start, ...resolvePolicy(init, owner, `child '${id}'`) })
+  resolved.add(spec)
   return spec
+}
+
+/** Checks a policy and fills in its defaults. @throws BERYL_ERR_CHILD_SPEC */
+export function resolvePolicy(init: Partial<ChildPolicy>, owner: string, child: string): ChildPolicy {
+  const { restart = 'permanent', type = 'worker', significant = false } = init
+  const standard = type === 'supervisor' ? 'infinity' : WORKER_MS
+  const { shutdownMs = standard, startTimeoutMs = standard } = init
+  const check = (field: keyof ChildPolicy, valid: boolean, wanted: string): void => {
+    if (!valid) refuse(owner, `${child}, ${field}`, wanted, init[field])
+  }
+  check('restart', isOneOf(restart, RESTARTS), "'permanent', 'transient' or 'temporary'")
+  check('type', isOneOf(type, TYPES), "'worker' or 'supervisor'")
+  check('shutdownMs', isDuration(shutdownMs) || shutdownMs === 'brutal', `${A_DURATION} or 'brutal'`)
+  check('startTimeoutMs', isDuration(startTimeoutMs), A_DURATION)
+  check('significant', typeof significant === 'boolean', 'a boolean')
+  return { restart, shutdownMs, startTimeoutMs, type, significant }
 }
 
 /**
@@ -68,12 +87,12 @@ export function resolveChildSpec<P extends Process, I extends string>(
  *
  * @throws BERYL_ERR_CHILD_SPEC
  */
-export function checkSignificant(spec: ChildSpec, autoShutdown: AutoShutdown, owner: string): void {
-  if (!spec.significant) return
-  const field = `child '${spec.id}', significant`
+export function checkSignificant(policy: ChildPolicy, autoShutdown: AutoShutdown, owner: string): void {
+  if (!policy.significant) return
+  const field = 'significant of a child'
   if (autoShutdown === 'never')
     refuse(owner, field, "false, since the supervisor's autoShutdown is 'never'", true)
-  if (spec.restart === 'permanent')
+  if (policy.restart === 'permanent')
     refuse(owner, field, 'false, since a permanent child never stays down', true)
 }
 
@@ -82,26 +101,8 @@ export function refuse(owner: string, field: string, wanted: string, got: unknow
   throw berylError('BERYL_ERR_CHILD_SPEC', owner, field, wanted, show(got))
 }
 
-function isResolved<P extends Process, I extends string>(init: ChildInit<P, I>): init is ChildSpec<P, I> {
+function isResolved<R extends StartResult, I extends string>(init: ChildInit<R, I>): init is ChildSpec<R, I> {
   return typeof init === 'object' && init !== null && resolved.has(init)
-}
-
-function checkFields(spec: ChildSpec, owner: string): void {
-  if (typeof spec.id !== 'string' || spec.id === '')
-    refuse(owner, 'id of a child', 'a non-empty string', spec.id)
-  const check = (field: keyof ChildSpec, valid: boolean, wanted: string): void => {
-    if (!valid) refuse(owner, `child '${spec.id}', ${field}`, wanted, spec[field])
-  }
-  check('start', typeof spec.start === 'function', 'a function')
-  check('restart', isOneOf(spec.restart, RESTARTS), "'permanent', 'transient' or 'temporary'")
-  check('type', isOneOf(spec.type, TYPES), "'worker' or 'supervisor'")
-  check(
-    'shutdownMs',
-    isDuration(spec.shutdownMs) || spec.shutdownMs === 'brutal',
-    `${A_DURATION} or 'brutal'`,
-  )
-  check('startTimeoutMs', isDuration(spec.startTimeoutMs), A_DURATION)
-  check('significant', typeof spec.significant === 'boolean', 'a boolean')
 }
 
 const RESTARTS = ['permanent', 'transient', 'temporary']

@@ -28,8 +28,15 @@ export interface Process {
   inspect?(): ProcessDetails
 }
 
-/** What others get of a process: its handle, or the process itself. */
-export type HandleOf<P extends Process> = P extends { readonly handle: infer H } ? H : P
+/** What a start may give: a process, or the word that there is nothing to run. */
+export type StartResult = Process | 'ignore'
+
+/** What others get of a started child: its handle, the process itself where it has none, nothing if it was ignored. */
+export type HandleOf<R extends StartResult> = R extends 'ignore'
+  ? undefined
+  : R extends { readonly handle: infer H }
+    ? H
+    : R
 
 /** What `start` of a child is given. One for each incarnation. */
 export interface StartContext {
@@ -38,7 +45,10 @@ export interface StartContext {
   readonly path: string
   /** 1 for the first start, one more for each further one. Guard effects with it: a killed incarnation may overlap. */
   readonly incarnation: number
-  /** Aborted when this incarnation is asked to end, is killed, or has ended. Made on first use. */
+  /**
+   * Aborted when this incarnation is asked to end, is killed, or has ended. Made on first use. Its `reason` is an error
+   * BERYL_ERR_ASKED_TO_END whose `cause` is the exit reason.
+   */
   readonly signal: AbortSignal
   readonly clock: Clock
   /** Where the events of the tree go. */

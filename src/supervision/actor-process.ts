@@ -1,0 +1,267 @@
+import { berylError } from '../errors.ts'
+import { Call, Cast, Init, type Message } from './actor-message.ts'
+import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
+import { type ExitReason, exitError } from './exit-reason.ts'
+import { Mailbox, type Receiver } from './mailbox.ts'
+import type { MaybePromise, Process, ProcessDetails, StartContext } from './process.ts'
+import { register, unregister } from './registry.ts'
+import { type Owned, Scope, type ScopeOwner } from './scope.ts'
+
+/** What an actor knows and owns: `this.context` in its methods. */
+export interface ActorContext<T> extends Owned {
+  readonly path: string
+  readonly incarnation: number
+  /** Aborted when the actor is asked to end, is killed, or has ended. */
+  readonly signal: AbortSignal
+  readonly self: ActorRef<T>
+  /** How many messages wait. There is no bound: refuse or shed load by this. */
+  readonly mailboxLength: number
+  /** Ends the actor after this message: `terminate` runs, then the reply goes out, then it exits. @default 'normal' */
+  readonly stop: (reason?: ExitReason) => void
+  /** Returned from a method: the reply follows when the promise settles, the mailbox goes on meanwhile. */
+  readonly later: <R>(reply: Promise<R>) => Later<R>
+}
+
+/** What an actor process is made of. */
+export interface ActorParts<T extends Behaviour> {
+  readonly actor: T
+  /** The prototype at which the methods of the actor end. */
+  readonly root: object
+  readonly start: StartContext
+  readonly callTimeoutMs: number | 'infinity'
+  readonly name: string | undefined
+}
+
+/**
+ * A gen_server: one actor, its mailbox, and its end. A synchronous method of an idle actor runs within the call and costs
+ * the promise of its reply and nothing else.
+ */
+export class ActorProcess<T extends Behaviour> implements Process, Callee, ScopeOwner, Receiver<Message> {
+  readonly exited: Promise<ExitReason>
+  readonly callTimeoutMs: number | 'infinity'
+  readonly handle: ActorRef<T>
+  readonly #actor: T
+  readonly #start: StartContext
+  readonly #name: string | undefined
+  #scope: Scope | undefined = undefined
+  #context: ActorContext<T> | undefined = undefined
+  readonly #mailbox = new Mailbox<Message>(this)
+  #current: Message | undefined = undefined
+  /** What runs now if it is asynchronous. */
+  #running: Promise<unknown> | undefined = undefined
+  /** Messages that got no answer yet, the waiting ones apart: promised replies, and what came while it terminates. */
+  readonly #owed = new Set<Message>()
+  readonly #monitors = new Set<(reason: ExitReason) => void>()
+  #asked: ExitReason | undefined = undefined
+  #terminating = false
+  #exit: ExitReason | undefined = undefined
+  #resolveExited: (reason: ExitReason) => void = () => {}
+
+  constructor({ actor, root, start, callTimeoutMs, name }: ActorParts<T>) {
+    this.#actor = actor
+    this.#start = start
+    this.#name = name
+    this.callTimeoutMs = callTimeoutMs
+    this.handle = makeRef(actor, root, this) as ActorRef<T>
+    this.exited = new Promise((resolve) => {
+      this.#resolveExited = resolve
+    })
+  }
+
+  /** What the actor itself is given; made when it is first asked for. */
+  get context(): ActorContext<T> {
+    this.#context ??= this.#makeContext()
+    return this.#context
+  }
+
+  /** Runs `init`; what is sent meanwhile waits. @internal */
+  begin(args: readonly unknown[]): MaybePromise<this | 'ignore'> {
+    if (this.#name !== undefined) register(this.#name, this.handle)
+    const init = new Init(args, this.#start.path)
+    this.#mailbox.push(init)
+    return init.done ? this.#begun(init) : this.#beginLater(init)
+  }
+
+  call(method: string, args: readonly unknown[], timeoutMs: number | 'infinity'): Promise<unknown> {
+    if (this.#exit !== undefined) return Promise.reject(exitError(this.#start.path, 'noproc'))
+    return new Promise((resolve, reject) => {
+      const call = new Call(method, args, resolve, reject)
+      this.#push(call)
+      if (!call.settled && timeoutMs !== 'infinity')
+        call.timer = this.#start.clock.setTimeout(() => this.#timeOut(call, timeoutMs), timeoutMs)
+    })
+  }
+
+  cast(method: string, args: readonly unknown[]): void {
+    if (this.#exit === undefined) this.#push(new Cast(method, args))
+  }
+
+  /** Calls `listener` once, when the process has ended; in a later microtask with `noproc` if it has already. */
+  monitor(listener: (reason: ExitReason) => void): () => void {
+    this.#monitors.add(listener)
+    if (this.#exit !== undefined) queueMicrotask(() => this.#notify(listener, 'noproc'))
+    return () => void this.#monitors.delete(listener)
+  }
+
+  /** Asks it to end when it has handled what waits before this. */
+  shutdown(reason: ExitReason): void {
+    if (this.#exit === undefined) this.#push({ perform: () => this.#stop(reason) })
+  }
+
+  kill(): void {
+    this.#finish('killed')
+  }
+
+  crash(error: unknown): void {
+    if (!this.#terminating) this.crashed(error)
+  }
+
+  runCallback(callback: () => MaybePromise<void>): void {
+    this.#push({ perform: callback })
+  }
+
+  receive(message: Message): MaybePromise<void> {
+    this.#current = message
+    const result = message.perform(this.#actor)
+    if (!(result instanceof Promise)) return this.#handled(message, result)
+    this.#running = result
+    return result.then((value) => this.#handled(message, value))
+  }
+
+  crashed(error: unknown): void {
+    this.#running = undefined
+    if (this.#exit !== undefined || this.#terminating) return
+    // What `init` throws is a failed start: there is nothing to terminate yet.
+    if (this.#current instanceof Init) {
+      this.#current.refuse(error)
+      this.#finish({ error })
+    } else void this.#terminate({ error })
+  }
+
+  inspect(): ProcessDetails {
+    return this.#mailbox.length === 0 ? {} : { note: `${this.#mailbox.length} waiting` }
+  }
+
+  #push(message: Message): void {
+    if (this.#terminating) this.#owed.add(message)
+    else this.#mailbox.push(message)
+  }
+
+  async #beginLater(init: Init): Promise<this | 'ignore'> {
+    const { signal } = this.#start
+    const onAbort = (): void => {
+      // Too late: who half started is killed, so that its name is free for the next try.
+      if (signal.reason.cause === 'killed') this.#finish('killed')
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    await init.untilDone()
+    signal.removeEventListener('abort', onAbort)
+    return this.#begun(init)
+  }
+
+  #begun(init: Init): this | 'ignore' {
+    if (init.result === 'ok') return this
+    this.#finish('normal')
+    return 'ignore'
+  }
+
+  #handled(message: Message, value: unknown): MaybePromise<void> {
+    this.#running = undefined
+    if (this.#exit !== undefined) return
+    if (this.#asked !== undefined) return this.#terminate(this.#asked, () => message.reply?.(value))
+    this.#current = undefined
+    if (value instanceof Later) this.#owe(message, value)
+    else message.reply?.(value)
+  }
+
+  #owe(message: Message, { promise }: Later<unknown>): void {
+    this.#owed.add(message)
+    promise.then(
+      (value) => {
+        this.#owed.delete(message)
+        message.reply?.(value)
+      },
+      (error: unknown) => this.crash(error),
+    )
+  }
+
+  #stop(reason: ExitReason): void {
+    this.#asked ??= reason
+    // Between two messages there is none whose end would be seen: make one.
+    if (!this.#mailbox.busy) this.#push({ perform: () => undefined })
+  }
+
+  #terminate(reason: ExitReason, reply?: () => void): MaybePromise<void> {
+    this.#terminating = true
+    for (const message of this.#mailbox.close()) this.#owed.add(message)
+    const end = (): void => {
+      this.#running = undefined
+      if (this.#exit === undefined) reply?.()
+      this.#finish(reason)
+    }
+    const fail = (error: unknown): void => this.#finish({ error })
+    try {
+      const pending = this.#actor.terminate(reason as never)
+      if (!(pending instanceof Promise)) return end()
+      this.#running = pending
+      return pending.then(end, fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #finish(reason: ExitReason): void {
+    if (this.#exit !== undefined) return
+    this.#exit = reason
+    if (this.#name !== undefined) unregister(this.#name, this.handle)
+    this.#scope?.close()
+    this.#refuseAll(exitError(this.#start.path, reason))
+    for (const listener of this.#monitors) this.#notify(listener, reason)
+    this.#resolveExited(reason)
+    // Code that heeds the signal has ended by the next turn. What has not is out of reach.
+    if (this.#running !== undefined) this.#start.clock.setImmediate(() => this.#abandon())
+  }
+
+  #refuseAll(error: Error): void {
+    for (const message of this.#mailbox.close()) this.#owed.add(message)
+    if (this.#current !== undefined) this.#owed.add(this.#current)
+    for (const message of this.#owed) message.refuse?.(error)
+    this.#owed.clear()
+  }
+
+  #notify(listener: (reason: ExitReason) => void, reason: ExitReason): void {
+    if (this.#monitors.delete(listener)) listener(reason)
+  }
+
+  #abandon(): void {
+    if (this.#running !== undefined) this.#start.abandoned(this.#running)
+  }
+
+  #timeOut(call: Call, timeoutMs: number): void {
+    call.refuse(berylError('BERYL_ERR_CALL_TIMEOUT', call.method, this.#start.path, timeoutMs))
+  }
+
+  #makeContext(): ActorContext<T> {
+    this.#scope = new Scope(this, this.#start.clock)
+    const { setTimeout, setInterval, on, spawn } = this.#scope
+    const start = this.#start
+    const mailbox = this.#mailbox
+    return {
+      path: start.path,
+      incarnation: start.incarnation,
+      self: this.handle,
+      get signal() {
+        return start.signal
+      },
+      get mailboxLength() {
+        return mailbox.length
+      },
+      stop: (reason = 'normal') => this.#stop(reason),
+      later: (reply) => new Later(reply),
+      setTimeout,
+      setInterval,
+      on,
+      spawn,
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import { berylError } from '../errors.ts'
+import type { ExitReason } from './exit-reason.ts'
+import type { MaybePromise } from './process.ts'
+
+/** What `init` may return: nothing, or that there is nothing to run. */
+// biome-ignore lint/suspicious/noConfusingVoidType: the type of a method without a return is void
+export type InitResult = 'ignore' | undefined | void
+
+/** What an actor may have beside its methods; none of it can be called from outside. */
+export interface Behaviour {
+  init(...args: never[]): MaybePromise<InitResult>
+  terminate(reason: never): MaybePromise<void>
+}
+
+/** A reply that follows later, while the mailbox goes on. Made by `context.later`. */
+export class Later<T> {
+  readonly promise: Promise<T>
+
+  constructor(promise: Promise<T>) {
+    this.promise = promise
+  }
+}
+
+type Replied<R> = Awaited<R> extends Later<infer T> ? Awaited<T> : Awaited<R>
+
+type MethodsOf<T> = {
+  [K in keyof T as K extends keyof Behaviour
+    ? never
+    : T[K] extends (...args: never[]) => unknown
+      ? K
+      : never]: T[K]
+}
+
+type Calls<T> = {
+  readonly [K in keyof MethodsOf<T>]: MethodsOf<T>[K] extends (...args: infer A) => infer R
+    ? (...args: A) => Promise<Replied<R>>
+    : never
+}
+
+type Casts<T> = {
+  readonly [K in keyof MethodsOf<T>]: MethodsOf<T>[K] extends (...args: infer A) => unknown
+    ? (...args: A) => void
+    : never
+}
+
+/**
+ * A way to one incarnation of an actor, as a pid is: each public method of the class becomes an asynchronous call. After
+ * the actor's end every call fails at once with BERYL_ERR_NOPROC; the next incarnation has another ref.
+ */
+export type ActorRef<T> = Calls<T> & Ref
+
+/** The same methods without replies: they never fail, also when nobody is there. Made by {@link cast}. */
+export type ActorCasts<T> = Casts<T>
+
+/** The side of a process that its refs talk to. */
+export interface Callee {
+  readonly callTimeoutMs: number | 'infinity'
+  call(method: string, args: readonly unknown[], timeoutMs: number | 'infinity'): Promise<unknown>
+  cast(method: string, args: readonly unknown[]): void
+  monitor(listener: (reason: ExitReason) => void): () => void
+}
+
+/** What all refs are: it keeps the process out of sight. */
+export class Ref {
+  readonly #callee: Callee
+  readonly #timeoutMs: number | 'infinity'
+
+  constructor(callee: Callee, timeoutMs: number | 'infinity') {
+    this.#callee = callee
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** The process behind a ref. */
+  static callee(ref: Ref): Callee {
+    return ref.#callee
+  }
+
+  static call(ref: Ref, method: string, args: readonly unknown[]): Promise<unknown> {
+    return ref.#callee.call(method, args, ref.#timeoutMs)
+  }
+}
+
+class CastRef {
+  readonly #callee: Callee
+
+  constructor(callee: Callee) {
+    this.#callee = callee
+  }
+
+  static cast(ref: CastRef, method: string, args: readonly unknown[]): void {
+    ref.#callee.cast(method, args)
+  }
+}
+
+type RefClass = new (callee: Callee, timeoutMs: number | 'infinity') => Ref
+
+interface Faces {
+  readonly Calls: RefClass
+  readonly Casts: new (callee: Callee) => object
+}
+
+/** One class of refs for each class of actors: a ref then is a small object, and its methods are shared. */
+const faces = new WeakMap<object, Faces>()
+
+/** Makes the ref to a process whose methods are those of `behaviour`, up to `root`, the class that all actors extend. */
+export function makeRef(behaviour: Behaviour, root: object, callee: Callee): Ref {
+  return new (facesOf(Object.getPrototypeOf(behaviour), root).Calls)(callee, callee.callTimeoutMs)
+}
+
+/**
+ * The same actor with another limit for its replies.
+ *
+ * @param timeoutMs milliseconds, or `'infinity'`
+ * @example await withTimeout(counter, 100).increment()
+ */
+export function withTimeout<T extends Ref>(ref: T, timeoutMs: number | 'infinity'): T {
+  return new (ref.constructor as RefClass)(Ref.callee(ref), timeoutMs) as T
+}
+
+/**
+ * The methods of an actor without replies: what is sent so never fails, and is dropped where nobody is.
+ *
+ * @example cast(counter).increment()
+ */
+export function cast<T>(ref: ActorRef<T>): ActorCasts<T> {
+  const Casts = castsOf.get(ref.constructor)
+  return new (Casts as Faces['Casts'])(Ref.callee(ref)) as ActorCasts<T>
+}
+
+/**
+ * Calls `listener` once when the actor behind `ref` has ended, with its exit reason; with `noproc`, in a later microtask,
+ * if it had ended before.
+ *
+ * @returns a function after which the listener is not called any more
+ */
+export function monitor(ref: Ref, listener: (reason: ExitReason) => void): () => void {
+  return Ref.callee(ref).monitor(listener)
+}
+
+const castsOf = new WeakMap<object, Faces['Casts']>()
+
+function facesOf(prototype: object, root: object): Faces {
+  const known = faces.get(prototype)
+  if (known !== undefined) return known
+  const made = makeFaces(methodNames(prototype, root))
+  faces.set(prototype, made)
+  castsOf.set(made.Calls, made.Casts)
+  return made
+}
+
+function makeFaces(methods: readonly string[]): Faces {
+  class Calls extends Ref {}
+  class Casts extends CastRef {}
+  for (const method of methods) {
+    define<Ref>(Calls.prototype, method, (ref, args) => Ref.call(ref, method, args))
+    define<CastRef>(Casts.prototype, method, (ref, args) => CastRef.cast(ref, method, args))
+  }
+  return { Calls, Casts }
+}
+
+function define<T extends object>(
+  prototype: T,
+  name: string,
+  send: (ref: T, args: readonly unknown[]) => unknown,
+): void {
+  Object.defineProperty(prototype, name, {
+    value(this: T, ...args: readonly unknown[]) {
+      return send(this, args)
+    },
+  })
+}
+
+function methodNames(prototype: object, root: object): readonly string[] {
+  const names = new Set<string>()
+  for (let level = prototype; level !== root && level !== null; level = Object.getPrototypeOf(level))
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level)))
+      if (typeof value === 'function') names.add(name)
+  for (const own of ['constructor', 'init', 'terminate']) names.delete(own)
+  // A ref with a method `then` would be taken for a promise by every `await`.
+  if (names.has('then'))
+    throw berylError(
+      'BERYL_ERR_CHILD_SPEC',
+      prototype.constructor.name,
+      'methods of the actor',
+      'any but then',
+      'then',
+    )
+  return [...names]
+}

@@ -1,0 +1,146 @@
+// biome-ignore-all lint/complexity/noThisInStatic: in the statics, `this` is the actor's own class, not Actor
+import { type ActorContext, ActorProcess } from './actor-process.ts'
+import { type ActorRef, type Behaviour, type InitResult, Ref } from './actor-ref.ts'
+import type { ChildInit, ChildPolicy, Restart, ShutdownRule } from './child-spec.ts'
+import type { ExitReason } from './exit-reason.ts'
+import type { MaybePromise, StartContext } from './process.ts'
+import { whereis } from './registry.ts'
+
+/** A class of actors, with the policy that its children have unless their spec says otherwise. */
+export interface ActorClass<T extends Actor> {
+  new (): T
+  readonly restart: Restart
+  readonly shutdownMs: ShutdownRule
+  readonly startTimeoutMs: number | 'infinity'
+  readonly callTimeoutMs: number | 'infinity'
+}
+
+/** What `init` of an actor takes. */
+export type InitArgs<T extends Actor> = Parameters<T['init']> extends never[] ? [] : Parameters<T['init']>
+
+/** What starting an actor may give: `'ignore'` only where its `init` may return it. */
+export type ActorStart<T extends Actor> =
+  | ActorProcess<T>
+  | ('ignore' extends Awaited<ReturnType<T['init']>> ? 'ignore' : never)
+
+/** What a spec of an actor takes beside the arguments of `init`. */
+export interface ActorSpecOptions<I extends string> extends Partial<ChildPolicy> {
+  /** @default the name of the class */
+  readonly id?: I
+  /** Registered while the actor lives, for `whereis`. Two living actors cannot hold the same. */
+  readonly name?: string
+  /** How long a call waits for its reply. The call fails, the actor is not told. @default the class's, 5000 */
+  readonly callTimeoutMs?: number | 'infinity'
+}
+
+type LaunchOptions = Pick<ActorSpecOptions<string>, 'callTimeoutMs' | 'name'>
+
+type SpecArguments<I extends string, A extends readonly unknown[]> = [] extends A
+  ? [options?: ActorSpecOptions<I> & { readonly args?: A }]
+  : [options: ActorSpecOptions<I> & { readonly args: A }]
+
+/**
+ * A gen_server as a class. Its public methods become the calls of an {@link ActorRef}; they run one at a time, in the
+ * order in which they were called, and an error in one of them ends the actor: its supervisor starts a fresh one.
+ *
+ * @example class Counter extends Actor {
+ *   #count = 0
+ *   override init(from: number) { this.#count = from }
+ *   increment() { return ++this.#count }
+ * }
+ */
+export abstract class Actor implements Behaviour {
+  /** @default 'permanent' */
+  static readonly restart: Restart = 'permanent'
+  /** @default 5000 */
+  static readonly shutdownMs: ShutdownRule = 5_000
+  /** @default 5000 */
+  static readonly startTimeoutMs: number | 'infinity' = 5_000
+  /** @default 5000 */
+  static readonly callTimeoutMs: number | 'infinity' = 5_000
+
+  #process: ActorProcess<this> | undefined = undefined
+
+  /** Runs before anything else. A throw is a failed start; `'ignore'`: there is nothing to run. */
+  init(..._args: never[]): MaybePromise<InitResult> {}
+
+  /** Runs when the actor ends, by itself, asked or by a crash; not when it is killed, nor when `init` failed. */
+  terminate(_reason: ExitReason): MaybePromise<void> {}
+
+  /** Its path, signal and ref; timers and subscriptions that end with it; `stop` and `later`. From `init` on. */
+  protected get context(): ActorContext<this> {
+    if (this.#process === undefined) throw new Error('an actor has its context from init on')
+    return this.#process.context
+  }
+
+  /** The spec of a child: `args` go to `init`, at every start again. */
+  static spec<T extends Actor, const I extends string = string>(
+    this: ActorClass<T>,
+    ...[options = {}]: SpecArguments<I, InitArgs<T>>
+  ): ActorSpec<T, I> {
+    const { args = [], ...rest }: ActorSpecOptions<I> & { readonly args?: readonly unknown[] } = options
+    return new ActorSpec(this, args, rest)
+  }
+
+  /** The ref of the living actor of this class that holds the name; `undefined` where there is none. */
+  static whereis<T extends Actor>(this: ActorClass<T>, name: string): ActorRef<T> | undefined {
+    const holder = whereis(name)
+    return holder instanceof Ref && classOf.get(holder) === this ? (holder as ActorRef<T>) : undefined
+  }
+
+  /** Starts one incarnation of a class of actors. @internal */
+  static launch<T extends Actor>(
+    actorClass: ActorClass<T>,
+    start: StartContext,
+    args: readonly unknown[],
+    { callTimeoutMs = actorClass.callTimeoutMs, name }: LaunchOptions = {},
+  ): MaybePromise<ActorStart<T>> {
+    const actor = new actorClass()
+    const process = new ActorProcess<T>({ actor, root: Actor.prototype, start, callTimeoutMs, name })
+    actor.#process = process
+    if (name !== undefined) classOf.set(process.handle, actorClass)
+    return process.begin(args) as MaybePromise<ActorStart<T>>
+  }
+}
+
+/** Which class a named ref is of: names are shared by all. */
+const classOf = new WeakMap<Ref, unknown>()
+
+/** The spec of an actor as a child. Each `with…` gives a spec that differs in one thing. */
+export class ActorSpec<T extends Actor, I extends string = string> implements ChildInit<ActorStart<T>, I> {
+  readonly id: I
+  readonly restart: Restart
+  readonly shutdownMs: ShutdownRule
+  readonly startTimeoutMs: number | 'infinity'
+  readonly type: 'worker' | 'supervisor'
+  readonly significant: boolean
+  readonly start: (context: StartContext) => MaybePromise<ActorStart<T>>
+  readonly #class: ActorClass<T>
+  readonly #args: readonly unknown[]
+  readonly #options: ActorSpecOptions<string>
+
+  constructor(actorClass: ActorClass<T>, args: readonly unknown[], options: ActorSpecOptions<string>) {
+    this.#class = actorClass
+    this.#args = args
+    this.#options = options
+    this.id = (options.id ?? actorClass.name) as I
+    this.restart = options.restart ?? actorClass.restart
+    this.shutdownMs = options.shutdownMs ?? actorClass.shutdownMs
+    this.startTimeoutMs = options.startTimeoutMs ?? actorClass.startTimeoutMs
+    this.type = options.type ?? 'worker'
+    this.significant = options.significant ?? false
+    this.start = (context) => Actor.launch(actorClass, context, args, options)
+  }
+
+  withId<const J extends string>(id: J): ActorSpec<T, J> {
+    return new ActorSpec(this.#class, this.#args, { ...this.#options, id })
+  }
+
+  withRestart(restart: Restart): ActorSpec<T, I> {
+    return new ActorSpec(this.#class, this.#args, { ...this.#options, restart })
+  }
+
+  withShutdown(shutdownMs: ShutdownRule): ActorSpec<T, I> {
+    return new ActorSpec(this.#class, this.#args, { ...this.#options, shutdownMs })
+  }
+}

@@ -1,0 +1,267 @@
+import type { Clock } from '../clock.ts'
+import { berylError } from '../errors.ts'
+import { type ChildPolicy, refuse } from './child-spec.ts'
+import type { Report, SupervisorEvent } from './events.ts'
+import { describe, type ExitReason, isNormal } from './exit-reason.ts'
+import { Incarnation, type Place } from './incarnation.ts'
+import { type Deadlines, Limit } from './limit.ts'
+import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
+
+/** What a child asks of the supervisor that holds it. */
+export interface ChildOwner {
+  readonly path: string
+  readonly clock: Clock
+  readonly report: Report | undefined
+  /** A running child ended by itself. By the time this is looked at it may have been stopped: see `takeExit`. */
+  childExited(child: Child): void
+}
+
+/** A start that did not succeed, for whatever reason. */
+export class StartFailure {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+/** What the one hears who asked for a start that failed: one level of `cause` for each supervisor in between. */
+export function startFailed(path: string, { error }: StartFailure): Error {
+  return berylError('BERYL_ERR_START_FAILED', path, describe(error), { cause: error })
+}
+
+/** `undefined`: it runs, or there was nothing to run. */
+export type StartOutcome = StartFailure | undefined
+
+/**
+ * One child of a supervisor: it knows how to start and how to stop one, with every limit of time, and nothing of
+ * strategies. A start that is synchronous makes no promise.
+ */
+export abstract class Child implements Place {
+  readonly #owner: ChildOwner
+  state: ChildState = 'stopped'
+  #life: Incarnation | undefined = undefined
+  #starts = 0
+  /** The time that a pending start has left. */
+  #limit: Limit | undefined = undefined
+  #abandoned: { total: number; running: number } | undefined = undefined
+
+  constructor(owner: ChildOwner) {
+    this.#owner = owner
+  }
+
+  abstract get id(): string
+  abstract get policy(): ChildPolicy
+  protected abstract launch(context: StartContext): MaybePromise<StartResult>
+
+  get path(): string {
+    return `${this.#owner.path}/${this.id}`
+  }
+
+  get clock(): Clock {
+    return this.#owner.clock
+  }
+
+  get report(): Report | undefined {
+    return this.#owner.report
+  }
+
+  /** What others get of it while it runs: from its exit on, even before that was handled, nothing. */
+  get handle(): unknown {
+    const process = this.process
+    return process === undefined ? undefined : (process.handle ?? process)
+  }
+
+  /** The process, unless it has ended. */
+  get process(): Process | undefined {
+    return this.#life?.exit === undefined ? this.#life?.process : undefined
+  }
+
+  start(): MaybePromise<StartOutcome> {
+    this.#starts += 1
+    const life = new Incarnation(this, this.#starts)
+    this.#life = life
+    this.state = 'starting'
+    try {
+      const result = this.launch(life)
+      return result instanceof Promise ? this.#startLater(life, result) : this.#adopt(life, result)
+    } catch (error) {
+      return this.#startFailed(life, error)
+    }
+  }
+
+  /** Shortens a pending start: it is asked to end, and has as long for it as its shutdown rule gives. */
+  interrupt(): void {
+    if (this.state !== 'starting') return
+    this.#life?.abort('shutdown')
+    this.#limit?.set(this.policy.shutdownMs === 'brutal' ? 0 : this.policy.shutdownMs)
+  }
+
+  /** Stops it by its rule and waits for its end. Whatever it was doing, it is `stopped` afterwards. */
+  async stop(deadlines: Deadlines): Promise<void> {
+    this.takeExit()
+    const life = this.#life
+    const process = this.process
+    if (life !== undefined && process !== undefined) {
+      this.state = 'stopping'
+      this.#ask(life, deadlines)
+      this.#reportStop(await process.exited.catch(asCrash))
+    }
+    this.#forget()
+  }
+
+  /** Sends it an exit signal, as if from outside: its supervisor treats the end as its own. */
+  exit(reason: ExitReason): void {
+    if (reason === 'killed') this.#life?.kill()
+    else this.#life?.shutdown(reason)
+  }
+
+  /** Ends it without waiting. */
+  kill(): void {
+    if (this.state === 'starting') this.#limit?.set(0)
+    this.state = 'stopping'
+    this.#life?.kill()
+  }
+
+  /** Takes the exit that is to be handled; `undefined` where a stop or a later start made it void. */
+  takeExit(): ExitReason | undefined {
+    const reason = this.state === 'running' ? this.#life?.exit : undefined
+    if (reason === undefined) return undefined
+    this.tell({ type: 'child_exited', ...this.#name(), reason })
+    this.#forget()
+    return reason
+  }
+
+  abandoned(rest: Promise<unknown>, incarnation: number): void {
+    const count = this.#abandoned ?? { total: 0, running: 0 }
+    this.#abandoned = count
+    count.total += 1
+    count.running += 1
+    const name = { ...this.#name(), incarnation }
+    this.tell({ type: 'child_abandoned', ...name })
+    const settled = (): void => {
+      count.running -= 1
+      this.tell({ type: 'abandoned_settled', ...name })
+    }
+    rest.then(settled, settled)
+  }
+
+  inspect(): TreeNode {
+    const running = this.process !== undefined
+    return {
+      id: this.id,
+      type: this.policy.type,
+      state: this.state,
+      restarts: Math.max(0, this.#starts - 1),
+      ...(running && { since: this.#life?.since ?? 0 }),
+      abandoned: this.#abandoned?.total ?? 0,
+      stillRunning: this.#abandoned?.running ?? 0,
+      children: [],
+      ...(running && this.process?.inspect?.()),
+    }
+  }
+
+  protected tell(event: SupervisorEvent): void {
+    this.#owner.report?.(event)
+  }
+
+  async #startLater(life: Incarnation, pending: Promise<StartResult>): Promise<StartOutcome> {
+    const limit = new Limit(this.clock, this.policy.startTimeoutMs)
+    this.#limit = limit
+    try {
+      const result = await Promise.race([pending, limit.over])
+      return result === undefined && limit.reached
+        ? this.#startTimedOut(life, pending)
+        : this.#adopt(life, result)
+    } catch (error) {
+      return this.#startFailed(life, error)
+    } finally {
+      limit.cancel()
+      this.#limit = undefined
+    }
+  }
+
+  #startTimedOut(life: Incarnation, pending: Promise<StartResult>): StartFailure {
+    life.abort('killed')
+    let settled = false
+    // What still comes of it is never adopted: two incarnations would run at once, one of them unsupervised.
+    const rest = pending
+      .then((late) => (isProcess(late) ? endLate(late) : undefined))
+      .finally(() => {
+        settled = true
+      })
+    rest.catch(() => undefined)
+    this.clock.setImmediate(() => settled || this.abandoned(rest, life.incarnation))
+    return this.#startFailed(
+      life,
+      berylError('BERYL_ERR_START_TIMEOUT', this.path, this.policy.startTimeoutMs),
+    )
+  }
+
+  #startFailed(life: Incarnation, error: unknown): StartFailure {
+    life.abort({ error })
+    this.tell({ type: 'child_start_failed', ...this.#name(), error })
+    this.#forget()
+    return new StartFailure(error)
+  }
+
+  #adopt(life: Incarnation, result: unknown): StartOutcome {
+    if (result === 'ignore') {
+      life.abort('normal')
+      this.#forget()
+      return undefined
+    }
+    if (!isProcess(result)) refuse(this.path, 'result of start', "a process or 'ignore'", result)
+    life.process = result
+    life.since = this.clock.date()
+    this.state = 'running'
+    result.exited.then(
+      (reason) => this.#exited(life, reason),
+      (error: unknown) => this.#exited(life, { error }),
+    )
+    this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
+    return undefined
+  }
+
+  #exited(life: Incarnation, reason: ExitReason): void {
+    life.exit = reason
+    life.abort(reason)
+    if (this.#life === life && this.state === 'running') this.#owner.childExited(this)
+  }
+
+  #ask(life: Incarnation, deadlines: Deadlines): void {
+    const { shutdownMs } = this.policy
+    if (shutdownMs !== 'brutal') life.shutdown('shutdown')
+    if (shutdownMs === 'brutal' || shutdownMs === 0) life.kill()
+    else if (shutdownMs !== 'infinity') deadlines.add(shutdownMs, () => life.killLate())
+  }
+
+  #reportStop(reason: ExitReason): void {
+    const expected = isNormal(reason) || (reason === 'killed' && this.policy.shutdownMs === 'brutal')
+    this.tell({ type: expected ? 'child_stopped' : 'shutdown_error', ...this.#name(), reason })
+  }
+
+  #forget(): void {
+    this.#life = undefined
+    this.state = 'stopped'
+  }
+
+  #name(): { supervisor: string; id: string; incarnation: number } {
+    return { supervisor: this.#owner.path, id: this.id, incarnation: this.#starts }
+  }
+}
+
+function isProcess(value: unknown): value is Process {
+  if (typeof value !== 'object' || value === null) return false
+  const { exited, shutdown, kill } = value as Partial<Process>
+  return exited instanceof Promise && typeof shutdown === 'function' && typeof kill === 'function'
+}
+
+function endLate(process: Process): Promise<ExitReason> {
+  process.kill()
+  return process.exited
+}
+
+function asCrash(error: unknown): ExitReason {
+  return { error }
+}

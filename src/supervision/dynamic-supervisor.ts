@@ -1,0 +1,299 @@
+import { berylError, show } from '../errors.ts'
+import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
+import { Child, type ChildOwner, type StartOutcome, startFailed } from './child.ts'
+import {
+  type ChildInit,
+  type ChildPolicy,
+  checkSignificant,
+  refuse,
+  resolveChildSpec,
+  resolvePolicy,
+} from './child-spec.ts'
+import { Deadlines } from './limit.ts'
+import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
+import type { ChildInfo } from './supervisor.ts'
+import type { CommonOptions } from './supervisor-flags.ts'
+import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
+
+/** How all children of a dynamic supervisor are started: what `startChild` is given follows the context. */
+export interface ChildTemplate<A extends readonly unknown[], R extends StartResult = StartResult>
+  extends Partial<ChildPolicy> {
+  readonly start: (context: StartContext, ...args: A) => MaybePromise<R>
+}
+
+interface DynamicCommonOptions extends CommonOptions {
+  /** How many children there may be, those that are being restarted included. @default unlimited */
+  readonly maxChildren?: number
+}
+
+/** The options of a dynamic supervisor whose children are all alike. */
+export interface TemplateOptions<A extends readonly unknown[], R extends StartResult>
+  extends DynamicCommonOptions {
+  readonly child: ChildTemplate<A, R>
+}
+
+/** The options of a dynamic supervisor of actors of one class. */
+export interface ActorPoolOptions<T extends Actor> extends DynamicCommonOptions {
+  readonly child: ActorClass<T>
+}
+
+/** The options of a dynamic supervisor that is given a spec for each child. */
+export interface SpecPoolOptions extends DynamicCommonOptions {
+  readonly child?: undefined
+}
+
+/** A dynamic supervisor whose `startChild` takes a spec. Ids mean nothing to it: the same may come twice. */
+export type SpecPool = DynamicSupervisor<[init: ChildInit], StartResult>
+
+const LISTED_CHILDREN = 20
+const NO_ARGUMENTS: readonly unknown[] = []
+
+type Template = ChildPolicy & ChildTemplate<readonly unknown[]>
+
+/** One child: the template, shared by all, and the arguments, kept for its restarts. */
+class DynamicChild extends Child {
+  override readonly policy: Template
+  /** Under which it stands in its supervisor's map: its handle while it runs, itself while it does not. */
+  key: unknown = this
+  readonly #ordinal: number
+  #args: readonly unknown[]
+
+  constructor(owner: ChildOwner, template: Template, ordinal: number, args: readonly unknown[]) {
+    super(owner)
+    this.policy = template
+    this.#ordinal = ordinal
+    this.#args = args
+  }
+
+  override get id(): string {
+    return `#${this.#ordinal}`
+  }
+
+  protected override launch(context: StartContext): MaybePromise<StartResult> {
+    const args = this.#args
+    if (this.policy.restart === 'temporary') this.#args = NO_ARGUMENTS
+    return this.policy.start(context, ...args)
+  }
+}
+
+/**
+ * A supervisor of any number of children of one kind, started at run time and addressed by their handles. Its strategy
+ * is one_for_one; children that end for good leave nothing behind; all are stopped at the same time.
+ *
+ * Requests are served one at a time, as those of a static supervisor are.
+ */
+export class DynamicSupervisor<
+  A extends readonly unknown[] = readonly never[],
+  R extends StartResult = StartResult,
+> extends SupervisorProcess<DynamicChild> {
+  readonly #template: Template | undefined
+  readonly #maxChildren: number
+  readonly #children = new Map<unknown, DynamicChild>()
+  #started = 0
+
+  constructor(options: TemplateOptions<A, R> | SpecPoolOptions, parent?: StartContext) {
+    super(options, parent)
+    const { maxChildren = Number.POSITIVE_INFINITY, child } = options
+    if (!(maxChildren >= 0)) refuse(this.path, 'maxChildren', 'a number from 0', maxChildren)
+    this.#maxChildren = maxChildren
+    this.#template = child && this.#resolveTemplate(child)
+  }
+
+  /**
+   * Starts a child and gives its handle.
+   *
+   * @param args what the template's `start`, or the actor's `init`, takes, also at each restart; or a spec
+   * @throws BERYL_ERR_MAX_CHILDREN, BERYL_ERR_CHILD_SPEC, BERYL_ERR_START_FAILED; then there is no child
+   */
+  startChild<S extends StartResult>(this: SpecPool, init: ChildInit<S>): Promise<HandleOf<S>>
+  startChild(...args: A): Promise<HandleOf<R>>
+  startChild(...args: readonly unknown[]): Promise<unknown> {
+    return this.request(() => this.#startChild(args))
+  }
+
+  /**
+   * Stops a child by its rule; it is gone then.
+   *
+   * @param handle what `startChild` gave, or `which` of its supervisor would: the current one
+   * @throws BERYL_ERR_CHILD_NOT_FOUND
+   */
+  terminateChild(handle: unknown): Promise<void> {
+    return this.request(async () => {
+      const child = this.#children.get(handle)
+      if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, show(handle))
+      const deadlines = new Deadlines(this.clock)
+      await child.stop(deadlines)
+      deadlines.cancel()
+      this.#remove(child)
+    })
+  }
+
+  /** All children; the order means nothing, and so does the id, which counts the starts. */
+  children(): ChildInfo[] {
+    return Array.from(this.#children.values(), (child) => ({
+      id: child.id,
+      state: child.state,
+      type: child.policy.type,
+      handle: child.handle,
+    }))
+  }
+
+  count(): ChildCount {
+    let active = 0
+    let supervisors = 0
+    for (const child of this.#children.values()) {
+      if (child.process !== undefined) active += 1
+      if (child.policy.type === 'supervisor') supervisors += 1
+    }
+    const specs = this.#children.size
+    return { specs, active, supervisors, workers: specs - supervisors }
+  }
+
+  /** Kills a child as if from outside; its supervisor treats the end as any other. @throws BERYL_ERR_CHILD_NOT_FOUND */
+  exitChild(handle: unknown, reason: Parameters<Child['exit']>[0] = 'killed'): void {
+    const child = this.#children.get(handle)
+    if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, show(handle))
+    child.exit(reason)
+  }
+
+  protected override async startChildren(): Promise<StartOutcome> {
+    return undefined
+  }
+
+  protected override async restart(failed: DynamicChild): Promise<void> {
+    this.#keep(failed, failed)
+    if ((await failed.start()) !== undefined) this.retryLater(failed)
+    else this.#adopt(failed)
+  }
+
+  protected override ended(child: DynamicChild): void {
+    this.#remove(child)
+  }
+
+  protected override significantAlive(): boolean {
+    for (const child of this.#children.values())
+      if (child.policy.significant && child.state !== 'stopped') return true
+    return false
+  }
+
+  protected override async terminateChildren(): Promise<void> {
+    const deadlines = new Deadlines(this.clock)
+    await Promise.all(Array.from(this.#children.values(), (child) => child.stop(deadlines)))
+    deadlines.cancel()
+    this.#children.clear()
+  }
+
+  protected override killChildren(): void {
+    for (const child of this.#children.values()) child.kill()
+  }
+
+  protected override interruptStart(): void {
+    for (const child of this.#children.values()) child.interrupt()
+  }
+
+  protected override details(): ProcessDetails {
+    const listed = [...this.#children.values()].slice(0, LISTED_CHILDREN)
+    const omitted = this.#children.size - listed.length
+    return {
+      note: 'dynamic',
+      children: listed.map((child) => child.inspect()),
+      ...(omitted > 0 && { omitted }),
+    }
+  }
+
+  #resolveTemplate(child: ChildTemplate<A, R>): Template {
+    if (typeof child.start !== 'function') refuse(this.path, 'start of the child', 'a function', child.start)
+    const policy = resolvePolicy(child, this.path, 'the child')
+    checkSignificant(policy, this.flags.autoShutdown, this.path)
+    const start = (context: StartContext, ...args: readonly unknown[]): MaybePromise<StartResult> =>
+      child.start(context, ...(args as A))
+    return Object.freeze({ ...policy, start })
+  }
+
+  #resolveSpec(init: unknown): Template {
+    const spec = resolveChildSpec(init as ChildInit, this.path)
+    checkSignificant(spec, this.flags.autoShutdown, this.path)
+    return spec
+  }
+
+  #startChild(args: readonly unknown[]): MaybePromise<unknown> {
+    const template = this.#template ?? this.#resolveSpec(args[0])
+    if (this.#children.size >= this.#maxChildren)
+      throw berylError('BERYL_ERR_MAX_CHILDREN', this.path, this.#maxChildren)
+    this.#started += 1
+    const child = new DynamicChild(this, template, this.#started, args)
+    const outcome = child.start()
+    if (!(outcome instanceof Promise)) return this.#settle(child, outcome)
+    this.#keep(child, child)
+    return outcome.then((failure) => this.#settle(child, failure))
+  }
+
+  #settle(child: DynamicChild, failure: StartOutcome): unknown {
+    if (failure === undefined) return this.#adopt(child)
+    this.#remove(child)
+    throw startFailed(child.path, failure)
+  }
+
+  /** After a start that succeeded: nothing stays of a child that had nothing to run. */
+  #adopt(child: DynamicChild): unknown {
+    const { handle } = child
+    if (child.state === 'running') this.#keep(child, handle)
+    else this.#remove(child)
+    return handle
+  }
+
+  #keep(child: DynamicChild, key: unknown): void {
+    this.#remove(child)
+    // A handle that another child has already cannot address this one.
+    child.key = key === undefined || this.#children.has(key) ? child : key
+    this.#children.set(child.key, child)
+  }
+
+  #remove(child: DynamicChild): void {
+    if (this.#children.get(child.key) === child) this.#children.delete(child.key)
+    this.cancelRetry(child)
+  }
+}
+
+type DynamicOptions =
+  | ActorPoolOptions<Actor>
+  | TemplateOptions<readonly never[], StartResult>
+  | SpecPoolOptions
+
+/** Makes a dynamic supervisor that is not started yet. @internal */
+export function makeDynamicSupervisor(
+  { child, ...options }: DynamicOptions,
+  parent?: StartContext,
+): DynamicSupervisor {
+  const template = typeof child === 'function' ? actorTemplate(child) : child
+  return new DynamicSupervisor({ ...options, ...(template && { child: template }) }, parent)
+}
+
+function actorTemplate(actorClass: ActorClass<Actor>): ChildTemplate<readonly never[]> {
+  const { restart, shutdownMs, startTimeoutMs } = actorClass
+  return {
+    restart,
+    shutdownMs,
+    startTimeoutMs,
+    start: (context, ...args) => Actor.launch(actorClass, context, args),
+  }
+}
+
+/**
+ * Starts a dynamic supervisor, without children. Its children are actors of one class (`child: Counter`), or of one
+ * template (`child: { start: (context, ...args) => … }`), or each given as a spec (no `child`).
+ *
+ * @throws BERYL_ERR_CHILD_SPEC, BERYL_ERR_ALREADY_STARTED when the name is taken
+ */
+export async function startDynamicSupervisor<T extends Actor>(
+  options: ActorPoolOptions<T>,
+): Promise<DynamicSupervisor<InitArgs<T>, ActorStart<T>>>
+export async function startDynamicSupervisor<A extends readonly unknown[], R extends StartResult>(
+  options: TemplateOptions<A, R>,
+): Promise<DynamicSupervisor<A, R>>
+export async function startDynamicSupervisor(options?: SpecPoolOptions): Promise<SpecPool>
+export async function startDynamicSupervisor(options: DynamicOptions = {}): Promise<unknown> {
+  const started = makeDynamicSupervisor(options)
+  await started.boot()
+  return started
+}

@@ -1,0 +1,93 @@
+import type { Clock } from '../clock.ts'
+import { berylError } from '../errors.ts'
+import type { Report } from './events.ts'
+import { type ExitReason, formatReason } from './exit-reason.ts'
+import type { Process, StartContext } from './process.ts'
+
+/** What an incarnation knows of the place it stands in. */
+export interface Place {
+  readonly id: string
+  readonly path: string
+  readonly clock: Clock
+  readonly report: Report | undefined
+  abandoned(rest: Promise<unknown>, incarnation: number): void
+}
+
+/** One life of a child, from one start to one exit: what `start` is given, and what came of it. */
+export class Incarnation implements StartContext {
+  readonly #place: Place
+  readonly incarnation: number
+  process: Process | undefined = undefined
+  /** Set when the process has ended: from then on nobody gets its handle. */
+  exit: ExitReason | undefined = undefined
+  /** The milliseconds since the epoch at which it began to run. */
+  since = 0
+  #aborter: AbortController | undefined = undefined
+  #aborted: ExitReason | undefined = undefined
+
+  constructor(place: Place, incarnation: number) {
+    this.#place = place
+    this.incarnation = incarnation
+  }
+
+  get id(): string {
+    return this.#place.id
+  }
+
+  get path(): string {
+    return this.#place.path
+  }
+
+  get clock(): Clock {
+    return this.#place.clock
+  }
+
+  get report(): Report {
+    return this.#place.report ?? ignoreEvent
+  }
+
+  get signal(): AbortSignal {
+    if (this.#aborter === undefined) {
+      this.#aborter = new AbortController()
+      if (this.#aborted !== undefined) this.#aborter.abort(this.#abortError(this.#aborted))
+    }
+    return this.#aborter.signal
+  }
+
+  abandoned(rest: Promise<unknown>): void {
+    this.#place.abandoned(rest, this.incarnation)
+  }
+
+  /** Fires the signal, if anyone asked for it. Only the first call counts. */
+  abort(reason: ExitReason): void {
+    if (this.#aborted !== undefined) return
+    this.#aborted = reason
+    this.#aborter?.abort(this.#abortError(reason))
+  }
+
+  /** Asks the process to end; one that throws at this is killed. */
+  shutdown(reason: ExitReason): void {
+    this.abort(reason)
+    try {
+      this.process?.shutdown(reason)
+    } catch {
+      this.kill()
+    }
+  }
+
+  kill(): void {
+    this.abort('killed')
+    this.process?.kill()
+  }
+
+  /** Kills it unless it has ended: what a deadline does. */
+  killLate(): void {
+    if (this.exit === undefined) this.kill()
+  }
+
+  #abortError(reason: ExitReason): Error {
+    return berylError('BERYL_ERR_ASKED_TO_END', this.path, formatReason(reason), { cause: reason })
+  }
+}
+
+function ignoreEvent(): void {}

@@ -1,0 +1,97 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { MaybePromise } from './process.ts'
+
+/** Anything that emits events to listeners: an EventEmitter, a socket, a stream. */
+export interface Emitter<L> {
+  on(event: string, listener: L): unknown
+  off(event: string, listener: L): unknown
+}
+
+/**
+ * Timers, subscriptions and side work that belong to one incarnation: they end with it, and an error in them is its
+ * crash, where bare `setTimeout` or a forgotten promise would hit the whole program.
+ */
+export interface Owned {
+  setTimeout(callback: () => MaybePromise<void>, ms: number): Timer
+  setInterval(callback: () => MaybePromise<void>, ms: number): Timer
+  /** Listens until the incarnation ends, or the returned function is called. */
+  on<A extends readonly unknown[]>(
+    emitter: Emitter<(...args: A) => void>,
+    event: string,
+    listener: (...args: A) => MaybePromise<void>,
+  ): () => void
+  /** Lets work go on beside: if it rejects, the incarnation crashes. */
+  spawn(work: Promise<unknown> | (() => Promise<unknown>)): void
+}
+
+/** How the callbacks of a scope are run, and where their errors go. */
+export interface ScopeOwner {
+  /** Runs a callback now or when its turn comes; its error is the owner's crash. */
+  runCallback(callback: () => MaybePromise<void>): void
+  crash(error: unknown): void
+}
+
+/** Holds what one incarnation owns until {@link Scope.close}. Its methods may be taken apart from it. */
+export class Scope implements Owned {
+  readonly #owner: ScopeOwner
+  readonly #clock: Clock
+  readonly #disposers = new Set<() => void>()
+  #closed = false
+
+  constructor(owner: ScopeOwner, clock: Clock) {
+    this.#owner = owner
+    this.#clock = clock
+  }
+
+  readonly setTimeout = (callback: () => MaybePromise<void>, ms: number): Timer => {
+    const timer = this.#clock.setTimeout(() => {
+      this.#disposers.delete(cancel)
+      this.#owner.runCallback(callback)
+    }, ms)
+    const cancel = this.#own(() => timer.cancel())
+    return { cancel }
+  }
+
+  readonly setInterval = (callback: () => MaybePromise<void>, ms: number): Timer => {
+    const timer = this.#clock.setInterval(() => this.#owner.runCallback(callback), ms)
+    return { cancel: this.#own(() => timer.cancel()) }
+  }
+
+  readonly on = <A extends readonly unknown[]>(
+    emitter: Emitter<(...args: A) => void>,
+    event: string,
+    listener: (...args: A) => MaybePromise<void>,
+  ): (() => void) => {
+    const guarded = (...args: A): void => this.#owner.runCallback(() => listener(...args))
+    emitter.on(event, guarded)
+    return this.#own(() => emitter.off(event, guarded))
+  }
+
+  readonly spawn = (work: Promise<unknown> | (() => Promise<unknown>)): void => {
+    const pending = typeof work === 'function' ? attempt(work) : work
+    pending.catch((error: unknown) => {
+      if (!this.#closed) this.#owner.crash(error)
+    })
+  }
+
+  /** Cancels every timer and takes off every listener; what is added later goes at once. */
+  close(): void {
+    this.#closed = true
+    for (const dispose of this.#disposers) dispose()
+    this.#disposers.clear()
+  }
+
+  #own(dispose: () => void): () => void {
+    const release = (): void => {
+      this.#disposers.delete(release)
+      dispose()
+    }
+    this.#disposers.add(release)
+    if (this.#closed) release()
+    return release
+  }
+}
+
+async function attempt(work: () => Promise<unknown>): Promise<unknown> {
+  return work()
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../clock.ts'
+import { type AutoShutdown, refuse } from './child-spec.ts'
+import type { Report } from './events.ts'
+import type { Intensity, Strategy } from './restart-policy.ts'
+
+/** What supervisors of both kinds take. */
+export interface CommonOptions {
+  /** Registered while the supervisor lives, for {@link currentSupervisor}; the first part of every child's path. */
+  readonly name?: string
+  /** How many restarts within `periodMs` pass; one more and the supervisor gives up. 0: none. @default 1 */
+  readonly intensity?: number
+  /** The length of the sliding window, in monotonic milliseconds, ends included. @default 5000 */
+  readonly periodMs?: number
+  /** Whether the end of significant children ends the supervisor. @default 'never' */
+  readonly autoShutdown?: AutoShutdown
+  /** Takes what happens in the tree. Nothing is logged without it. */
+  readonly report?: Report
+  /** Aborting it stops the tree, also while it starts. */
+  readonly signal?: AbortSignal
+  /** @default the clock of the machine */
+  readonly clock?: Clock
+}
+
+/** The flags of a supervisor, checked and filled in. */
+export interface Flags extends Intensity {
+  readonly autoShutdown: AutoShutdown
+}
+
+const STRATEGIES: readonly unknown[] = ['one_for_one', 'one_for_all', 'rest_for_one'] satisfies Strategy[]
+const AUTO_SHUTDOWNS: readonly unknown[] = [
+  'never',
+  'any_significant',
+  'all_significant',
+] satisfies AutoShutdown[]
+
+/** @throws BERYL_ERR_CHILD_SPEC naming the flag, what was wanted and what came */
+export function resolveFlags(owner: string, options: CommonOptions): Flags {
+  const { intensity = 1, periodMs = 5_000, autoShutdown = 'never' } = options
+  if (!Number.isInteger(intensity) || intensity < 0)
+    refuse(owner, 'intensity', 'an integer from 0', intensity)
+  if (!Number.isInteger(periodMs) || periodMs < 1) refuse(owner, 'periodMs', 'an integer from 1', periodMs)
+  if (!AUTO_SHUTDOWNS.includes(autoShutdown))
+    refuse(owner, 'autoShutdown', "'never', 'any_significant' or 'all_significant'", autoShutdown)
+  return Object.freeze({ intensity, periodMs, autoShutdown })
+}
+
+/** @throws BERYL_ERR_CHILD_SPEC */
+export function resolveStrategy(owner: string, strategy: Strategy = 'one_for_one'): Strategy {
+  if (!STRATEGIES.includes(strategy))
+    refuse(owner, 'strategy', "'one_for_one', 'one_for_all' or 'rest_for_one'", strategy)
+  return strategy
+}

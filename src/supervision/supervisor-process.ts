@@ -1,0 +1,311 @@
+import { type Clock, systemClock, type Timer } from '../clock.ts'
+import { berylError } from '../errors.ts'
+import type { Child, ChildOwner, StartOutcome } from './child.ts'
+import { StartFailure } from './child.ts'
+import type { Report } from './events.ts'
+import { type ExitReason, formatReason } from './exit-reason.ts'
+import { Mailbox, type Receiver } from './mailbox.ts'
+import type { MaybePromise, Process, ProcessDetails, StartContext, TreeNode } from './process.ts'
+import { register, unregister } from './registry.ts'
+import { afterExit, endsSupervisor, recordRestart } from './restart-policy.ts'
+import { type CommonOptions, type Flags, resolveFlags } from './supervisor-flags.ts'
+
+/** One thing that a supervisor has to do. `refuse` tells the one who asked for it that it never will be done. */
+interface Job {
+  run(): MaybePromise<void>
+  refuse?(error: Error): void
+}
+
+/** How many specs there are, how many processes live, and how many specs are of each type, alive or not. */
+export interface ChildCount {
+  readonly specs: number
+  readonly active: number
+  readonly supervisors: number
+  readonly workers: number
+}
+
+/**
+ * What supervisors of both kinds share: a life from start to exit, one queue in which requests, exits of children and
+ * retries are served one at a time, the restart window, and giving up.
+ *
+ *     starting ──▶ running ──▶ stopping ──▶ exited
+ *         └───────────────────────▲
+ *
+ * Stopping goes before all that waits in the queue: restarts in it are void, requests in it fail as they would later.
+ */
+export abstract class SupervisorProcess<C extends Child> implements Process, ChildOwner, Receiver<Job> {
+  readonly path: string
+  readonly clock: Clock
+  readonly report: Report | undefined
+  readonly exited: Promise<ExitReason>
+  protected readonly flags: Flags
+  readonly #name: string | undefined
+  readonly #mailbox = new Mailbox<Job>(this)
+  readonly #retries = new Map<C, Timer>()
+  readonly #signal: AbortSignal | undefined
+  readonly #parentSignal: AbortSignal | undefined
+  readonly #onAbort = (): void => this.shutdown('shutdown')
+  readonly #onParentAbort = (): void => this.#abortStart()
+  #restarts: readonly number[] = []
+  #state: 'starting' | 'running' | 'stopping' | 'exited' = 'starting'
+  #since = 0
+  #asked: ExitReason | undefined = undefined
+  #resolveExited: (reason: ExitReason) => void = () => {}
+
+  constructor(options: CommonOptions, parent?: StartContext) {
+    this.path = parent?.path ?? options.name ?? 'supervisor'
+    this.clock = options.clock ?? parent?.clock ?? systemClock
+    this.report = options.report === undefined ? parent?.report : guarded(options.report)
+    this.flags = resolveFlags(this.path, options)
+    this.#name = options.name
+    this.#signal = options.signal
+    this.#parentSignal = parent?.signal
+    this.exited = new Promise((resolve) => {
+      this.#resolveExited = resolve
+    })
+  }
+
+  /** The registered name, if it has one. */
+  get name(): string | undefined {
+    return this.#name
+  }
+
+  /** `starting`, `running`, `stopping` or `exited`. */
+  get state(): 'starting' | 'running' | 'stopping' | 'exited' {
+    return this.#state
+  }
+
+  /**
+   * Stops all children, then the supervisor, and resolves when it has ended; also while it starts or restarts a child.
+   * Stopping what is stopping, or has ended, waits for the same end.
+   *
+   * @param reason what `exited` gives. @default 'normal'
+   */
+  async stop(reason: ExitReason = 'normal'): Promise<void> {
+    this.shutdown(reason)
+    await this.exited
+  }
+
+  /** Asks it to end, as its own supervisor does, and returns at once. */
+  shutdown(reason: ExitReason): void {
+    if (!this.#beginToStop(reason)) return
+    this.interruptStart()
+    this.#mailbox.push({ run: () => this.#end(reason) })
+  }
+
+  /** Ends it and all of its children in this turn, without asking them. */
+  kill(): void {
+    if (this.#state === 'exited') return
+    this.#beginToStop('killed')
+    this.killChildren()
+    this.#exit('killed')
+  }
+
+  /** The supervisor and all below it, as plain objects; `formatTree` draws them. */
+  inspect(): TreeNode {
+    return {
+      id: this.path.slice(this.path.lastIndexOf('/') + 1),
+      type: 'supervisor',
+      state: this.#state,
+      restarts: 0,
+      since: this.#since,
+      abandoned: 0,
+      stillRunning: 0,
+      children: [],
+      ...this.details(),
+    }
+  }
+
+  childExited(child: C): void {
+    this.#mailbox.push({ run: () => this.#handleExit(child) })
+  }
+
+  receive(job: Job): MaybePromise<void> {
+    return this.#state === 'exited' ? job.refuse?.(this.#noproc()) : job.run()
+  }
+
+  /** A job failed, which none should: a supervisor that cannot do its work ends, for its own supervisor to see. */
+  crashed(error: unknown): void {
+    if (this.#state === 'exited') return
+    this.#beginToStop({ error })
+    this.killChildren()
+    this.#exit({ error })
+  }
+
+  /**
+   * Registers the name and starts the children.
+   *
+   * @throws BERYL_ERR_ALREADY_STARTED, BERYL_ERR_START_FAILED with the child's error as its `cause`
+   * @internal
+   */
+  async boot(): Promise<void> {
+    if (this.#name !== undefined) register(this.#name, this)
+    this.#listen()
+    const failure = await new Promise<StartOutcome>((resolve, reject) => {
+      this.#mailbox.push({ run: () => settle(() => this.#bootChildren(), resolve, reject) })
+    })
+    if (failure !== undefined) throw failure.error
+  }
+
+  /** Starts the first children, each after the one before it. */
+  protected abstract startChildren(): Promise<StartOutcome>
+  /** Stops all children by their rules and waits for their ends. */
+  protected abstract terminateChildren(): Promise<void>
+  protected abstract killChildren(): void
+  /** Shortens the start that is under way, if one is. */
+  protected abstract interruptStart(): void
+  /** Does what the strategy says about a child that is to be restarted; the restart was counted already. */
+  protected abstract restart(child: C): Promise<void>
+  /** Keeps or removes a child that ended by itself and stays down. */
+  protected abstract ended(child: C, next: 'keep' | 'remove'): void
+  /** Whether a significant child runs or is being restarted. */
+  protected abstract significantAlive(): boolean
+  protected abstract details(): ProcessDetails
+
+  /** Whether it ends: what is left to start is not started any more. */
+  protected get ending(): boolean {
+    return this.#asked !== undefined
+  }
+
+  /** Puts a request at the end of the queue. @throws BERYL_ERR_NOPROC once it stops */
+  protected request<T>(work: () => MaybePromise<T>): Promise<T> {
+    if (this.ending) return Promise.reject(this.#noproc())
+    return new Promise((resolve, reject) => {
+      this.#mailbox.push({ run: () => settle(work, resolve, reject), refuse: reject })
+    })
+  }
+
+  /** Marks a child whose restart failed and puts the next try at the end of the queue, after one turn of the event loop. */
+  protected retryLater(child: C): void {
+    if (this.ending) return
+    child.state = 'restarting'
+    this.cancelRetry(child)
+    const timer = this.clock.setImmediate(() => this.#mailbox.push({ run: () => this.#retry(child, timer) }))
+    this.#retries.set(child, timer)
+  }
+
+  protected cancelRetry(child: C): void {
+    this.#retries.get(child)?.cancel()
+    this.#retries.delete(child)
+  }
+
+  async #bootChildren(): Promise<StartOutcome> {
+    this.#since = this.clock.date()
+    const failure = this.ending ? undefined : await this.startChildren()
+    this.#parentSignal?.removeEventListener('abort', this.#onParentAbort)
+    if (failure === undefined && this.#asked === undefined) {
+      this.#state = 'running'
+      return undefined
+    }
+    const asked = this.#asked
+    const error =
+      asked === undefined
+        ? failure?.error
+        : berylError('BERYL_ERR_ASKED_TO_END', this.path, formatReason(asked))
+    await this.#end(asked ?? { shutdown: error })
+    return new StartFailure(error)
+  }
+
+  /** Hears of the end while it starts, when its own supervisor has no process of it yet that it could ask. */
+  #listen(): void {
+    for (const [signal, onAbort] of [
+      [this.#signal, this.#onAbort],
+      [this.#parentSignal, this.#onParentAbort],
+    ] as const) {
+      if (signal?.aborted) onAbort()
+      else signal?.addEventListener('abort', onAbort, { once: true })
+    }
+  }
+
+  #abortStart(): void {
+    const asked: unknown = this.#parentSignal?.reason
+    if (asked instanceof Error && asked.cause === 'killed') this.kill()
+    else this.shutdown('shutdown')
+  }
+
+  #handleExit(child: C): MaybePromise<void> {
+    const reason = child.takeExit()
+    if (reason === undefined || this.ending) return
+    const next = afterExit(child.policy.restart, reason)
+    if (next === 'restart') return this.#restart(child)
+    this.ended(child, next)
+    if (endsSupervisor(this.flags.autoShutdown, child.policy.significant, () => this.significantAlive())) {
+      this.report?.({ type: 'auto_shutdown', supervisor: this.path, id: child.id })
+      return this.#end('shutdown')
+    }
+  }
+
+  #retry(child: C, timer: Timer): MaybePromise<void> {
+    // Another restart, or a request, may have come between: then this try is not the child's any more.
+    if (this.#retries.get(child) !== timer || child.state !== 'restarting' || this.ending) return
+    this.#retries.delete(child)
+    return this.#restart(child)
+  }
+
+  async #restart(child: C): Promise<void> {
+    this.#restarts = recordRestart(this.#restarts, this.clock.now(), this.flags)
+    if (this.#restarts.length <= this.flags.intensity) return this.restart(child)
+    const { intensity, periodMs } = this.flags
+    const error = berylError('BERYL_ERR_GAVE_UP', this.path, intensity, periodMs)
+    this.report?.({ type: 'gave_up', supervisor: this.path, error })
+    return this.#end('shutdown')
+  }
+
+  #beginToStop(reason: ExitReason): boolean {
+    if (this.#asked !== undefined) return false
+    this.#asked = reason
+    this.#state = 'stopping'
+    for (const job of this.#mailbox.clear()) job.refuse?.(this.#noproc())
+    for (const timer of this.#retries.values()) timer.cancel()
+    this.#retries.clear()
+    return true
+  }
+
+  async #end(reason: ExitReason): Promise<void> {
+    this.#beginToStop(reason)
+    await this.terminateChildren()
+    this.#exit(this.#asked ?? reason)
+  }
+
+  #exit(reason: ExitReason): void {
+    if (this.#state === 'exited') return
+    this.#state = 'exited'
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    if (this.#name !== undefined) unregister(this.#name, this)
+    for (const job of this.#mailbox.close()) job.refuse?.(this.#noproc())
+    this.report?.({ type: 'supervisor_exited', supervisor: this.path, reason })
+    this.#resolveExited(reason)
+  }
+
+  #noproc(): Error {
+    return berylError('BERYL_ERR_NOPROC', this.path)
+  }
+}
+
+/** Runs what may be synchronous without making a promise for it. */
+function settle<T>(
+  work: () => MaybePromise<T>,
+  resolve: (value: T) => void,
+  reject: (error: unknown) => void,
+): MaybePromise<void> {
+  try {
+    const result = work()
+    if (result instanceof Promise) return result.then(resolve, reject)
+    resolve(result)
+  } catch (error) {
+    reject(error)
+  }
+}
+
+/** A listener that throws must not end the tree: Node hears of it as of any uncaught error. */
+function guarded(report: Report): Report {
+  return (event) => {
+    try {
+      report(event)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}

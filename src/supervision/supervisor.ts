@@ -1,0 +1,302 @@
+import { berylError } from '../errors.ts'
+import { Child, type ChildOwner, StartFailure, type StartOutcome, startFailed } from './child.ts'
+import {
+  type ChildInit,
+  type ChildPolicy,
+  type ChildSpec,
+  checkSignificant,
+  refuse,
+  resolveChildSpec,
+} from './child-spec.ts'
+import type { ExitReason } from './exit-reason.ts'
+import { Deadlines } from './limit.ts'
+import type {
+  ChildState,
+  HandleOf,
+  MaybePromise,
+  ProcessDetails,
+  StartContext,
+  StartResult,
+} from './process.ts'
+import { whereis } from './registry.ts'
+import { restartGroup, type Strategy } from './restart-policy.ts'
+import { type CommonOptions, resolveStrategy } from './supervisor-flags.ts'
+import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
+
+/** The options of a static supervisor. */
+export interface SupervisorOptions<C extends readonly ChildInit[] = readonly ChildInit[]>
+  extends CommonOptions {
+  /** Who is restarted with a child that ended. @default 'one_for_one' */
+  readonly strategy?: Strategy
+  /** In start order. Stopped in the reverse of it. @default none */
+  readonly children?: C
+}
+
+/** One child as `children` lists it. */
+export interface ChildInfo {
+  readonly id: string
+  readonly state: ChildState
+  readonly type: 'worker' | 'supervisor'
+  /** The current handle; `undefined` while there is no living process. */
+  readonly handle: unknown
+}
+
+type IdIn<C extends readonly ChildInit[]> = C[number]['id']
+
+/** The handle of the child with this id, as far as the list of children tells. */
+type HandleIn<C extends readonly ChildInit[], I extends string> = string extends I
+  ? unknown
+  : Extract<C[number], { readonly id: I }> extends ChildInit<infer R>
+    ? HandleOf<R>
+    : unknown
+
+class SpecChild extends Child {
+  readonly spec: ChildSpec
+
+  constructor(owner: ChildOwner, spec: ChildSpec) {
+    super(owner)
+    this.spec = spec
+  }
+
+  override get id(): string {
+    return this.spec.id
+  }
+
+  override get policy(): ChildPolicy {
+    return this.spec
+  }
+
+  protected override launch(context: StartContext): MaybePromise<StartResult> {
+    return this.spec.start(context)
+  }
+}
+
+/**
+ * A static supervisor: children with ids, in an order. Made by {@link startSupervisor}.
+ *
+ * Requests (`startChild`, `terminateChild`, `restartChild`, `deleteChild`) are served one at a time, in the order in
+ * which they came, between exits and retries; once the supervisor stops they fail with BERYL_ERR_NOPROC. The looks
+ * (`children`, `which`, `count`, `spec`, `inspect`) are synchronous and show this very moment.
+ */
+export class Supervisor<
+  C extends readonly ChildInit[] = readonly ChildInit[],
+> extends SupervisorProcess<SpecChild> {
+  readonly #strategy: Strategy
+  /** In start order: a Map keeps it, and a restart keeps the place. */
+  readonly #children = new Map<string, SpecChild>()
+
+  constructor(options: SupervisorOptions<C>, parent?: StartContext) {
+    super(options, parent)
+    this.#strategy = resolveStrategy(this.path, options.strategy)
+    for (const init of options.children ?? []) this.#addStatic(init)
+  }
+
+  /** All children in start order, also those without a process. */
+  children(): ChildInfo[] {
+    return Array.from(this.#children.values(), (child) => ({
+      id: child.id,
+      state: child.state,
+      type: child.policy.type,
+      handle: child.handle,
+    }))
+  }
+
+  /** The current handle of a child; `undefined` while it is not running, and for an unknown id. */
+  which<I extends IdIn<C>>(id: I): HandleIn<C, I> | undefined
+  which(id: string): unknown
+  which(id: string): unknown {
+    return this.#children.get(id)?.handle
+  }
+
+  count(): ChildCount {
+    const children = [...this.#children.values()]
+    const supervisors = children.filter((child) => child.policy.type === 'supervisor').length
+    const active = children.filter((child) => child.process !== undefined).length
+    return { specs: children.length, active, supervisors, workers: children.length - supervisors }
+  }
+
+  /** @throws BERYL_ERR_CHILD_NOT_FOUND */
+  spec(id: string): ChildSpec {
+    return this.#find(id).spec
+  }
+
+  /**
+   * Adds a child at the end of the start order and starts it. A start that fails leaves nothing behind.
+   *
+   * @returns its handle; `undefined` where `start` said `'ignore'`
+   * @throws BERYL_ERR_CHILD_SPEC, BERYL_ERR_ALREADY_STARTED, BERYL_ERR_CHILD_PRESENT, BERYL_ERR_START_FAILED
+   */
+  startChild<R extends StartResult>(init: ChildInit<R>): Promise<HandleOf<R>> {
+    return this.request(async () => {
+      const child = this.#add(init)
+      const failure = await child.start()
+      if (failure !== undefined || (child.state === 'stopped' && child.policy.restart === 'temporary'))
+        this.#children.delete(child.id)
+      return this.#started(child, failure) as HandleOf<R>
+    })
+  }
+
+  /**
+   * Stops a child by its rule. Its spec is kept, and not started by itself again, unless the child is temporary.
+   *
+   * @throws BERYL_ERR_CHILD_NOT_FOUND
+   */
+  terminateChild(id: string): Promise<void> {
+    return this.request(() => this.#stop(this.#find(id)))
+  }
+
+  /**
+   * Starts a stopped child again, in its old place. A start that fails leaves it stopped and is not counted.
+   *
+   * @throws BERYL_ERR_CHILD_NOT_FOUND, BERYL_ERR_CHILD_RUNNING, BERYL_ERR_CHILD_RESTARTING, BERYL_ERR_START_FAILED
+   */
+  restartChild<I extends IdIn<C>>(id: I): Promise<HandleIn<C, I> | undefined>
+  restartChild(id: string): Promise<unknown>
+  restartChild(id: string): Promise<unknown> {
+    return this.request(async () => {
+      const child = this.#findStopped(id)
+      return this.#started(child, await child.start())
+    })
+  }
+
+  /**
+   * Forgets a stopped child.
+   *
+   * @throws BERYL_ERR_CHILD_NOT_FOUND, BERYL_ERR_CHILD_RUNNING, BERYL_ERR_CHILD_RESTARTING
+   */
+  deleteChild(id: string): Promise<void> {
+    return this.request(() => {
+      this.#children.delete(this.#findStopped(id).id)
+    })
+  }
+
+  /**
+   * Sends a child an exit signal from outside, as Erlang's `exit(Pid, Reason)`: the supervisor then treats its end as
+   * any other. Goes past the queue.
+   *
+   * @param reason `'killed'` does not ask. @default 'killed'
+   * @throws BERYL_ERR_CHILD_NOT_FOUND
+   */
+  exitChild(id: string, reason: ExitReason = 'killed'): void {
+    this.#find(id).exit(reason)
+  }
+
+  protected override async startChildren(): Promise<StartOutcome> {
+    for (const child of [...this.#children.values()]) {
+      const failure = await child.start()
+      if (failure !== undefined) return new StartFailure(startFailed(child.path, failure))
+      if (child.state === 'stopped' && child.policy.restart === 'temporary') this.#children.delete(child.id)
+      if (this.ending) return undefined
+    }
+    return undefined
+  }
+
+  protected override async restart(failed: SpecChild): Promise<void> {
+    const group = restartGroup(this.#strategy, [...this.#children.values()], failed)
+    await this.#stopAll(group)
+    for (const child of group) {
+      if (this.ending) return
+      if (this.#children.has(child.id) && (await child.start()) !== undefined) return this.retryLater(child)
+    }
+  }
+
+  protected override ended(child: SpecChild, next: 'keep' | 'remove'): void {
+    if (next === 'remove') this.#children.delete(child.id)
+  }
+
+  protected override significantAlive(): boolean {
+    for (const child of this.#children.values())
+      if (child.policy.significant && child.state !== 'stopped') return true
+    return false
+  }
+
+  protected override terminateChildren(): Promise<void> {
+    return this.#stopAll([...this.#children.values()])
+  }
+
+  protected override killChildren(): void {
+    for (const child of [...this.#children.values()].reverse()) child.kill()
+  }
+
+  protected override interruptStart(): void {
+    for (const child of this.#children.values()) child.interrupt()
+  }
+
+  protected override details(): ProcessDetails {
+    return {
+      note: this.#strategy,
+      children: Array.from(this.#children.values(), (child) => child.inspect()),
+    }
+  }
+
+  async #stopAll(group: readonly SpecChild[]): Promise<void> {
+    for (const child of [...group].reverse()) await this.#stop(child)
+  }
+
+  async #stop(child: SpecChild): Promise<void> {
+    const deadlines = new Deadlines(this.clock)
+    this.cancelRetry(child)
+    await child.stop(deadlines)
+    deadlines.cancel()
+    if (child.policy.restart === 'temporary') this.#children.delete(child.id)
+  }
+
+  #addStatic(init: ChildInit): void {
+    if (this.#children.has(init?.id)) refuse(this.path, `child '${init.id}'`, 'an id of its own', init.id)
+    this.#add(init)
+  }
+
+  #add(init: ChildInit): SpecChild {
+    const spec = resolveChildSpec(init, this.path)
+    checkSignificant(spec, this.flags.autoShutdown, this.path)
+    this.#refusePresent(spec.id)
+    const child = new SpecChild(this, spec)
+    this.#children.set(spec.id, child)
+    return child
+  }
+
+  #refusePresent(id: string): void {
+    const present = this.#children.get(id)
+    if (present === undefined) return
+    if (present.state === 'stopped') throw berylError('BERYL_ERR_CHILD_PRESENT', this.path, id)
+    throw berylError('BERYL_ERR_ALREADY_STARTED', present.path)
+  }
+
+  #find(id: string): SpecChild {
+    const child = this.#children.get(id)
+    if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, `'${id}'`)
+    return child
+  }
+
+  #findStopped(id: string): SpecChild {
+    const child = this.#find(id)
+    if (child.state === 'restarting') throw berylError('BERYL_ERR_CHILD_RESTARTING', this.path, id)
+    if (child.state !== 'stopped') throw berylError('BERYL_ERR_CHILD_RUNNING', this.path, id)
+    return child
+  }
+
+  #started(child: Child, failure: StartOutcome): unknown {
+    if (failure !== undefined) throw startFailed(child.path, failure)
+    return child.handle
+  }
+}
+
+/**
+ * Starts a supervisor and its children, in order.
+ *
+ * @throws BERYL_ERR_CHILD_SPEC before anything is started; BERYL_ERR_ALREADY_STARTED when the name is taken;
+ *   BERYL_ERR_START_FAILED when a child did not start: those before it are stopped by then, in reverse order
+ */
+export async function startSupervisor<const C extends readonly ChildInit[]>(
+  options: SupervisorOptions<C>,
+): Promise<Supervisor<C>> {
+  const started = new Supervisor(options)
+  await started.boot()
+  return started
+}
+
+/** The supervisor that holds this name now; `undefined` once it has ended. */
+export function currentSupervisor(name: string): Supervisor | undefined {
+  const holder = whereis(name)
+  return holder instanceof Supervisor ? holder : undefined
+}
