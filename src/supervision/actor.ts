@@ -35,9 +35,7 @@ export interface ActorSpecOptions<I extends string> extends Partial<ChildPolicy>
 
 type LaunchOptions = Pick<ActorSpecOptions<string>, 'callTimeoutMs' | 'name'>
 
-type SpecArguments<I extends string, A extends readonly unknown[]> = [] extends A
-  ? [options?: ActorSpecOptions<I> & { readonly args?: A }]
-  : [options: ActorSpecOptions<I> & { readonly args: A }]
+type ArgsOption<A extends readonly unknown[]> = [] extends A ? { readonly args?: A } : { readonly args: A }
 
 /**
  * A gen_server as a class. Its public methods become the calls of an {@link ActorRef}; they run one at a time, in the
@@ -76,7 +74,7 @@ export abstract class Actor implements Behaviour {
   /** The spec of a child: `args` go to `init`, at every start again. */
   static spec<T extends Actor, const I extends string = string>(
     this: ActorClass<T>,
-    ...[options = {}]: SpecArguments<I, InitArgs<T>>
+    options: ActorSpecOptions<I> & ArgsOption<InitArgs<T>>,
   ): ActorSpec<T, I> {
     const { args = [], ...rest }: ActorSpecOptions<I> & { readonly args?: readonly unknown[] } = options
     return new ActorSpec(this, args, rest)

@@ -44,11 +44,11 @@ export interface ChildInfo {
 type IdIn<C extends readonly ChildInit[]> = C[number]['id']
 
 /** The handle of the child with this id, as far as the list of children tells. */
-type HandleIn<C extends readonly ChildInit[], I extends string> = string extends I
-  ? unknown
-  : Extract<C[number], { readonly id: I }> extends ChildInit<infer R>
-    ? HandleOf<R>
-    : unknown
+type HandleIn<C extends readonly ChildInit[], I extends string> = HandleOfInit<
+  Extract<C[number], { readonly id: I }>
+>
+
+type HandleOfInit<T> = [T] extends [never] ? unknown : T extends ChildInit<infer R> ? HandleOf<R> : unknown
 
 class SpecChild extends Child {
   readonly spec: ChildSpec
