@@ -1,0 +1,29 @@
+import type { Message, Ref, ReplyStatus } from '../protocol/message.ts'
+import type { Outlet } from './outlet.ts'
+
+/** Answers a message. Bytes that the client's version cannot carry become an error that says so. */
+export function answer(
+  outlet: Outlet,
+  joinRef: Ref,
+  message: Message,
+  status: ReplyStatus,
+  response: unknown,
+): void {
+  const { codec } = outlet
+  const { ref, topic } = message
+  const frame =
+    codec.encodeReply(joinRef, ref, topic, status, response) ??
+    codec.encodeReply(joinRef, ref, topic, 'error', { reason: 'binary_unsupported' })
+  if (frame !== undefined) outlet.send(frame)
+}
+
+/** Answers a message with an error of the library's own. */
+export function refuse(
+  outlet: Outlet,
+  joinRef: Ref,
+  message: Message,
+  response: { readonly reason: string; readonly [detail: string]: unknown },
+): void {
+  outlet.refused(String(message.topic), message.event, response.reason)
+  answer(outlet, joinRef, message, 'error', response)
+}

@@ -1,0 +1,147 @@
+import type { TSchema } from 'typebox'
+import { berylError, show } from '../errors.ts'
+import { fitsName, isReservedEvent, MAX_NAME_BYTES, parsePattern } from '../topic.ts'
+import {
+  attachCompiled,
+  type CompiledChannel,
+  type CompiledEvent,
+  type CompiledExchange,
+} from './definition.ts'
+import type { ChannelDefinition, DefineChannel } from './infer.ts'
+import { PayloadSchema } from './schema.ts'
+
+/**
+ * Defines a channel: the contract and the callbacks of all topics that a pattern matches.
+ *
+ * @param pattern An exact topic (`"lobby"`) or a prefix with a trailing `*` (`"room:*"`, `"*"`).
+ * @param definition See `docs/channels.md`.
+ * @throws `BERYL_ERR_CHANNEL_INVALID` where the pattern, an event's name, a schema or a callback is not what it must
+ * be: naming the field, what was wanted and what came.
+ */
+export const defineChannel: DefineChannel = (pattern, definition) => {
+  const channel = compile(pattern, definition as unknown as Fields)
+  const result = Object.freeze({ pattern, schema: definition.schema }) as unknown as ChannelDefinition
+  attachCompiled(result, channel)
+  return result as never
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const FIELDS = ['schema', 'join', 'joined', 'in', 'intercept', 'terminate']
+const SCHEMA_FIELDS = ['join', 'in', 'out', 'presence']
+const EXCHANGE_FIELDS = ['payload', 'reply', 'error']
+
+function compile(source: unknown, definition: Fields): CompiledChannel {
+  const pattern = parsePattern(source)
+  const refuse: Refuse = (field, wanted, got) => {
+    throw berylError('BERYL_ERR_CHANNEL_INVALID', pattern.source, field, wanted, show(got))
+  }
+  onlyFields(refuse, 'definition', definition, FIELDS)
+  const schema = onlyFields(refuse, 'schema', definition.schema, SCHEMA_FIELDS)
+  const out = compileOut(refuse, schema.out)
+  return {
+    pattern,
+    joinExchange: compileExchange(refuse, 'schema.join', schema.join ?? {}),
+    in: compileIn(refuse, schema.in, definition.in),
+    out,
+    presence:
+      schema.presence === undefined ? undefined : compileSchema(refuse, 'schema.presence', schema.presence),
+    join: callback(refuse, 'join', definition.join) ?? refuse('join', 'a function', definition.join),
+    joined: callback(refuse, 'joined', definition.joined),
+    intercept: compileIntercept(refuse, definition.intercept, out),
+    terminate: callback(refuse, 'terminate', definition.terminate),
+  }
+}
+
+type Refuse = (field: string, wanted: string, got: unknown) => never
+
+function compileIn(refuse: Refuse, schemas: unknown, handlers: unknown): Map<string, CompiledEvent> {
+  const declared = fieldsOf(refuse, 'schema.in', schemas)
+  const handling = fieldsOf(refuse, 'in', handlers)
+  for (const event of Object.keys(handling)) {
+    if (!Object.hasOwn(declared, event))
+      refuse(`in.${event}`, 'an event that schema.in declares', handling[event])
+  }
+  const events = new Map<string, CompiledEvent>()
+  for (const [event, exchange] of Object.entries(declared)) {
+    checkEvent(refuse, `schema.in.${event}`, event)
+    const handle = callback(refuse, `in.${event}`, handling[event])
+    if (handle === undefined) return refuse(`in.${event}`, 'a handler for the declared event', undefined)
+    events.set(event, { ...compileExchange(refuse, `schema.in.${event}`, exchange), handle })
+  }
+  return events
+}
+
+function compileOut(refuse: Refuse, schemas: unknown): Map<string, PayloadSchema> {
+  const events = new Map<string, PayloadSchema>()
+  for (const [event, schema] of Object.entries(fieldsOf(refuse, 'schema.out', schemas))) {
+    checkEvent(refuse, `schema.out.${event}`, event)
+    events.set(event, compileSchema(refuse, `schema.out.${event}`, schema))
+  }
+  return events
+}
+
+function compileIntercept(
+  refuse: Refuse,
+  callbacks: unknown,
+  out: ReadonlyMap<string, PayloadSchema>,
+): CompiledChannel['intercept'] {
+  const intercept = new Map<string, Callback>()
+  for (const [event, value] of Object.entries(fieldsOf(refuse, 'intercept', callbacks))) {
+    if (!out.has(event)) refuse(`intercept.${event}`, 'an event that schema.out declares', value)
+    const handle = callback(refuse, `intercept.${event}`, value)
+    if (handle !== undefined) intercept.set(event, handle)
+  }
+  return intercept
+}
+
+function compileExchange(refuse: Refuse, field: string, exchange: unknown): CompiledExchange {
+  if (!isObject(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
+  // A TypeBox schema hides its kind from Object.keys; the long form is a plain object with only these fields.
+  const isLongForm =
+    !('~kind' in exchange) && Object.keys(exchange).every((key) => EXCHANGE_FIELDS.includes(key))
+  if (!isLongForm)
+    return { payload: compileSchema(refuse, field, exchange), reply: undefined, error: undefined }
+  const part = (name: string): PayloadSchema | undefined =>
+    exchange[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, exchange[name])
+  return { payload: part('payload'), reply: part('reply'), error: part('error') }
+}
+
+function compileSchema(refuse: Refuse, field: string, schema: unknown): PayloadSchema {
+  if (!isObject(schema)) return refuse(field, 'a TypeBox schema', schema)
+  try {
+    return new PayloadSchema(schema as TSchema)
+  } catch (cause) {
+    return refuse(field, 'a schema that compiles', cause instanceof Error ? cause.message : cause)
+  }
+}
+
+function checkEvent(refuse: Refuse, field: string, event: string): void {
+  if (isReservedEvent(event)) refuse(field, 'another name: this event belongs to the protocol', event)
+  if (!fitsName(event)) refuse(field, `a name of at most ${MAX_NAME_BYTES} bytes`, event)
+}
+
+function onlyFields(refuse: Refuse, field: string, value: unknown, allowed: readonly string[]): Fields {
+  if (!isObject(value)) return refuse(field, `an object with ${allowed.join(', ')}`, value)
+  for (const key of Object.keys(value)) {
+    if (!allowed.includes(key)) refuse(`${field}.${key}`, `one of ${allowed.join(', ')}`, key)
+  }
+  return value
+}
+
+function fieldsOf(refuse: Refuse, field: string, value: unknown): Fields {
+  if (value === undefined) return {}
+  return isObject(value) ? value : refuse(field, 'an object, event by event', value)
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: callbacks are erased here; `infer.ts` typed them for their author
+type Callback = (...args: any[]) => unknown
+
+function callback(refuse: Refuse, field: string, value: unknown): Callback | undefined {
+  if (value === undefined || typeof value === 'function') return value as Callback | undefined
+  return refuse(field, 'a function', value)
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,50 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Pattern } from '../topic.ts'
+import type { ChannelDefinition, Connection, Socket, TerminateReason } from './infer.ts'
+import type { PayloadSchema } from './schema.ts'
+
+// A channel as the runtime knows it: compiled, with the types that `infer.ts` gave to its callbacks erased.
+
+/** What crosses the schema boundary of one event or of the join. An absent reply means that none is declared. */
+export interface CompiledExchange {
+  readonly payload: PayloadSchema | undefined
+  readonly reply: PayloadSchema | undefined
+  readonly error: PayloadSchema | undefined
+}
+
+export interface CompiledEvent extends CompiledExchange {
+  readonly handle: (payload: unknown, socket: Socket) => unknown
+}
+
+export interface JoinRequest {
+  readonly topic: string
+  readonly id: string
+  readonly payload: unknown
+  readonly connection: Connection
+  readonly server: FastifyInstance
+  readonly log: FastifyBaseLogger
+}
+
+export interface CompiledChannel {
+  readonly pattern: Pattern
+  readonly joinExchange: CompiledExchange
+  readonly in: ReadonlyMap<string, CompiledEvent>
+  readonly out: ReadonlyMap<string, PayloadSchema>
+  readonly presence: PayloadSchema | undefined
+  readonly join: (request: JoinRequest) => unknown
+  readonly joined: ((socket: Socket) => unknown) | undefined
+  readonly intercept: ReadonlyMap<string, (payload: unknown, socket: Socket) => unknown>
+  readonly terminate: ((reason: TerminateReason, socket: Socket) => unknown) | undefined
+}
+
+const compiled = new WeakMap<ChannelDefinition, CompiledChannel>()
+
+/** Hands the compiled form to the runtime without showing it to users of the definition. */
+export function attachCompiled(definition: ChannelDefinition, channel: CompiledChannel): void {
+  compiled.set(definition, channel)
+}
+
+/** The compiled form of a definition, `undefined` for anything that `defineChannel` did not make. */
+export function compiledChannel(definition: ChannelDefinition): CompiledChannel | undefined {
+  return compiled.get(definition)
+}

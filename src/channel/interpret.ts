@@ -1,0 +1,202 @@
+import { berylError, show } from '../errors.ts'
+import type { CompiledChannel, CompiledExchange, JoinRequest } from './definition.ts'
+import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
+import { type PayloadIssue, type PayloadSchema, showIssues } from './schema.ts'
+
+// What callbacks gave, as closed unions. Whatever is not on the menu is a crash that says what is.
+
+/** What became of a wish to join. */
+export type JoinVerdict =
+  | { readonly kind: 'ok'; readonly assigns: unknown; readonly reply: unknown }
+  | { readonly kind: 'rejected'; readonly error: unknown }
+  | { readonly kind: 'invalid_payload'; readonly errors: readonly PayloadIssue[] }
+  | { readonly kind: 'crashed'; readonly error: unknown }
+
+/** What is to be done after a handler. */
+export type ReplyVerdict =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'reply'; readonly status: string; readonly response: unknown }
+  | { readonly kind: 'later'; readonly promise: PromiseLike<unknown> }
+  | {
+      readonly kind: 'stop'
+      readonly reason: StopReason
+      readonly reply: ReplyVerdict & { kind: 'none' | 'reply' }
+    }
+  | { readonly kind: 'crashed'; readonly error: unknown }
+
+/** Asks `join` of a channel. Never throws or rejects; gives a promise only where the application did. */
+export function askToJoin(
+  channel: CompiledChannel,
+  request: JoinRequest,
+): JoinVerdict | Promise<JoinVerdict> {
+  const { payload } = channel.joinExchange
+  if (payload !== undefined && !payload.accepts(request.payload)) {
+    return { kind: 'invalid_payload', errors: payload.issues(request.payload) }
+  }
+  try {
+    const result = channel.join(request)
+    if (!isPromiseLike(result)) return interpretJoin(channel, result)
+    return Promise.resolve(result)
+      .then((settled) => interpretJoin(channel, settled))
+      .catch(crashed)
+  } catch (error) {
+    return crashed(error)
+  }
+}
+
+/** The response that tells a client why it is not joined. */
+export function refusal(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): unknown {
+  switch (verdict.kind) {
+    case 'rejected':
+      return verdict.error
+    case 'invalid_payload':
+      return { reason: 'invalid_payload', errors: verdict.errors }
+    case 'crashed':
+      return { reason: 'join crashed' }
+    default:
+      return verdict satisfies never
+  }
+}
+
+function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
+  const { reply: replySchema, error: errorSchema } = channel.joinExchange
+  if (result instanceof Rejection) {
+    checkPayload(channel, 'the error of join', errorSchema, result.error)
+    return { kind: 'rejected', error: result.error }
+  }
+  if (typeof result !== 'object' || result === null || !('assigns' in result)) {
+    const wanted = replySchema === undefined ? '{ assigns }' : '{ assigns, reply }'
+    throw berylError(
+      'BERYL_ERR_RESULT_INVALID',
+      channel.pattern.source,
+      'join',
+      `${wanted} or reject(…)`,
+      show(result),
+    )
+  }
+  const { assigns, reply } = result as { assigns: unknown; reply?: unknown }
+  if (replySchema === undefined && reply !== undefined) {
+    throw berylError(
+      'BERYL_ERR_RESULT_INVALID',
+      channel.pattern.source,
+      'the reply of join',
+      'none, as declared',
+      show(reply),
+    )
+  }
+  checkPayload(channel, 'the reply of join', replySchema, reply)
+  return { kind: 'ok', assigns, reply }
+}
+
+/** Says what to do with what the handler of an event gave. Never throws. */
+export function interpretReply(
+  channel: CompiledChannel,
+  event: string,
+  exchange: CompiledExchange,
+  result: unknown,
+): ReplyVerdict {
+  try {
+    if (result instanceof Later) return { kind: 'later', promise: result.promise }
+    if (result instanceof Stop) return stopVerdict(channel, event, exchange, result)
+    return outcome(channel, event, exchange, result)
+  } catch (error) {
+    return crashed(error)
+  }
+}
+
+function stopVerdict(
+  channel: CompiledChannel,
+  event: string,
+  exchange: CompiledExchange,
+  stop: Stop,
+): ReplyVerdict {
+  const { reason, reply } = stop
+  return {
+    kind: 'stop',
+    reason,
+    reply: reply === undefined ? NONE : outcome(channel, event, exchange, reply),
+  }
+}
+
+function outcome(
+  channel: CompiledChannel,
+  event: string,
+  exchange: CompiledExchange,
+  result: unknown,
+): ReplyVerdict & { kind: 'none' | 'reply' } {
+  if (result instanceof Reply) {
+    if (result.status === 'error')
+      checkPayload(channel, `the error of "${event}"`, exchange.error, result.response)
+    return { kind: 'reply', status: result.status, response: result.response }
+  }
+  if (exchange.reply === undefined) {
+    if (result === undefined) return NONE
+    return refuse(
+      channel,
+      event,
+      'undefined (no reply is declared), fail(…), reply(…), stop(…) or later(…)',
+      result,
+    )
+  }
+  if (result === undefined) {
+    return refuse(channel, event, 'the declared reply, fail(…), reply(…), stop(…) or later(…)', result)
+  }
+  checkPayload(channel, `the reply of "${event}"`, exchange.reply, result)
+  return { kind: 'reply', status: 'ok', response: result }
+}
+
+const NONE = { kind: 'none' } as const
+
+function refuse(channel: CompiledChannel, event: string, wanted: string, got: unknown): never {
+  throw berylError(
+    'BERYL_ERR_RESULT_INVALID',
+    channel.pattern.source,
+    `the handler of "${event}"`,
+    wanted,
+    show(got),
+  )
+}
+
+/**
+ * Holds an outgoing payload against its schema.
+ *
+ * @throws `BERYL_ERR_PAYLOAD_INVALID`
+ */
+function checkPayload(
+  channel: CompiledChannel,
+  what: string,
+  schema: PayloadSchema | undefined,
+  payload: unknown,
+): void {
+  if (schema === undefined || schema.accepts(payload)) return
+  throw berylError(
+    'BERYL_ERR_PAYLOAD_INVALID',
+    channel.pattern.source,
+    what,
+    showIssues(schema.issues(payload)),
+  )
+}
+
+/**
+ * Holds an event that the server sends against the channel's contract.
+ *
+ * @throws `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
+ */
+export function checkOut(channel: CompiledChannel, event: string, payload: unknown): void {
+  const schema = channel.out.get(event)
+  if (schema === undefined) {
+    const declared = [...channel.out.keys()].join(', ')
+    throw berylError('BERYL_ERR_EVENT_UNDECLARED', channel.pattern.source, event, declared || 'none')
+  }
+  checkPayload(channel, `the event "${event}"`, schema, payload)
+}
+
+function crashed(error: unknown): { kind: 'crashed'; error: unknown } {
+  return { kind: 'crashed', error }
+}
+
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}

@@ -1,0 +1,120 @@
+import type { Frame } from '../protocol/frame.ts'
+import type { Message, Ref } from '../protocol/message.ts'
+import { matchTopic } from '../topic.ts'
+import { answer, refuse } from './answer.ts'
+import type { CompiledChannel } from './definition.ts'
+import type { TerminateReason } from './infer.ts'
+import { askToJoin, isPromiseLike, type JoinVerdict, refusal } from './interpret.ts'
+import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
+import { ChannelProcess } from './process.ts'
+
+/**
+ * A join that is being decided. A slow `join` holds up its own topic only: messages for it wait here, in order, and are
+ * decided again when the answer is out. Nothing else exists for the topic until then.
+ */
+export class JoiningTopic implements PendingTopic {
+  readonly isJoining = true
+  readonly topic: string
+  readonly joinRef: Ref
+  readonly #runtime: ChannelRuntime
+  readonly #outlet: Outlet
+  readonly #definition: CompiledChannel
+  readonly #message: Message
+  readonly #predecessor: Frame | undefined
+  readonly #waiting: Message[] = []
+  #gone: TerminateReason | undefined
+
+  /**
+   * @param predecessor The last frame of the channel that this join replaces: it goes out behind the answer.
+   */
+  constructor(
+    runtime: ChannelRuntime,
+    outlet: Outlet,
+    definition: CompiledChannel,
+    message: Message,
+    predecessor: Frame | undefined,
+  ) {
+    this.topic = message.topic as string
+    this.joinRef = message.joinRef
+    this.#runtime = runtime
+    this.#outlet = outlet
+    this.#definition = definition
+    this.#message = message
+    this.#predecessor = predecessor
+  }
+
+  receive(message: Message): void {
+    if (this.#waiting.length < this.#runtime.mailboxLimit) this.#waiting.push(message)
+    else refuse(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
+  }
+
+  close(reason: TerminateReason): void {
+    this.#gone = reason
+  }
+
+  /** Asks `join`. The answer may be out when this returns. */
+  ask(): void {
+    const { topic } = this
+    const verdict = askToJoin(this.#definition, {
+      topic,
+      id: matchTopic(this.#definition.pattern, topic) as string,
+      payload: this.#message.payload,
+      connection: this.#outlet.connection,
+      server: this.#runtime.server,
+      log: this.#outlet.log,
+    })
+    if (!isPromiseLike(verdict)) return this.#decided(verdict)
+    this.#outlet.pending()
+    verdict.then((decided) => {
+      this.#outlet.settled()
+      this.#decided(decided)
+    })
+  }
+
+  #decided(verdict: JoinVerdict): void {
+    if (verdict.kind !== 'ok') return this.#refused(verdict)
+    const channel = new ChannelProcess(
+      this.#runtime,
+      this.#outlet,
+      this.#definition,
+      this.#message,
+      verdict.assigns,
+    )
+    if (this.#gone !== undefined) return channel.close(this.#gone)
+    const subscribed = this.#runtime.pubsub.subscribe(this.topic, channel)
+    if (subscribed === undefined) return this.#accepted(channel, verdict.reply)
+    subscribed.then(
+      () => this.#accepted(channel, verdict.reply),
+      (error) => {
+        channel.close(NEVER_JOINED)
+        this.#refused({ kind: 'crashed', error })
+      },
+    )
+  }
+
+  #accepted(channel: ChannelProcess, reply: unknown): void {
+    if (this.#gone !== undefined) return channel.close(this.#gone)
+    answer(this.#outlet, this.joinRef, this.#message, 'ok', reply)
+    this.#sendPredecessor()
+    this.#outlet.joined(channel)
+    channel.joined()
+    this.#outlet.redeliver(this.#waiting)
+  }
+
+  #refused(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): void {
+    if (this.#gone !== undefined) return
+    answer(this.#outlet, this.joinRef, this.#message, 'error', refusal(verdict))
+    this.#sendPredecessor()
+    this.#outlet.notJoined(this, verdict.kind, verdict.kind === 'crashed' ? verdict.error : undefined)
+    this.#outlet.redeliver(this.#waiting)
+  }
+
+  #sendPredecessor(): void {
+    if (this.#predecessor !== undefined) this.#outlet.send(this.#predecessor)
+  }
+}
+
+const NEVER_JOINED: TerminateReason = {
+  kind: 'crashed',
+  error: new Error('the topic could not be subscribed to'),
+}

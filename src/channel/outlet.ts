@@ -1,0 +1,83 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Frame } from '../protocol/frame.ts'
+import type { Codec, Message, Ref } from '../protocol/message.ts'
+import type { Subscriber } from '../pubsub/broadcast.ts'
+import type { JoinOutcome } from '../telemetry.ts'
+import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
+
+// What a channel process asks of the world above and beside it. The session and the tree hand these values down.
+
+/** A topic that a client is asking for. Messages for it wait. */
+export interface PendingTopic {
+  readonly isJoining: true
+  readonly topic: string
+  readonly joinRef: Ref
+  receive(message: Message): void
+  /** The client is gone: the join is forgotten, and undone where it succeeds after all. */
+  close(reason: TerminateReason): void
+}
+
+/** A topic that a client has joined. */
+export interface JoinedTopic extends Subscriber {
+  readonly isJoining: false
+  readonly topic: string
+  readonly joinRef: Ref
+  /** Takes a message for the topic, in order. */
+  receive(message: Message): void
+  /** Ends the channel behind the callback that is at work. The client is told by the end of its connection. */
+  shutdown(reason: TerminateReason): void
+  /** Ends the channel at once: what is at work now will not be answered. */
+  close(reason: TerminateReason): void
+  /** Ends the channel at once for another join of its topic. Gives the frame that tells the client of the end. */
+  supersede(): Frame
+}
+
+/** The way to the client, and to whoever holds its topics. */
+export interface Outlet {
+  readonly connection: Connection
+  readonly codec: Codec
+  readonly log: FastifyBaseLogger
+  send(frame: Frame): void
+  /** Takes back messages that the topic will not handle: they are decided again, without it. */
+  redeliver(messages: readonly Message[]): void
+  /** An async callback began. */
+  pending(): void
+  /** An async callback is done. */
+  settled(): void
+  /** The join was answered: the channel takes the place of the pending topic. */
+  joined(channel: JoinedTopic): void
+  /** The topic is not joined: it is free again, nothing of it is left. */
+  notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void
+  /** The channel ended: its topic is free again. Its last frame may follow. */
+  ended(channel: JoinedTopic, reason: TerminateReason): void
+  /** A callback failed: for the operator, not for the client. */
+  crashed(topic: string, event: string, error: unknown): void
+  /** A message got an error reply that the library itself made. */
+  refused(topic: string, event: unknown, reason: string): void
+}
+
+/** What all channel processes of a tree share. */
+export interface ChannelRuntime {
+  readonly server: FastifyInstance
+  readonly pubsub: ChannelPubSub
+  readonly presence: ChannelPresence
+  /** How many messages may wait for one channel. */
+  readonly mailboxLimit: number
+}
+
+/** What a channel asks of the pubsub. */
+export interface ChannelPubSub {
+  /** Resolves, where it takes time, when everything that is published from then on will be delivered. */
+  subscribe(topic: string, subscriber: Subscriber): undefined | Promise<void>
+  unsubscribe(topic: string, subscriber: Subscriber): void
+  broadcast(topic: string, event: string, payload: unknown, except?: Subscriber): void
+}
+
+/** What a channel asks of presence. The channel itself is the owner of what it tracks. */
+export interface ChannelPresence {
+  /** The channel is joined and its reply sent: `tell` is to be called with the topic's state, then diffs follow. */
+  joined(channel: JoinedTopic, tell: (state: object) => void): void
+  /** The presence that the channel's socket shows. */
+  of(channel: JoinedTopic): SocketPresence<unknown>
+  untrackAll(channel: JoinedTopic): void
+}

@@ -1,0 +1,351 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Frame } from '../protocol/frame.ts'
+import type { Message, Ref } from '../protocol/message.ts'
+import type { Broadcast } from '../pubsub/broadcast.ts'
+import { matchTopic } from '../topic.ts'
+import { answer, refuse } from './answer.ts'
+import { ChannelSocket, type SocketHost } from './context.ts'
+import type { CompiledChannel, CompiledEvent } from './definition.ts'
+import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
+import { checkOut, interpretReply, isPromiseLike, type ReplyVerdict } from './interpret.ts'
+import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
+import { isNormalStop, type StopReason } from './result.ts'
+
+type State = 'joined' | 'terminating' | 'ended'
+
+/** How a channel ends: why, and with which frame where the client is to be told. */
+interface Ending {
+  readonly reason: TerminateReason
+  readonly last: 'phx_close' | 'phx_error' | undefined
+}
+
+/** A broadcast that `intercept` rewrites, in its turn. */
+class Intercepted {
+  readonly broadcast: Broadcast
+  constructor(broadcast: Broadcast) {
+    this.broadcast = broadcast
+  }
+}
+
+/**
+ * One joined topic of one client: a process with a serial mailbox, temporary, held by its session.
+ *
+ *     joined ──left, stopped, crashed, closed──▶ terminating ──▶ ended
+ *
+ * A callback that returns no promise costs none: the mailbox exists only while an async one is at work.
+ */
+export class ChannelProcess implements JoinedTopic, SocketHost {
+  readonly isJoining = false
+  readonly topic: string
+  readonly joinRef: Ref
+  slot = -1
+  readonly #definition: CompiledChannel
+  readonly #runtime: ChannelRuntime
+  readonly #outlet: Outlet
+  /** What pushes and replies carry: Phoenix puts the ref of the join in the place of a join_ref that is null. */
+  readonly #wireRef: Ref
+  readonly #socket: ChannelSocket
+  #state: State = 'joined'
+  #busy = false
+  #mailbox: (Message | Intercepted)[] | undefined
+  #ending: Ending | undefined
+
+  constructor(
+    runtime: ChannelRuntime,
+    outlet: Outlet,
+    definition: CompiledChannel,
+    join: Message,
+    assigns: unknown,
+  ) {
+    this.topic = join.topic as string
+    this.joinRef = join.joinRef
+    this.#definition = definition
+    this.#runtime = runtime
+    this.#outlet = outlet
+    this.#wireRef = join.joinRef ?? join.ref
+    this.#socket = new ChannelSocket(this, assigns)
+  }
+
+  /** The reply to the join is on its way. */
+  joined(): void {
+    const { joined, presence } = this.#definition
+    if (presence !== undefined) {
+      this.#runtime.presence.joined(this, (state) => this.#push('presence_state', state))
+    }
+    if (joined !== undefined) this.#turn('joined', () => joined(this.#socket))
+    this.#drain()
+  }
+
+  receive(message: Message): void {
+    if (this.#busy) return this.#enqueue(message)
+    this.#handle(message)
+    this.#drain()
+  }
+
+  deliver(broadcast: Broadcast): void {
+    if (this.#definition.intercept.has(broadcast.event)) return this.#intercept(broadcast)
+    const frame = broadcast.frame(this.#outlet.codec)
+    if (frame === null) broadcast.skipped++
+    else this.#outlet.send(frame)
+  }
+
+  shutdown(reason: TerminateReason): void {
+    this.#ending ??= { reason, last: undefined }
+    this.#drain()
+  }
+
+  close(reason: TerminateReason): void {
+    this.#end({ reason, last: undefined })
+  }
+
+  supersede(): Frame {
+    this.#end({ reason: { kind: 'shutdown', reason: 'duplicate_join' }, last: undefined })
+    return this.#lastFrame('phx_close')
+  }
+
+  // Messages
+
+  #enqueue(message: Message): void {
+    this.#mailbox ??= []
+    if (this.#mailbox.length < this.#runtime.mailboxLimit) this.#mailbox.push(message)
+    else this.#refuse(message, { reason: 'overloaded' })
+  }
+
+  /** The hot path: a handler that returns no promise is called, interpreted and answered without a closure. */
+  #handle(message: Message): void {
+    if (message.event === 'phx_leave') return this.#leave(message)
+    const event = this.#definition.in.get(message.event as string)
+    if (event === undefined) return this.#refuse(message, { reason: 'unknown_event' })
+    const { payload } = event
+    if (payload !== undefined && !payload.accepts(message.payload)) {
+      return this.#refuse(message, { reason: 'invalid_payload', errors: payload.issues(message.payload) })
+    }
+    this.#busy = true
+    let result: unknown
+    try {
+      result = event.handle(message.payload, this.#socket)
+    } catch (error) {
+      return this.#crash(message.event as string, error)
+    }
+    if (isPromiseLike(result)) return this.#handleLater(message, event, result)
+    this.#busy = false
+    this.#answer(message, event, result)
+  }
+
+  #handleLater(message: Message, event: CompiledEvent, result: PromiseLike<unknown>): void {
+    this.#await(message.event as string, result, (settled) => {
+      this.#busy = false
+      this.#answer(message, event, settled)
+      this.#drain()
+    })
+  }
+
+  #answer(message: Message, event: CompiledEvent, result: unknown): void {
+    // By far the most common: an event without a reply.
+    if (result === undefined && event.reply === undefined) return
+    this.#obey(message, event, interpretReply(this.#definition, message.event as string, event, result))
+  }
+
+  #obey(message: Message, event: CompiledEvent, verdict: ReplyVerdict): void {
+    if (this.#state !== 'joined') return
+    const name = message.event as string
+    switch (verdict.kind) {
+      case 'none':
+        return
+      case 'reply':
+        return this.#reply(message, verdict.status, verdict.response)
+      case 'stop':
+        this.#obey(message, event, verdict.reply)
+        return this.requestStop(verdict.reason)
+      case 'later':
+        return this.#await(name, verdict.promise, (result) => this.#answer(message, event, result))
+      case 'crashed':
+        return this.#crash(name, verdict.error)
+      default:
+        verdict satisfies never
+    }
+  }
+
+  /** What cannot be written as JSON is the handler's fault. */
+  #reply(message: Message, status: string, response: unknown): void {
+    try {
+      answer(this.#outlet, this.#wireRef, message, status, response)
+    } catch (error) {
+      this.#crash(message.event as string, error)
+    }
+  }
+
+  #leave(message: Message): void {
+    answer(this.#outlet, this.#wireRef, message, 'ok', {})
+    this.#end({ reason: { kind: 'left' }, last: 'phx_close' })
+  }
+
+  #refuse(message: Message, response: { reason: string; errors?: unknown }): void {
+    refuse(this.#outlet, this.#wireRef, message, response)
+  }
+
+  // Turns of the mailbox
+
+  /** Takes what waits, as long as nothing async is at work. */
+  #drain(): void {
+    while (!this.#busy && this.#state === 'joined') {
+      if (this.#ending !== undefined) return this.#end(this.#ending)
+      const next = this.#mailbox?.shift()
+      if (next === undefined) {
+        this.#mailbox = undefined
+        return
+      }
+      if (next instanceof Intercepted) this.#rewrite(next.broadcast)
+      else this.#handle(next)
+    }
+  }
+
+  /** Runs a callback of the application that answers no message. */
+  #turn(event: string, callback: () => unknown, done?: (result: unknown) => void): void {
+    this.#busy = true
+    try {
+      const result = callback()
+      if (!isPromiseLike(result)) {
+        this.#busy = false
+        return done?.(result)
+      }
+      this.#await(event, result, (settled) => {
+        this.#busy = false
+        done?.(settled)
+        this.#drain()
+      })
+    } catch (error) {
+      this.#crash(event, error)
+    }
+  }
+
+  /** Goes on when a promise of the application settles; its failure, or that of what follows, is a crash. */
+  #await(event: string, promise: PromiseLike<unknown>, done: (result: unknown) => void): void {
+    this.#outlet.pending()
+    Promise.resolve(promise)
+      .finally(() => this.#outlet.settled())
+      .then((result) => {
+        if (this.#state === 'joined') done(result)
+      })
+      .catch((error) => this.#crash(event, error))
+  }
+
+  /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
+  #intercept(broadcast: Broadcast): void {
+    this.#mailbox ??= []
+    this.#mailbox.push(new Intercepted(broadcast))
+    queueMicrotask(() => this.#drain())
+  }
+
+  #rewrite({ event, payload }: Broadcast): void {
+    const rewrite = this.#definition.intercept.get(event)
+    this.#turn(
+      event,
+      () => rewrite?.(payload, this.#socket),
+      (rewritten) => {
+        if (rewritten !== undefined) this.push(event, rewritten)
+      },
+    )
+  }
+
+  // The end
+
+  #crash(event: string, error: unknown): void {
+    this.#outlet.crashed(this.topic, event, error)
+    this.#end({ reason: { kind: 'crashed', error }, last: 'phx_error' })
+  }
+
+  /** The topic is free at once: a new join does not wait for `terminate`. */
+  #end(ending: Ending): void {
+    if (this.#state !== 'joined') return
+    this.#state = 'terminating'
+    this.#runtime.pubsub.unsubscribe(this.topic, this)
+    this.#runtime.presence.untrackAll(this)
+    this.#outlet.ended(this, ending.reason)
+    this.#terminate(ending)
+    const waiting = (this.#mailbox ?? []).filter((item): item is Message => !(item instanceof Intercepted))
+    this.#mailbox = undefined
+    this.#outlet.redeliver(waiting)
+  }
+
+  #terminate({ reason, last }: Ending): void {
+    ChannelSocket.ended(this.#socket, reason)
+    const done = (): void => {
+      this.#state = 'ended'
+      if (last !== undefined) this.#outlet.send(this.#lastFrame(last))
+    }
+    const failed = (error: unknown): void => this.#outlet.crashed(this.topic, 'terminate', error)
+    try {
+      const terminated = this.#definition.terminate?.(reason, this.#socket)
+      if (!isPromiseLike(terminated)) return done()
+      this.#outlet.pending()
+      Promise.resolve(terminated)
+        .finally(() => this.#outlet.settled())
+        .catch(failed)
+        .then(done)
+    } catch (error) {
+      failed(error)
+      done()
+    }
+  }
+
+  #lastFrame(event: 'phx_close' | 'phx_error'): Frame {
+    const payload = event === 'phx_error' ? { reason: 'channel_crash' } : {}
+    return this.#outlet.codec.encodeEnd(this.joinRef, this.topic, event, payload)
+  }
+
+  // What the socket shows of its channel, and does with it
+
+  get topicId(): string {
+    return matchTopic(this.#definition.pattern, this.topic) as string
+  }
+
+  get connectionId(): string {
+    return this.#outlet.connection.id
+  }
+
+  get connection(): Connection {
+    return this.#outlet.connection
+  }
+
+  get server(): FastifyInstance {
+    return this.#runtime.server
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.#outlet.log.child({ topic: this.topic })
+  }
+
+  get presence(): SocketPresence<unknown> {
+    return this.#runtime.presence.of(this)
+  }
+
+  push(event: string, payload: unknown): void {
+    checkOut(this.#definition, event, payload)
+    this.#push(event, payload)
+  }
+
+  #push(event: string, payload: unknown): void {
+    if (this.#state === 'ended') return
+    const frame = this.#outlet.codec.encodePush(this.#wireRef, this.topic, event, payload)
+    if (frame === undefined) this.#outlet.refused(this.topic, event, 'binary_unsupported')
+    else this.#outlet.send(frame)
+  }
+
+  broadcast(event: string, payload: unknown): void {
+    checkOut(this.#definition, event, payload)
+    this.#runtime.pubsub.broadcast(this.topic, event, payload)
+  }
+
+  broadcastFrom(event: string, payload: unknown): void {
+    checkOut(this.#definition, event, payload)
+    this.#runtime.pubsub.broadcast(this.topic, event, payload, this)
+  }
+
+  requestStop(reason: StopReason): void {
+    this.#ending ??= isNormalStop(reason)
+      ? { reason: { kind: 'stopped', reason }, last: 'phx_close' }
+      : { reason: { kind: 'crashed', error: reason }, last: 'phx_error' }
+    this.#drain()
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * What a handler or a `join` may give besides its plain reply. Each is a class, so that no payload of an application
+ * can be mistaken for one.
+ */
+
+/** A refused `join` or `connect`: made by {@link reject}. */
+export class Rejection<E = unknown> {
+  readonly error: E
+  constructor(error: E) {
+    this.error = error
+  }
+}
+
+/** An answer with a status: `error` where made by {@link fail}, any other where made by {@link reply}. */
+export class Reply<R = unknown, Status extends string = string> {
+  readonly status: Status
+  readonly response: R
+  constructor(status: Status, response: R) {
+    this.status = status
+    this.response = response
+  }
+}
+
+/** The end of the channel, with or without a reply: made by {@link stop}. */
+export class Stop<R = unknown> {
+  readonly reason: StopReason
+  readonly reply: R | undefined
+  constructor(reason: StopReason, reply: R | undefined) {
+    this.reason = reason
+    this.reply = reply
+  }
+}
+
+/** A reply that follows: made by {@link later}. */
+export class Later<R = unknown> {
+  readonly promise: PromiseLike<R>
+  constructor(promise: PromiseLike<R>) {
+    this.promise = promise
+  }
+}
+
+/**
+ * Why a channel stops itself, as OTP sees exit reasons: `normal` and `shutdown` (alone, or with a detail) end it with
+ * `phx_close`; every other reason is a crash and ends it with `phx_error`, on which clients rejoin.
+ */
+export type StopReason = 'normal' | 'shutdown' | { readonly shutdown: unknown } | (string & {}) | Error
+
+/** Whether a channel that stops for this reason is closed (`phx_close`), not crashed (`phx_error`). */
+export function isNormalStop(reason: StopReason): boolean {
+  if (reason === 'normal' || reason === 'shutdown') return true
+  return typeof reason === 'object' && !(reason instanceof Error) && 'shutdown' in reason
+}
+
+/**
+ * Refuses a `join` (the client gets an `error` reply with `error` as its response) or a `connect` (403).
+ *
+ * @param error The response: any JSON. @default {}
+ */
+export function reject(): Rejection<Record<string, never>>
+export function reject<const E>(error: E): Rejection<E>
+export function reject(error: unknown = {}): Rejection {
+  return new Rejection(error)
+}
+
+/**
+ * Answers a push with status `error`; the channel lives on.
+ *
+ * @param error The response: any JSON, or bytes. @default {}
+ */
+export function fail(): Reply<Record<string, never>, 'error'>
+export function fail<const E>(error: E): Reply<E, 'error'>
+export function fail(error: unknown = {}): Reply<unknown, 'error'> {
+  return new Reply('error', error)
+}
+
+/**
+ * Answers a push with a status of the application's own, for clients that wait for more than `ok` and `error`:
+ * `channel.push('order').receive('queued', …)`.
+ */
+export function reply<const Status extends string, const R>(status: Status, response: R): Reply<R, Status> {
+  return new Reply(status, response)
+}
+
+/**
+ * Ends the channel after this message.
+ *
+ * @param reason @default 'normal'
+ * @param response Sent as an `ok` reply (or as it says, if made by {@link fail} or {@link reply}) before the end.
+ */
+export function stop(reason?: StopReason): Stop<undefined>
+export function stop<const R>(reason: StopReason | undefined, response: R): Stop<R>
+export function stop(reason: StopReason = 'normal', response?: unknown): Stop {
+  return new Stop(reason, response)
+}
+
+/**
+ * Promises the reply and lets the channel go on with its next message: replies may then come in any order.
+ *
+ * A rejection of the promise is a crash of the channel.
+ */
+export function later<R>(promise: PromiseLike<R>): Later<R> {
+  return new Later(promise)
+}

@@ -1,0 +1,50 @@
+import { berylError, show } from '../errors.ts'
+import { matchTopic, PHOENIX_TOPIC } from '../topic.ts'
+import { type CompiledChannel, compiledChannel } from './definition.ts'
+import type { ChannelDefinition } from './infer.ts'
+
+/** Which channel a topic belongs to. Configuration, not state: it outlives every restart of the tree. */
+export class Router {
+  readonly #exact = new Map<string, CompiledChannel>()
+  /** Longest prefix first, so that the first match is the most specific. */
+  readonly #prefixes: CompiledChannel[] = []
+
+  /**
+   * @throws `BERYL_ERR_CHANNEL_INVALID` for what `defineChannel` did not make.
+   * @throws `BERYL_ERR_CHANNEL_DUPLICATE` for a pattern that is registered already.
+   */
+  register(definition: ChannelDefinition): void {
+    const channel = compiledChannel(definition)
+    if (channel === undefined) {
+      throw berylError(
+        'BERYL_ERR_CHANNEL_INVALID',
+        '?',
+        'definition',
+        'what defineChannel(…) returns',
+        show(definition),
+      )
+    }
+    const { pattern } = channel
+    if (this.#has(channel)) throw berylError('BERYL_ERR_CHANNEL_DUPLICATE', pattern.source)
+    if (!pattern.wildcard) {
+      this.#exact.set(pattern.prefix, channel)
+      return
+    }
+    this.#prefixes.push(channel)
+    this.#prefixes.sort((a, b) => b.pattern.prefix.length - a.pattern.prefix.length)
+  }
+
+  /** The most specific channel for a topic: an exact pattern before the longest prefix, whatever came first. */
+  match(topic: string): CompiledChannel | undefined {
+    if (topic === PHOENIX_TOPIC) return undefined
+    return (
+      this.#exact.get(topic) ??
+      this.#prefixes.find((channel) => matchTopic(channel.pattern, topic) !== undefined)
+    )
+  }
+
+  #has({ pattern }: CompiledChannel): boolean {
+    if (!pattern.wildcard) return this.#exact.has(pattern.prefix)
+    return this.#prefixes.some((other) => other.pattern.prefix === pattern.prefix)
+  }
+}

@@ -1,0 +1,84 @@
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { TOO_DEEP } from '../protocol/message.ts'
+
+/** The schema that {@link Binary} makes: a `Buffer` on the way in, any `Uint8Array` on the way out. */
+export interface TBinary extends TUnsafe<Uint8Array> {
+  readonly '~binary': true
+}
+
+/**
+ * Raw bytes as a payload, a reply or an outgoing event: they travel in Phoenix's binary frames, without base64.
+ * Clients of protocol version 1 cannot receive them.
+ *
+ * @param options.maxBytes More is an invalid payload. @default no limit but the connection's
+ */
+export function Binary(options: { readonly maxBytes?: number } = {}): TBinary {
+  const maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
+  const schema = Type.Refine(
+    Type.Unsafe<Uint8Array>({ contentEncoding: 'binary' } as TSchema),
+    (value) => value instanceof Uint8Array && value.byteLength <= maxBytes,
+    () =>
+      maxBytes === Number.POSITIVE_INFINITY
+        ? 'must be binary'
+        : `must be binary of at most ${maxBytes} bytes`,
+  )
+  return Object.defineProperty(schema, '~binary', { value: true }) as unknown as TBinary
+}
+
+/** One reason why a payload was refused: where (a JSON pointer, `''` for the whole) and what. */
+export interface PayloadIssue {
+  readonly path: string
+  readonly message: string
+}
+
+/** How many issues an answer lists at the most: a hostile payload may have thousands. */
+const MAX_ISSUES = 10
+
+/**
+ * The boundary between `unknown` and typed: a schema compiled once. Nothing is coerced, defaulted or removed; a value
+ * fits or it does not.
+ */
+export class PayloadSchema {
+  readonly #validator: Validator
+  readonly #bytesFit: boolean
+
+  constructor(schema: TSchema) {
+    this.#validator = Compile(schema)
+    this.#bytesFit = fitsBytes(schema)
+  }
+
+  accepts(value: unknown): boolean {
+    if (value === TOO_DEEP || (value instanceof Uint8Array && !this.#bytesFit)) return false
+    return this.#validator.Check(value)
+  }
+
+  /** Why {@link accepts} said no. */
+  issues(value: unknown): PayloadIssue[] {
+    if (value === TOO_DEEP) return [{ path: '', message: 'must not be nested so deeply' }]
+    if (value instanceof Uint8Array && !this.#bytesFit)
+      return [{ path: '', message: 'must be JSON, not binary' }]
+    return this.#validator
+      .Errors(value)
+      .slice(0, MAX_ISSUES)
+      .map(({ instancePath, message }) => ({ path: instancePath, message }))
+  }
+}
+
+/** The issues on one line, for the messages of errors. */
+export function showIssues(issues: readonly PayloadIssue[]): string {
+  return issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
+}
+
+/** A validator of an object would look at a Buffer's properties: only schemas that speak of bytes may see any. */
+function fitsBytes(schema: TSchema): boolean {
+  const kind = schema as { '~binary'?: true; '~kind'?: string; anyOf?: TSchema[] }
+  if (kind['~binary'] === true || kind['~kind'] === 'Any' || kind['~kind'] === 'Unknown') return true
+  return kind.anyOf?.some(fitsBytes) ?? false
+}
+
+/** The type of a payload that comes in. */
+export type PayloadIn<S extends TSchema> = S extends TBinary ? Buffer : Static<S>
+
+/** The type of a payload that goes out. */
+export type PayloadOut<S extends TSchema> = S extends TBinary ? Uint8Array : Static<S>

@@ -1,0 +1,64 @@
+/**
+ * WebSocket data frames as a server sends them (RFC 6455, 5.2): final, unmasked, uncompressed.
+ *
+ *     0               1               2 … 3         or 2 … 9
+ *     1 000 oooo      0 lllllll       16-bit length    64-bit length      payload
+ *     FIN   opcode      length, 126: 16 bits follow, 127: 64 bits follow
+ *
+ * A frame is built once and the same bytes are written to every receiver. That is why codecs make whole frames and
+ * not payloads.
+ */
+export type Frame = Buffer
+
+const FIN_TEXT = 0x81
+const FIN_BINARY = 0x82
+
+/** A text frame around `text`. */
+export function textFrame(text: string): Frame {
+  const length = Buffer.byteLength(text)
+  const frame = allocate(FIN_TEXT, length)
+  frame.write(text, frame.length - length, length, 'utf8')
+  return frame
+}
+
+/** A binary frame with room for `length` bytes of payload, to be filled from {@link payloadStart}. */
+export function binaryFrame(length: number): Frame {
+  return allocate(FIN_BINARY, length)
+}
+
+/** Where a frame's payload begins. */
+export function payloadStart(frame: Frame): number {
+  const length = frame[1]
+  return length === 126 ? 4 : length === 127 ? 10 : 2
+}
+
+/** A frame's payload: a view, not a copy. */
+export function framePayload(frame: Frame): Buffer {
+  return frame.subarray(payloadStart(frame))
+}
+
+export function isBinaryFrame(frame: Frame): boolean {
+  return frame[0] === FIN_BINARY
+}
+
+function allocate(head: number, length: number): Frame {
+  if (length < 126) {
+    const frame = Buffer.allocUnsafe(2 + length)
+    frame[0] = head
+    frame[1] = length
+    return frame
+  }
+  if (length < 65_536) {
+    const frame = Buffer.allocUnsafe(4 + length)
+    frame[0] = head
+    frame[1] = 126
+    frame.writeUInt16BE(length, 2)
+    return frame
+  }
+  const frame = Buffer.allocUnsafe(10 + length)
+  frame[0] = head
+  frame[1] = 127
+  frame.writeUInt32BE(Math.floor(length / 2 ** 32), 2)
+  frame.writeUInt32BE(length >>> 0, 6)
+  return frame
+}

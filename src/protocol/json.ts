@@ -1,0 +1,88 @@
+import { parse as secureParse } from 'secure-json-parse'
+import { type JsonParse, MalformedFrame, TOO_DEEP } from './message.ts'
+
+/** How `__proto__` and `constructor.prototype` keys are met: as Fastify's options of the same names. */
+export interface PoisoningOptions {
+  readonly onProtoPoisoning: 'error' | 'remove' | 'ignore'
+  readonly onConstructorPoisoning: 'error' | 'remove' | 'ignore'
+}
+
+/**
+ * How deep a payload may be nested. `JSON.parse` has no limit of its own, but `JSON.stringify` overflows the stack at
+ * some thousands of levels: without a bound a client could send what no handler can send on.
+ */
+export const MAX_DEPTH = 500
+
+/** Makes a parser that refuses what no handler should ever see. */
+export function jsonParse(options: PoisoningOptions): JsonParse {
+  const poisoning = {
+    protoAction: options.onProtoPoisoning,
+    constructorAction: options.onConstructorPoisoning,
+  }
+  return (text) => {
+    // The parser would skip a byte order mark without a word. RFC 8259 forbids one.
+    if (text.charCodeAt(0) === 0xfeff) throw new MalformedFrame('a byte order mark')
+    let value: unknown
+    try {
+      value = secureParse(text, undefined, poisoning)
+    } catch (cause) {
+      throw new MalformedFrame('not JSON', { cause })
+    }
+    if (LONE_SURROGATE_SUSPECT.test(text) && !isWellFormed(value))
+      throw new MalformedFrame('a lone surrogate')
+    return value
+  }
+}
+
+/** The payload, or {@link TOO_DEEP} where the text that holds it nests more than {@link MAX_DEPTH} levels. */
+export function boundDepth(text: string, payload: unknown): unknown {
+  // d levels need d opening and d closing characters: a short text needs no look.
+  return text.length > 2 * MAX_DEPTH && depth(text) > MAX_DEPTH ? TOO_DEEP : payload
+}
+
+/** The escape of any surrogate: the only way for half of one to hide in text that is well-formed UTF-8. */
+const LONE_SURROGATE_SUSPECT = /\\u[dD][89a-fA-F]/
+
+function isWellFormed(root: unknown): boolean {
+  const open: unknown[] = [root]
+  while (open.length > 0) {
+    const value = open.pop()
+    if (typeof value === 'string') {
+      if (!wellFormed(value)) return false
+    } else if (typeof value === 'object' && value !== null) {
+      for (const key of Object.keys(value)) {
+        if (!wellFormed(key)) return false
+        open.push((value as Record<string, unknown>)[key])
+      }
+    }
+  }
+  return true
+}
+
+/** `String.prototype.isWellFormed`, which Node 20 has and the ES2023 library does not declare. */
+function wellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
+}
+
+const QUOTE = 34
+const BACKSLASH = 92
+const OPEN_BRACKET = 91
+const CLOSE_BRACKET = 93
+const OPEN_BRACE = 123
+const CLOSE_BRACE = 125
+
+function depth(text: string): number {
+  let now = 0
+  let deepest = 0
+  let inString = false
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) inString = !inString
+    else if (inString) {
+      if (code === BACKSLASH) at++
+    } else if (code === OPEN_BRACKET || code === OPEN_BRACE) {
+      if (++now > deepest) deepest = now
+    } else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) now--
+  }
+  return deepest
+}

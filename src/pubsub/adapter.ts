@@ -1,0 +1,44 @@
+/**
+ * What the pubsub asks of an engine that carries bytes between nodes. It knows nothing of channels: topics are opaque
+ * names, messages opaque bytes, and local delivery never goes through it.
+ *
+ * An adapter may lose messages, and may deliver its own echo, duplicates or foreign bytes: the pubsub sorts that out.
+ * It keeps the order of what one node published on one topic. It never throws from `publish`.
+ */
+export interface PubSubAdapter {
+  /** For logs and status: `local`, `redis`, … */
+  readonly name: string
+
+  /** There is no other node and will be none: nothing is encoded for `publish`. @default false */
+  readonly isSolo?: boolean
+
+  /**
+   * Connects. Rejects where that fails for good; from then on the adapter reconnects by itself and says so through
+   * `report`.
+   *
+   * @param node This node: unique among all nodes and over restarts.
+   * @param deliver Takes every message of a subscribed topic.
+   * @param report Told of every change of {@link PubSubAdapter.status}.
+   */
+  start(node: string, deliver: Deliver, report: ReportStatus): void | Promise<void>
+
+  /** Sends to every node that subscribes to the topic. Fire and forget: what cannot be sent now is dropped. */
+  publish(topic: string, bytes: Uint8Array): void
+
+  /** Resolves when the engine has confirmed: what is published elsewhere after that arrives here. */
+  subscribe(topic: string): void | Promise<void>
+
+  unsubscribe(topic: string): void
+
+  readonly status: AdapterStatus
+
+  /** Sends what is on its way, then disconnects. `deliver` is not called any more. */
+  stop(): void | Promise<void>
+}
+
+export type Deliver = (topic: string, bytes: Uint8Array) => void
+
+/** `down`: the engine is out of reach, messages are dropped and the adapter tries again by itself. */
+export type AdapterStatus = 'up' | 'down'
+
+export type ReportStatus = (status: AdapterStatus, error?: unknown) => void

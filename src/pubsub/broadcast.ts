@@ -1,0 +1,39 @@
+import type { Frame } from '../protocol/frame.ts'
+import type { Codec } from '../protocol/message.ts'
+
+/**
+ * One broadcast on its way to the subscribers of this node. Its frame is made once for each codec that a subscriber
+ * speaks, and every one of them is given the same bytes (Phoenix calls this its fastlane).
+ */
+export class Broadcast {
+  readonly topic: string
+  readonly event: string
+  readonly payload: unknown
+  /** How many subscribers were passed by because their codec cannot carry the payload. */
+  skipped = 0
+  readonly #frames: (Frame | null)[] = []
+
+  constructor(topic: string, event: string, payload: unknown) {
+    this.topic = topic
+    this.event = event
+    this.payload = payload
+  }
+
+  /** The frame for a codec; `null` where it cannot carry the payload. Throws where the payload is no JSON. */
+  frame(codec: Codec): Frame | null {
+    const made = this.#frames[codec.index]
+    if (made !== undefined) return made
+    const frame = codec.encodeBroadcast(this.topic, this.event, this.payload) ?? null
+    this.#frames[codec.index] = frame
+    return frame
+  }
+}
+
+/** What the pubsub asks of whom it delivers to. */
+export interface Subscriber {
+  readonly connectionId: string
+  /** Where it stands among the subscribers of its topic. The pubsub's own. */
+  slot: number
+  /** Must neither throw nor change who is subscribed before it returns. */
+  deliver(broadcast: Broadcast): void
+}

@@ -1,0 +1,83 @@
+/**
+ * What travels between nodes:
+ *
+ *     version  kind  sequence   |head|     head (JSON)                              body
+ *     u8       u8    u48 BE     u32 BE     { node, topic, event, … }                JSON text or raw bytes
+ *
+ * The sequence counts the envelopes of one node since its start, from 1. A receiver drops what it has seen and ignores,
+ * counted, what it does not understand.
+ */
+export interface Envelope {
+  readonly kind: EnvelopeKind
+  readonly node: string
+  readonly sequence: number
+  readonly topic: string
+  readonly event: string
+  /** Whom a broadcast passes by, or whom a push is for. */
+  readonly connectionId: string | undefined
+  /** A JSON value or bytes. */
+  readonly payload: unknown
+}
+
+export type EnvelopeKind = 'broadcast' | 'push' | 'disconnect' | 'lane'
+
+const VERSION = 1
+const KINDS: readonly EnvelopeKind[] = ['broadcast', 'push', 'disconnect', 'lane']
+const HEADER = 12
+
+/** Throws where the payload is no JSON. */
+export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  const binary = envelope.payload instanceof Uint8Array
+  const { node, topic, event, connectionId } = envelope
+  const head = Buffer.from(JSON.stringify({ node, topic, event, connectionId, binary }))
+  const body = binary
+    ? (envelope.payload as Uint8Array)
+    : Buffer.from(envelope.payload === undefined ? '' : JSON.stringify(envelope.payload))
+  const bytes = Buffer.allocUnsafe(HEADER + head.length + body.byteLength)
+  bytes[0] = VERSION
+  bytes[1] = KINDS.indexOf(envelope.kind)
+  bytes.writeUIntBE(envelope.sequence, 2, 6)
+  bytes.writeUInt32BE(head.length, 8)
+  bytes.set(head, HEADER)
+  bytes.set(body, HEADER + head.length)
+  return bytes
+}
+
+/** `undefined` for anything that is not an envelope of this version. Never throws. */
+export function decodeEnvelope(data: Uint8Array): Envelope | undefined {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  if (bytes.length < HEADER || bytes[0] !== VERSION) return undefined
+  const kind = KINDS[bytes[1] as number]
+  const bodyStart = HEADER + bytes.readUInt32BE(8)
+  if (kind === undefined || bodyStart > bytes.length) return undefined
+  try {
+    const head: unknown = JSON.parse(bytes.toString('utf8', HEADER, bodyStart))
+    if (!isHead(head)) return undefined
+    const body = bytes.subarray(bodyStart)
+    const payload = head.binary ? body : body.length === 0 ? undefined : JSON.parse(body.toString('utf8'))
+    const { node, topic, event, connectionId } = head
+    return { kind, node, topic, event, connectionId, payload, sequence: bytes.readUIntBE(2, 6) }
+  } catch {
+    return undefined
+  }
+}
+
+interface Head {
+  readonly node: string
+  readonly topic: string
+  readonly event: string
+  readonly connectionId: string | undefined
+  readonly binary: boolean
+}
+
+function isHead(value: unknown): value is Head {
+  if (typeof value !== 'object' || value === null) return false
+  const { node, topic, event, connectionId, binary } = value as Record<string, unknown>
+  return (
+    typeof node === 'string' &&
+    typeof topic === 'string' &&
+    typeof event === 'string' &&
+    typeof binary === 'boolean' &&
+    (connectionId === undefined || typeof connectionId === 'string')
+  )
+}

@@ -1,0 +1,65 @@
+import type { Broadcast, Subscriber } from './broadcast.ts'
+
+/** A listener of the server's own. */
+export type TopicListener = (message: { topic: string; event: string; payload: unknown }) => void
+
+/** Who on this node hears a topic: dense, so that a broadcast is one loop; O(1) to join and to leave. */
+export class TopicSubscribers {
+  /** Pending until the adapter has confirmed that this node hears the topic; absent where that takes no time. */
+  readonly ready: undefined | Promise<void>
+  readonly #subscribers: Subscriber[] = []
+  #listeners: Set<TopicListener> | undefined
+
+  constructor(ready: undefined | Promise<void>) {
+    this.ready = ready
+  }
+
+  get size(): number {
+    return this.#subscribers.length
+  }
+
+  get isEmpty(): boolean {
+    return this.#subscribers.length === 0 && this.#listeners === undefined
+  }
+
+  add(subscriber: Subscriber): void {
+    subscriber.slot = this.#subscribers.push(subscriber) - 1
+  }
+
+  remove(subscriber: Subscriber): void {
+    if (this.#subscribers[subscriber.slot] !== subscriber) return
+    const last = this.#subscribers.pop() as Subscriber
+    if (last === subscriber) return
+    this.#subscribers[subscriber.slot] = last
+    last.slot = subscriber.slot
+  }
+
+  listen(listener: TopicListener): void {
+    this.#listeners = new Set(this.#listeners).add(listener)
+  }
+
+  unlisten(listener: TopicListener): void {
+    const others = [...(this.#listeners ?? [])].filter((other) => other !== listener)
+    this.#listeners = others.length === 0 ? undefined : new Set(others)
+  }
+
+  /** Delivers to all but `except` (a subscriber, or the id of a connection). */
+  deliver(broadcast: Broadcast, except?: Subscriber | string): void {
+    const subscribers = this.#subscribers
+    for (let index = 0; index < subscribers.length; index++) {
+      const subscriber = subscribers[index] as Subscriber
+      if (subscriber !== except && subscriber.connectionId !== except) subscriber.deliver(broadcast)
+    }
+  }
+
+  /** Calls the server's own listeners; each failure is given to `failed` and harms nobody. */
+  notify({ topic, event, payload }: Broadcast, failed: (error: unknown) => void): void {
+    for (const listener of this.#listeners ?? []) {
+      try {
+        listener({ topic, event, payload })
+      } catch (error) {
+        failed(error)
+      }
+    }
+  }
+}

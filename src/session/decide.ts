@@ -1,0 +1,55 @@
+import { type Message, type Ref, sameRef } from '../protocol/message.ts'
+import { isReservedEvent, PHOENIX_TOPIC } from '../topic.ts'
+
+/**
+ * What a message means, given what is joined on its topic. One word for each situation; `session.ts` says what is done.
+ *
+ * | situation      | the client                                                              |
+ * |----------------|-------------------------------------------------------------------------|
+ * | heartbeat      | says that it lives                                                      |
+ * | wait           | speaks to a topic whose join is being decided: its turn comes after     |
+ * | join           | wants a topic                                                           |
+ * | duplicate_join | wants a topic that it has: the new join replaces the old                |
+ * | leave          | leaves a topic                                                          |
+ * | leave_unjoined | leaves a topic that it does not have: fine                              |
+ * | push           | speaks to a channel                                                     |
+ * | reserved_event | sends in an event's name what only the server may send                  |
+ * | stale          | speaks to an earlier join of the topic: it will hear of its end, or did |
+ * | unmatched      | speaks to a topic that it has not joined                                |
+ * | malformed      | names a topic that is no name                                           |
+ */
+export type Situation =
+  | 'heartbeat'
+  | 'wait'
+  | 'join'
+  | 'duplicate_join'
+  | 'leave'
+  | 'leave_unjoined'
+  | 'push'
+  | 'reserved_event'
+  | 'stale'
+  | 'unmatched'
+  | 'malformed'
+
+/** What is known of the channel on a message's topic. */
+export interface Joined {
+  readonly isJoining: boolean
+  readonly joinRef: Ref
+}
+
+export function decide(message: Message, joined: Joined | undefined): Situation {
+  const { topic, event } = message
+  if (topic === PHOENIX_TOPIC && event === 'heartbeat') return 'heartbeat'
+  if (joined?.isJoining) return 'wait'
+  if (event === 'phx_join') return joined === undefined ? decideJoin(topic) : 'duplicate_join'
+  if (joined === undefined) return event === 'phx_leave' ? 'leave_unjoined' : 'unmatched'
+  // A race: the frame crossed the end of the join that it belongs to. Phoenix takes a null join_ref for any.
+  if (message.joinRef !== null && !sameRef(message.joinRef, joined.joinRef)) return 'stale'
+  if (event === 'phx_leave') return 'leave'
+  return typeof event === 'string' && isReservedEvent(event) ? 'reserved_event' : 'push'
+}
+
+function decideJoin(topic: unknown): Situation {
+  if (typeof topic === 'string') return 'join'
+  return typeof topic === 'object' && topic !== null && !Array.isArray(topic) ? 'malformed' : 'unmatched'
+}

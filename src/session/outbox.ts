@@ -1,0 +1,76 @@
+import type { Clock } from '../clock.ts'
+import type { Frame } from '../protocol/frame.ts'
+import type { Wire } from './wire.ts'
+
+/**
+ * What leaves in this turn of the event loop. A write to a socket costs far more than a frame in it, so the frames of
+ * one turn (replies, broadcasts of several publishers) go out as one write for each connection, when the I/O of the
+ * turn is done.
+ */
+export class Turn {
+  readonly #clock: Clock
+  #outboxes: Outbox[] = []
+  #frames: readonly Frame[] = []
+  #joined: Frame | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The outbox has frames: it will be flushed at the end of the turn. */
+  add(outbox: Outbox): void {
+    if (this.#outboxes.push(outbox) === 1) this.#clock.setImmediate(() => this.#flush())
+  }
+
+  /** Frames as one buffer. Subscribers of the same topics have the same frames to send: those are joined once. */
+  join(frames: readonly Frame[]): Frame {
+    if (this.#joined === undefined || !sameFrames(frames, this.#frames)) {
+      this.#frames = frames
+      this.#joined = Buffer.concat(frames)
+    }
+    return this.#joined
+  }
+
+  #flush(): void {
+    const outboxes = this.#outboxes
+    this.#outboxes = []
+    for (const outbox of outboxes) outbox.flush()
+    this.#frames = []
+    this.#joined = undefined
+  }
+}
+
+function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
+}
+
+/** The frames that wait for the end of the turn, for one connection. */
+export class Outbox {
+  readonly #wire: Wire
+  readonly #turn: Turn
+  /** One frame is by far the most common: it needs no array. */
+  #waiting: Frame | Frame[] | undefined
+
+  constructor(wire: Wire, turn: Turn) {
+    this.#wire = wire
+    this.#turn = turn
+  }
+
+  send(frame: Frame): void {
+    if (this.#waiting === undefined) {
+      this.#waiting = frame
+      this.#turn.add(this)
+    } else if (Array.isArray(this.#waiting)) this.#waiting.push(frame)
+    else this.#waiting = [this.#waiting, frame]
+  }
+
+  /** Writes what waits, now. */
+  flush(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    this.#wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)
+  }
+}

@@ -1,0 +1,27 @@
+import type { Frame } from '../protocol/frame.ts'
+
+/**
+ * What a session asks of the connection that carries it. The session makes the frames and decides; the wire moves
+ * bytes and knows nothing of channels.
+ */
+export interface Wire {
+  /** Hands over one or more whole frames, as one write. */
+  write(frames: Frame): void
+
+  /** Starts the closing handshake behind everything that was written. */
+  close(code: number, reason: string): void
+
+  /** Cuts the connection without a handshake. */
+  terminate(): void
+
+  /** Stops reading: the client is slowed down by its own TCP. */
+  pause(): void
+
+  resume(): void
+
+  /** Bytes that were written and that the operating system has not taken yet. */
+  readonly bufferedBytes: number
+
+  /** All bytes that ever came from the client: what tells a silent client from a living one. */
+  readonly bytesRead: number
+}
