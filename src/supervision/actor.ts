@@ -21,7 +21,7 @@ export type InitArgs<T extends Actor> = Parameters<T['init']> extends never[] ? 
 /** What starting an actor may give: `'ignore'` only where its `init` may return it. */
 export type ActorStart<T extends Actor> =
   | ActorProcess<T>
-  | ('ignore' extends Awaited<ReturnType<T['init']>> ? 'ignore' : never)
+  | (Actor['init'] extends T['init'] ? never : Extract<Awaited<ReturnType<T['init']>>, 'ignore'>)
 
 /** What a spec of an actor takes beside the arguments of `init`. */
 export interface ActorSpecOptions<I extends string> extends Partial<ChildPolicy> {

@@ -33,6 +33,13 @@ export function startFailed(path: string, { error }: StartFailure): Error {
 /** `undefined`: it runs, or there was nothing to run. */
 export type StartOutcome = StartFailure | undefined
 
+interface Rare {
+  /** The time that a pending start has left. */
+  limit?: Limit
+  abandoned: number
+  stillRunning: number
+}
+
 /**
  * One child of a supervisor: it knows how to start and how to stop one, with every limit of time, and nothing of
  * strategies. A start that is synchronous makes no promise.
@@ -42,9 +49,8 @@ export abstract class Child implements Place {
   state: ChildState = 'stopped'
   #life: Incarnation | undefined = undefined
   #starts = 0
-  /** The time that a pending start has left. */
-  #limit: Limit | undefined = undefined
-  #abandoned: { total: number; running: number } | undefined = undefined
+  /** What hardly any child ever has. */
+  #rare: Rare | undefined = undefined
 
   constructor(owner: ChildOwner) {
     this.#owner = owner
@@ -94,7 +100,7 @@ export abstract class Child implements Place {
   interrupt(): void {
     if (this.state !== 'starting') return
     this.#life?.abort('shutdown')
-    this.#limit?.set(this.policy.shutdownMs === 'brutal' ? 0 : this.policy.shutdownMs)
+    this.#rare?.limit?.set(this.policy.shutdownMs === 'brutal' ? 0 : this.policy.shutdownMs)
   }
 
   /** Stops it by its rule and waits for its end. Whatever it was doing, it is `stopped` afterwards. */
@@ -118,7 +124,7 @@ export abstract class Child implements Place {
 
   /** Ends it without waiting. */
   kill(): void {
-    if (this.state === 'starting') this.#limit?.set(0)
+    if (this.state === 'starting') this.#rare?.limit?.set(0)
     this.state = 'stopping'
     this.#life?.kill()
   }
@@ -133,17 +139,20 @@ export abstract class Child implements Place {
   }
 
   abandoned(rest: Promise<unknown>, incarnation: number): void {
-    const count = this.#abandoned ?? { total: 0, running: 0 }
-    this.#abandoned = count
-    count.total += 1
-    count.running += 1
+    const rare = this.#makeRare()
+    rare.abandoned += 1
+    rare.stillRunning += 1
     const name = { ...this.#name(), incarnation }
     this.tell({ type: 'child_abandoned', ...name })
     const settled = (): void => {
-      count.running -= 1
+      rare.stillRunning -= 1
       this.tell({ type: 'abandoned_settled', ...name })
     }
     rest.then(settled, settled)
+  }
+
+  ended(life: Incarnation): void {
+    if (this.#life === life && this.state === 'running') this.#owner.childExited(this)
   }
 
   inspect(): TreeNode {
@@ -153,9 +162,9 @@ export abstract class Child implements Place {
       type: this.policy.type,
       state: this.state,
       restarts: Math.max(0, this.#starts - 1),
-      ...(running && { since: this.#life?.since ?? 0 }),
-      abandoned: this.#abandoned?.total ?? 0,
-      stillRunning: this.#abandoned?.running ?? 0,
+      ...(running && { since: (this.#life?.sinceSeconds ?? 0) * 1000 }),
+      abandoned: this.#rare?.abandoned ?? 0,
+      stillRunning: this.#rare?.stillRunning ?? 0,
       children: [],
       ...(running && this.process?.inspect?.()),
     }
@@ -167,7 +176,8 @@ export abstract class Child implements Place {
 
   async #startLater(life: Incarnation, pending: Promise<StartResult>): Promise<StartOutcome> {
     const limit = new Limit(this.clock, this.policy.startTimeoutMs)
-    this.#limit = limit
+    const rare = this.#makeRare()
+    rare.limit = limit
     try {
       const result = await Promise.race([pending, limit.over])
       return result === undefined && limit.reached
@@ -177,7 +187,7 @@ export abstract class Child implements Place {
       return this.#startFailed(life, error)
     } finally {
       limit.cancel()
-      this.#limit = undefined
+      delete rare.limit
     }
   }
 
@@ -212,21 +222,10 @@ export abstract class Child implements Place {
       return undefined
     }
     if (!isProcess(result)) refuse(this.path, 'result of start', "a process or 'ignore'", result)
-    life.process = result
-    life.since = this.clock.date()
+    life.run(result)
     this.state = 'running'
-    result.exited.then(
-      (reason) => this.#exited(life, reason),
-      (error: unknown) => this.#exited(life, { error }),
-    )
     this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
     return undefined
-  }
-
-  #exited(life: Incarnation, reason: ExitReason): void {
-    life.exit = reason
-    life.abort(reason)
-    if (this.#life === life && this.state === 'running') this.#owner.childExited(this)
   }
 
   #ask(life: Incarnation, deadlines: Deadlines): void {
@@ -239,6 +238,11 @@ export abstract class Child implements Place {
   #reportStop(reason: ExitReason): void {
     const expected = isNormal(reason) || (reason === 'killed' && this.policy.shutdownMs === 'brutal')
     this.tell({ type: expected ? 'child_stopped' : 'shutdown_error', ...this.#name(), reason })
+  }
+
+  #makeRare(): Rare {
+    this.#rare ??= { abandoned: 0, stillRunning: 0 }
+    return this.#rare
   }
 
   #forget(): void {

@@ -22,6 +22,12 @@ export function isNormal(reason: ExitReason): boolean {
   return reason === 'normal' || reason === 'shutdown' || (typeof reason === 'object' && 'shutdown' in reason)
 }
 
+/** Whether a value is a reason at all. What a process ends with otherwise is treated as its error. */
+export function isExitReason(value: unknown): value is ExitReason {
+  if (typeof value === 'object' && value !== null) return 'shutdown' in value || 'error' in value
+  return value === 'normal' || value === 'shutdown' || value === 'killed' || value === 'noproc'
+}
+
 /** Shows a reason on one line, for messages and for people. */
 export function formatReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { berylError } from '../errors.ts'
 import type { Report } from './events.ts'
-import { type ExitReason, formatReason } from './exit-reason.ts'
+import { type ExitReason, formatReason, isExitReason } from './exit-reason.ts'
 import type { Process, StartContext } from './process.ts'
 
 /** What an incarnation knows of the place it stands in. */
@@ -11,6 +11,8 @@ export interface Place {
   readonly clock: Clock
   readonly report: Report | undefined
   abandoned(rest: Promise<unknown>, incarnation: number): void
+  /** The process of this incarnation has ended. */
+  ended(life: Incarnation): void
 }
 
 /** One life of a child, from one start to one exit: what `start` is given, and what came of it. */
@@ -20,8 +22,8 @@ export class Incarnation implements StartContext {
   process: Process | undefined = undefined
   /** Set when the process has ended: from then on nobody gets its handle. */
   exit: ExitReason | undefined = undefined
-  /** The milliseconds since the epoch at which it began to run. */
-  since = 0
+  /** Since when it runs, in whole seconds since the epoch: milliseconds would take a heap number each. */
+  sinceSeconds = 0
   #aborter: AbortController | undefined = undefined
   #aborted: ExitReason | undefined = undefined
 
@@ -58,6 +60,15 @@ export class Incarnation implements StartContext {
     this.#place.abandoned(rest, this.incarnation)
   }
 
+  /** Adopts the process that the start gave. */
+  run(process: Process): void {
+    this.process = process
+    this.sinceSeconds = Math.floor(this.clock.date() / 1000)
+    // One bound function, not two closures: there may be 100,000 of these.
+    const ended = this.#ended.bind(this)
+    process.exited.then(ended, ended)
+  }
+
   /** Fires the signal, if anyone asked for it. Only the first call counts. */
   abort(reason: ExitReason): void {
     if (this.#aborted !== undefined) return
@@ -83,6 +94,12 @@ export class Incarnation implements StartContext {
   /** Kills it unless it has ended: what a deadline does. */
   killLate(): void {
     if (this.exit === undefined) this.kill()
+  }
+
+  #ended(outcome: unknown): void {
+    this.exit = isExitReason(outcome) ? outcome : { error: outcome }
+    this.abort(this.exit)
+    this.#place.ended(this)
   }
 
   #abortError(reason: ExitReason): Error {

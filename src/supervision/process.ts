@@ -76,7 +76,7 @@ export interface TreeNode extends ProcessDetails {
   readonly state: ChildState | 'exited'
   /** How many times its supervisor started it again. */
   readonly restarts: number
-  /** Wall-clock milliseconds since the epoch at which the current incarnation began to run. */
+  /** Since when the current incarnation runs: wall-clock milliseconds since the epoch, to the second. */
   readonly since?: number
   /** Incarnations whose code could not be ended, so far. */
   readonly abandoned: number
