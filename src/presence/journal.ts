@@ -1,4 +1,4 @@
-import type { Incarnation } from './incarnation.ts'
+import { type Incarnation, NO_INCARNATION } from './incarnation.ts'
 import { LANE_PAGE_BYTES } from './lane.ts'
 import type { Row } from './row.ts'
 import type { RowsMessage } from './wire.ts'
@@ -9,8 +9,16 @@ interface Change {
   readonly gone: number
 }
 
-/** What one message may hold beyond its rows, and what a row holds beyond its texts, in bytes: upper bounds. */
-const MESSAGE_BYTES = 64
+export interface JournalSize {
+  /** How many changes are kept at least: who lags further behind gets a snapshot. */
+  readonly changes: number
+  /** A page ends with the row that brings it to this size. */
+  readonly pageBytes: number
+}
+
+const DEFAULT_SIZE: JournalSize = { changes: 10_000, pageBytes: LANE_PAGE_BYTES }
+
+/** What a row holds beyond its texts, and what a dot takes, in bytes: upper bounds. */
 const ROW_BYTES = 48
 const GONE_BYTES = 8
 
@@ -22,14 +30,13 @@ export class Journal {
   readonly incarnation: Incarnation
   // A new row has the highest dot: insertion order is the order of dots.
   readonly #rows = new Map<number, Row>()
-  readonly #capacity: number
+  readonly #size: JournalSize
   #changes: Change[] = []
   #sequence = 0
 
-  /** @param capacity how many changes are kept at least: who lags further behind gets a snapshot. Default 10,000. */
-  constructor(incarnation: Incarnation, capacity = 10_000) {
+  constructor(incarnation: Incarnation, size: JournalSize = DEFAULT_SIZE) {
     this.incarnation = incarnation
-    this.#capacity = capacity
+    this.#size = size
   }
 
   /** The number of the latest change; 0 before the first. */
@@ -59,10 +66,18 @@ export class Journal {
   }
 
   /** Everything after `since`, in messages that follow on each other: as changes where those are kept, else all rows. */
-  *since(since: number): Generator<RowsMessage> {
+  *since(since: number, answers = NO_INCARNATION): Generator<RowsMessage> {
     const kept = this.#sequence - this.#changes.length
-    if (since > 0 && since >= kept) yield* this.#pages('changes', since, this.#changesAfter(since))
-    else yield* this.#pages('snapshot', 0, this.#snapshot())
+    const asChanges = since > 0 && since >= kept
+    const pages = asChanges ? this.#pages(since, this.#changesAfter(since)) : this.#pages(0, this.#snapshot())
+    const { incarnation } = this
+    const head = {
+      kind: asChanges ? 'changes' : 'snapshot',
+      incarnation,
+      answers,
+      until: this.#sequence,
+    } as const
+    for (const page of pages) yield { ...head, ...page }
   }
 
   #append(row: Row | undefined, gone: number): void {
@@ -72,7 +87,8 @@ export class Journal {
       this.#rows.set(row.dot, row)
     }
     this.#changes.push({ row, gone })
-    if (this.#changes.length >= this.#capacity * 2) this.#changes = this.#changes.slice(-this.#capacity)
+    const { changes } = this.#size
+    if (this.#changes.length >= changes * 2) this.#changes = this.#changes.slice(-changes)
   }
 
   *#changesAfter(after: number): Generator<[number, Change]> {
@@ -91,36 +107,41 @@ export class Journal {
    * A page lists the rows of its range that are still alive and, of those that its range took away, the ones before
    * the range: whoever holds everything up to `after` never had the others.
    */
-  *#pages(
-    kind: 'changes' | 'snapshot',
-    since: number,
-    changes: Iterable<[number, Change]>,
-  ): Generator<RowsMessage> {
-    const { incarnation } = this
-    const until = this.#sequence
-    let page = { after: since, upTo: since, gone: [] as number[], rows: [] as Row[], bytes: MESSAGE_BYTES }
+  *#pages(since: number, changes: Iterable<[number, Change]>): Generator<Page> {
+    let page: Page = { after: since, upTo: since, gone: [], rows: [] }
+    let bytes = 0
     for (const [number, { row, gone }] of changes) {
-      if (page.bytes >= LANE_PAGE_BYTES) {
-        yield toMessage(page)
-        page = { after: page.upTo, upTo: page.upTo, gone: [], rows: [], bytes: MESSAGE_BYTES }
+      if (bytes >= this.#size.pageBytes) {
+        yield sorted(page)
+        page = { after: page.upTo, upTo: page.upTo, gone: [], rows: [] }
+        bytes = 0
       }
       page.upTo = number
-      if (gone > 0 && gone <= page.after) {
-        page.gone.push(gone)
-        page.bytes += GONE_BYTES
-      }
-      if (row !== undefined && this.#rows.get(number) === row) {
-        page.rows.push(row)
-        page.bytes += bytesOf(row)
-      }
+      if (gone > 0 && gone <= page.after) bytes += addGone(page, gone)
+      if (row === undefined || this.#rows.get(number) !== row) continue
+      page.rows.push(row)
+      bytes += bytesOf(row)
     }
-    page.upTo = until
-    yield toMessage(page)
-
-    function toMessage({ after, upTo, gone, rows }: typeof page): RowsMessage {
-      return { kind, incarnation, after, upTo, until, gone: gone.sort((a, b) => a - b), rows }
-    }
+    page.upTo = this.#sequence
+    yield sorted(page)
   }
+}
+
+interface Page {
+  readonly after: number
+  upTo: number
+  readonly gone: number[]
+  readonly rows: Row[]
+}
+
+function addGone(page: Page, dot: number): number {
+  page.gone.push(dot)
+  return GONE_BYTES
+}
+
+function sorted(page: Page): Page {
+  page.gone.sort((a, b) => a - b)
+  return page
 }
 
 // A UTF-16 unit takes at most three bytes of UTF-8.

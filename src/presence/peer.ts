@@ -40,14 +40,18 @@ export class Peer {
   #stale = new Map<string, Row>()
   #settlesAt = 0
   #assembling = 0
+  // Rows were left over by a tracker of this node that crashed. What comes from the network may be older than they are:
+  // only an answer to a question of this tracker tells which of them have gone.
+  #inherited: boolean
 
-  /** @param shown rows of it that are visible already: left over from a tracker that crashed. */
+  /** @param shown rows of it that are visible already */
   constructor(node: string, visible: Visible, now: number, shown: Iterable<Row> = []) {
     this.node = node
     this.heardAt = now
     this.#visible = visible
     this.#incarnation = NO_INCARNATION
     for (const row of shown) this.#stale.set(row.ref, row)
+    this.#inherited = this.#stale.size > 0
   }
 
   get incarnation(): Incarnation {
@@ -90,9 +94,10 @@ export class Peer {
     if (this.#status !== 'down') this.#status = 'up'
   }
 
-  /** It said how far it is: at 0 nothing is left of what its former incarnation had. */
-  announce(sequence: number): void {
-    if (sequence === 0 && this.#sequence === 0) this.#settle()
+  /** It said how far it is. Gives whether it has to be asked for more. */
+  announce(sequence: number): boolean {
+    if (sequence === 0 && this.#sequence === 0 && !this.#inherited) this.#settle()
+    return sequence > this.#sequence || this.#inherited
   }
 
   /** Shows its rows again. Does nothing where they are shown. */
@@ -125,8 +130,13 @@ export class Peer {
     this.#stale.clear()
   }
 
-  /** Takes a range of its changes, of the incarnation that is known here. */
-  apply(message: RowsMessage): Applied {
+  /**
+   * Takes a range of its changes, of the incarnation that is known here.
+   *
+   * @param isAnswer whether it answers a request of this tracker
+   */
+  apply(message: RowsMessage, isAnswer: boolean): Applied {
+    if (isAnswer) this.#expectEnd(message.until)
     if (message.kind === 'snapshot' && message.after === 0) {
       if (message.until <= this.#sequence) return 'stale'
       this.#restart()
@@ -151,7 +161,13 @@ export class Peer {
     for (const dot of gone) this.#drop(dot)
     this.#sequence = upTo
     this.#settlesAt = Math.max(this.#settlesAt, until)
-    if (this.#sequence >= this.#settlesAt) this.#settle()
+    if (this.#sequence >= this.#settlesAt && !this.#inherited) this.#settle()
+  }
+
+  #expectEnd(until: number): void {
+    this.#inherited = false
+    this.#settlesAt = until
+    if (this.#sequence >= until) this.#settle()
   }
 
   #put(row: Row): void {
@@ -177,8 +193,8 @@ export class Peer {
     for (const row of this.#rows.values()) this.#keepStale(row)
     this.#rows = new Map()
     this.#sequence = 0
-    this.#settlesAt = 0
     this.#assembling = 0
+    if (!this.#inherited) this.#settlesAt = 0
   }
 
   // Two rows with one ref come from a broken node only: without this the first would be shown for ever.

@@ -1,8 +1,8 @@
 import { compareIncarnations, type Incarnation } from './incarnation.ts'
-import { Journal } from './journal.ts'
+import { Journal, type JournalSize } from './journal.ts'
 import { Peer, type Visible } from './peer.ts'
 import type { Row } from './row.ts'
-import type { Goodbye, Heartbeat, Message, Progress, RowsMessage } from './wire.ts'
+import type { Goodbye, Heartbeat, Message, Progress, Request, RowsMessage } from './wire.ts'
 
 /** When things happen, in milliseconds of monotonic time. See `PresenceOptions` for the defaults. */
 export interface Timing {
@@ -31,6 +31,7 @@ export interface StateInit {
   /** Told which rows of other nodes appear and disappear. */
   readonly visible: Visible
   readonly report: (event: PeerEvent) => void
+  readonly journal?: JournalSize
 }
 
 /**
@@ -49,7 +50,7 @@ export class State {
 
   constructor(init: StateInit) {
     this.#init = init
-    this.#journal = new Journal(init.incarnation)
+    this.#journal = new Journal(init.incarnation, init.journal)
   }
 
   get journal(): Journal {
@@ -100,11 +101,12 @@ export class State {
   // request     answered        answered              answered       answered
   // goodbye     dropped         dropped               taken          succeeds, taken
   #dispatch(from: string, message: Message, now: number): void {
-    if (message.kind === 'request') this.#answer(from, message.of, message.since)
+    if (message.kind === 'request') this.#answer(from, message)
+    if (message.kind === 'heartbeat') this.#heed(message.vector)
     const peer = this.#peers.get(from) ?? this.#meet(from, message, now)
     if (peer === undefined) return
     const order = peer.compare(message.incarnation)
-    if (order < 0) this.#correct(from, message)
+    if (order < 0) this.#correct(peer, message)
     else if (order === 0 || this.#succeed(peer, message)) this.#take(peer, message, now)
   }
 
@@ -113,7 +115,7 @@ export class State {
     if (message.kind === 'goodbye') this.#takeGoodbye(peer, message, now)
     else this.#hear(peer, now)
     if (message.kind === 'heartbeat') this.#takeHeartbeat(peer, message, now)
-    else if (isRows(message) && peer.apply(message) === 'gap') this.#ask(peer, now)
+    else if (isRows(message)) this.#takeRows(peer, message, now)
   }
 
   /** Only its own heartbeat makes a node known: what comes late from a dead one must not bring it back. */
@@ -139,8 +141,15 @@ export class State {
   }
 
   /** A node that runs under an incarnation which counts as former here sees from our vector that it has to rise. */
-  #correct(from: string, message: Message): void {
-    if (message.kind === 'heartbeat') this.#send(from, this.#heartbeat(false))
+  #correct(peer: Peer, message: Message): void {
+    if (message.kind === 'heartbeat') this.#send(peer.node, this.#heartbeat(false, peer))
+  }
+
+  /** Whoever holds a former run of this node to be the later one would not listen: this one rises above it. */
+  #heed(vector: Heartbeat['vector']): void {
+    const mine = vector.get(this.#init.node)?.incarnation
+    if (mine !== undefined && compareIncarnations(mine, this.#journal.incarnation) > 0)
+      this.#rise(mine.generation + 1)
   }
 
   #hear(peer: Peer, now: number): void {
@@ -151,13 +160,14 @@ export class State {
   }
 
   #takeHeartbeat(peer: Peer, { greeting, sequence, vector }: Heartbeat, now: number): void {
-    const mine = vector.get(this.#init.node)
-    if (mine !== undefined && compareIncarnations(mine.incarnation, this.#journal.incarnation) > 0)
-      this.#rise(mine.incarnation.generation + 1)
-    peer.announce(sequence)
-    if (sequence > peer.sequence) this.#ask(peer, now)
+    if (peer.announce(sequence)) this.#ask(peer, now)
     if (greeting) this.#send(peer.node, this.#heartbeat(false))
     for (const node of vector.keys()) this.#introduce(node)
+  }
+
+  #takeRows(peer: Peer, message: RowsMessage, now: number): void {
+    const isAnswer = compareIncarnations(message.answers, this.#journal.incarnation) === 0
+    if (peer.apply(message, isAnswer) === 'gap') this.#ask(peer, now)
   }
 
   #takeGoodbye(peer: Peer, { holdMs }: Goodbye, now: number): void {
@@ -171,10 +181,10 @@ export class State {
     if (node !== this.#init.node && !this.#peers.has(node)) this.#send(node, this.#heartbeat(true))
   }
 
-  /** The others hold a former run of this node to be the later one: takes a generation above, with the same rows. */
+  /** Takes a higher generation, with the same rows. */
   #rise(generation: number): void {
     const rows = [...this.#journal.rows()]
-    this.#journal = new Journal({ generation, nonce: this.#journal.incarnation.nonce })
+    this.#journal = new Journal({ generation, nonce: this.#journal.incarnation.nonce }, this.#init.journal)
     for (const row of rows) this.#journal.join(row)
     this.#published = 0
     this.#publishHeartbeat()
@@ -187,10 +197,9 @@ export class State {
     this.#send(peer.node, { kind: 'request', incarnation: this.#journal.incarnation, of, since })
   }
 
-  #answer(to: string, of: Incarnation, since: number): void {
+  #answer(to: string, { incarnation: asker, of, since }: Request): void {
     if (compareIncarnations(of, this.#journal.incarnation) !== 0) this.#send(to, this.#heartbeat(false))
-    else if (since < this.#journal.sequence)
-      for (const page of this.#journal.since(since)) this.#send(to, page)
+    else for (const page of this.#journal.since(since, asker)) this.#send(to, page)
   }
 
   #watch(peer: Peer, now: number): void {
@@ -224,12 +233,13 @@ export class State {
     this.#quiet = 0
   }
 
-  /** Who is down is left out: others would ask for what nobody answers. */
-  #heartbeat(greeting: boolean): Heartbeat {
+  /** Who is down is left out, since others would ask for what nobody answers, unless it is told of itself. */
+  #heartbeat(greeting: boolean, told?: Peer): Heartbeat {
     const { incarnation, sequence } = this.#journal
     const vector = new Map<string, Progress>()
     for (const [node, peer] of this.#peers) {
-      if (peer.status === 'up') vector.set(node, { incarnation: peer.incarnation, sequence: peer.sequence })
+      if (peer.status === 'up' || peer === told)
+        vector.set(node, { incarnation: peer.incarnation, sequence: peer.sequence })
     }
     return { kind: 'heartbeat', incarnation, greeting, sequence, vector }
   }

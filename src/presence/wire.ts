@@ -9,8 +9,9 @@ import { makeRow, type Row } from './row.ts'
  *     0x62   0x01     uint   uint        uint
  *
  *     1 heartbeat   flags (1 = greeting) · sequence · |vector| · { node text · generation · nonce · sequence }
- *     2 changes     after · upTo · until · |gone| · { dot - previous dot } · |rows| · { row }
- *     3 snapshot    after · upTo · until · |rows| · { row }
+ *     2 changes     generation · nonce (whom it answers, or 0 · 0) · after · upTo · until · |gone| ·
+ *                   { dot - previous dot } · |rows| · { row }
+ *     3 snapshot    the same without gone
  *     4 request     generation · nonce (of whom it asks) · since
  *     5 goodbye     holdMs
  *
@@ -44,6 +45,8 @@ export interface Progress extends FromIncarnation {
  */
 export interface RowsMessage extends FromIncarnation {
   readonly kind: 'changes' | 'snapshot'
+  /** The incarnation whose request this answers: it knows by that, that this was written after it began. */
+  readonly answers: Incarnation
   readonly after: number
   readonly upTo: number
   /** How far the sender was when it wrote this: the end of the last page. */
@@ -159,6 +162,7 @@ function readVector(from: ByteReader): Map<string, Progress> {
 }
 
 function writeRowsMessage(out: ByteWriter, message: RowsMessage): void {
+  writeIncarnation(out, message.answers)
   out.uint(message.after).uint(message.upTo).uint(message.until)
   if (message.kind === 'changes') writeDots(out, message.gone)
   out.uint(message.rows.length)
@@ -179,10 +183,11 @@ function readRowsMessage(
   kind: 'changes' | 'snapshot',
   incarnation: Incarnation,
 ): RowsMessage {
+  const answers = readIncarnation(from)
   const [after, upTo, until] = [from.uint(), from.uint(), from.uint()]
   if (after > upTo || upTo > until) throw new MalformedMessage('a range that ends before it begins')
   const gone = kind === 'changes' ? readDots(from, after) : []
-  return { kind, incarnation, after, upTo, until, gone, rows: readRows(from, after, upTo) }
+  return { kind, incarnation, answers, after, upTo, until, gone, rows: readRows(from, after, upTo) }
 }
 
 function readRows(from: ByteReader, after: number, upTo: number): Row[] {
