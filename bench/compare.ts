@@ -1,0 +1,70 @@
+import { benchMemory, type MemorySample } from './measure/bench-memory.ts'
+import {
+  benchWorkload,
+  type RunningPeer,
+  startPeers,
+  stopPeers,
+  type WorkloadResult,
+} from './measure/bench-workload.ts'
+import type { Options } from './options.ts'
+import { anyVoid } from './report/figures.ts'
+import { profileFolder, writeResult } from './report/files.ts'
+import { describeMachine } from './report/machine.ts'
+import { type MemoryResult, memoryTable, summaryTable, workloadTable } from './report/table.ts'
+import { standardWorkloads } from './workloads/catalog.ts'
+import type { Workload } from './workloads/workload.ts'
+
+/** What a command knows of the machine it runs on. */
+export interface Ground {
+  readonly pinned: boolean
+  /** Connections that this process may hold at once. */
+  readonly maxConnections: number
+}
+
+/** Every workload at every peer, then memory; prints as it goes, ends with the summary. */
+export async function compare(options: Options, ground: Ground): Promise<void> {
+  const workloads = standardWorkloads(options.scale).filter(({ id }) => wanted(options, id))
+  const results = await benchAll(workloads, options, ground)
+  const memory = wanted(options, 'memory') ? await benchAllMemory(options, ground) : {}
+  if (results.length > 0) console.log(`\n${summaryTable(results)}`)
+  if (Object.keys(memory).length > 0) console.log(`\n${memoryTable(memory)}`)
+  if (anyVoid(results)) process.exitCode = 1
+  const report = { machine: describeMachine(ground.pinned), pace: options.pace, workloads: results, memory }
+  console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
+}
+
+/** Whether `--only` names `id`, or nothing. */
+export function wanted({ only }: Options, id: string): boolean {
+  return only === undefined || only.includes(id)
+}
+
+async function benchAll(
+  workloads: readonly Workload[],
+  options: Options,
+  ground: Ground,
+): Promise<WorkloadResult[]> {
+  const results: WorkloadResult[] = []
+  const start = () =>
+    startPeers(options.peers, { ...ground, profileTo: options.profile ? profileFolder() : undefined })
+  let running: RunningPeer[] = []
+  try {
+    for (const workload of workloads) {
+      if (running.length === 0) running = await start()
+      const result = await benchWorkload(workload, running, { ...ground, pace: options.pace })
+      console.log(`\n${workloadTable(result)}`)
+      results.push(result)
+      if (!options.keepServers) await stopPeers(running.splice(0))
+    }
+  } finally {
+    await stopPeers(running)
+  }
+  return results
+}
+
+async function benchAllMemory({ peers, memory }: Options, { pinned }: Ground): Promise<MemoryResult> {
+  const samples: Record<string, MemorySample[]> = Object.fromEntries(peers.map(({ name }) => [name, []]))
+  for (let round = 0; round < memory.rounds; round += 1) {
+    for (const peer of peers) samples[peer.name]?.push(await benchMemory(peer, memory, pinned))
+  }
+  return samples
+}

@@ -1,0 +1,92 @@
+import { type Ground, wanted } from './compare.ts'
+import { benchWorkload, startPeers, stopPeers, type WorkloadResult } from './measure/bench-workload.ts'
+import type { Options } from './options.ts'
+import { type Peer, VARIANTS, YARDSTICK } from './peers/catalog.ts'
+import { anyVoid, figuresOf } from './report/figures.ts'
+import { writeResult } from './report/files.ts'
+import { describeMachine } from './report/machine.ts'
+import { svg } from './report/plot.ts'
+import { markdown, number, workloadTable } from './report/table.ts'
+import { type Axis, growthAxes, variantWorkloads } from './workloads/growth.ts'
+
+/** The results along one axis. */
+interface Growth {
+  readonly id: string
+  readonly title: string
+  readonly points: readonly { readonly x: number; readonly result: WorkloadResult }[]
+}
+
+/** Every axis point by point, a table and a plot for each; then beryl's own variants side by side. */
+export async function growth(options: Options, ground: Ground): Promise<void> {
+  const axes: Growth[] = []
+  for (const axis of growthAxes(ground.maxConnections)) {
+    if (wanted(options, axis.id)) axes.push(await benchAxis(axis, options, ground))
+  }
+  const variants = wanted(options, 'variants') ? await benchVariants(options, ground) : []
+  const results = [...axes.flatMap(({ points }) => points.map(({ result }) => result)), ...variants]
+  if (anyVoid(results)) process.exitCode = 1
+  const report = { machine: describeMachine(ground.pinned), pace: options.pace, axes, variants }
+  console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
+}
+
+async function benchAxis(axis: Axis, options: Options, ground: Ground): Promise<Growth> {
+  const running = await startPeers(peersFor(axis, options), ground)
+  const points: { x: number; result: WorkloadResult }[] = []
+  try {
+    for (const { x, workload } of axis.points) {
+      console.error(`${axis.id}: ${x}`)
+      points.push({ x, result: await benchWorkload(workload, running, { ...ground, pace: options.pace }) })
+    }
+  } finally {
+    await stopPeers(running)
+  }
+  const growth = { id: axis.id, title: axis.title, points }
+  console.log(`\n${axisTable(axis, growth)}\n`)
+  console.log(`written: ${writeResult(`${options.out}-${axis.id}.svg`, axisPlot(axis, growth))}`)
+  return growth
+}
+
+function peersFor({ allPeers }: Axis, { peers, peersChosen }: Options): readonly Peer[] {
+  if (allPeers || peersChosen) return peers
+  return peers.filter(({ name }) => name === YARDSTICK || name === 'beryl')
+}
+
+async function benchVariants(options: Options, ground: Ground): Promise<WorkloadResult[]> {
+  const running = await startPeers(VARIANTS, ground)
+  const results: WorkloadResult[] = []
+  try {
+    for (const workload of variantWorkloads()) {
+      const result = await benchWorkload(workload, running, { ...ground, pace: options.pace })
+      console.log(`\n${workloadTable(result)}`)
+      results.push(result)
+    }
+  } finally {
+    await stopPeers(running)
+  }
+  return results
+}
+
+function axisTable({ title, xLabel }: Axis, { points }: Growth): string {
+  const peers = Object.keys(points[0]?.result.samples ?? {})
+  const rows = points.map(({ x, result }) => [
+    x.toLocaleString('en'),
+    ...figuresOf(result).map(({ costUs, faults }) =>
+      faults === '' ? number(costUs.median) : `void: ${faults}`,
+    ),
+  ])
+  return `${title}, server CPU µs\n\n${markdown([xLabel, ...peers], rows)}`
+}
+
+/** Void figures are not drawn. */
+function axisPlot({ title, xLabel }: Axis, { points }: Growth): string {
+  const peers = Object.keys(points[0]?.result.samples ?? {})
+  const curves = peers.map((name) => ({
+    name,
+    points: points.flatMap(({ x, result }) =>
+      figuresOf(result)
+        .filter(({ peer, faults }) => peer === name && faults === '')
+        .map(({ costUs }) => ({ x, y: costUs.median })),
+    ),
+  }))
+  return svg({ title, xLabel, yLabel: 'server CPU µs per delivery', curves })
+}

@@ -1,0 +1,40 @@
+import { Connection, type Listener, type Target } from './connection.ts'
+
+/** Handshakes that may be under way at once. */
+const WINDOW = 64
+
+/** Opens `size` connections; `topicsOf(index)` says what each joins. `onJoined` hears how long each took. */
+export async function openCrowd(
+  target: Target,
+  size: number,
+  options: {
+    readonly topicsOf: (index: number) => readonly string[]
+    readonly onJoined?: (elapsedMs: number) => void
+  },
+): Promise<Connection[]> {
+  const crowd: Connection[] = []
+  let next = 0
+  const openInTurn = async (): Promise<void> => {
+    while (next < size) {
+      const index = next++
+      const began = performance.now()
+      crowd[index] = await Connection.open(target, index, options.topicsOf(index))
+      options.onJoined?.(performance.now() - began)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(WINDOW, size) }, openInTurn))
+  } catch (error) {
+    closeCrowd(crowd.filter((connection) => connection !== undefined))
+    throw error
+  }
+  return crowd
+}
+
+export function closeCrowd(crowd: readonly Connection[]): void {
+  for (const connection of crowd) connection.reset()
+}
+
+export function listenAll(crowd: readonly Connection[], listener: Listener): void {
+  for (const connection of crowd) connection.listen(listener)
+}

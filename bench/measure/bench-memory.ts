@@ -1,0 +1,86 @@
+import type { Connection, Target } from '../load/connection.ts'
+import { closeCrowd, openCrowd } from '../load/crowd.ts'
+import type { Peer } from '../peers/catalog.ts'
+import type { Memory } from '../peers/commands.ts'
+import { ServerProcess } from './server.ts'
+
+/** What one more of something costs the server's process after garbage collection, in bytes. */
+export interface Cost {
+  readonly residentBytes: number
+  readonly heapBytes: number
+  readonly externalBytes: number
+}
+
+export interface MemorySample {
+  /** Per idle connection with one joined topic. */
+  readonly perConnection: Cost
+  /** Per further topic joined by the same connections. */
+  readonly perTopic: Cost
+}
+
+export interface MemorySize {
+  readonly connections: number
+  /** Further topics that each connection joins in the second step. */
+  readonly furtherTopics: number
+}
+
+/**
+ * The part of the measured size that is opened before measuring, and stays: it makes what is made once, compiles what
+ * joins need and lets V8's young generation grow to its full size, which would else be booked on the connections.
+ */
+const BASE_SHARE = 0.5
+
+/**
+ * Takes a fresh server with a base of connections, and measures twice: after `connections` more have joined a topic
+ * each, and after each of those has joined further topics. Every topic has one subscriber: the dearest case.
+ */
+export async function benchMemory(peer: Peer, size: MemorySize, pinned: boolean): Promise<MemorySample> {
+  const server = await ServerProcess.start({ file: peer.file, pinned })
+  const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
+  const open: Connection[] = []
+  const add = async (count: number, name: string): Promise<Connection[]> => {
+    const crowd = await openCrowd(target, count, { topicsOf: (index) => [topic(target, name, index)] })
+    open.push(...crowd)
+    return crowd
+  }
+  try {
+    const base = await add(size.connections * BASE_SHARE, 'base')
+    await joinFurther(base, target, size.furtherTopics)
+    const before = await restedMemory(server)
+    const crowd = await add(size.connections, 'more')
+    const connected = await restedMemory(server)
+    await joinFurther(crowd, target, size.furtherTopics)
+    const joined = await restedMemory(server)
+    return {
+      perConnection: cost(before, connected, size.connections),
+      perTopic: cost(connected, joined, size.connections * size.furtherTopics),
+    }
+  } finally {
+    closeCrowd(open)
+    await server.stop()
+  }
+}
+
+async function restedMemory(server: ServerProcess): Promise<Memory> {
+  await server.quiet()
+  return server.memory()
+}
+
+async function joinFurther(crowd: readonly Connection[], target: Target, count: number): Promise<void> {
+  for (const connection of crowd) {
+    const first = connection.topics[0] ?? target.topicPrefix
+    await connection.join(Array.from({ length: count }, (_, index) => `${first}-${index}`))
+  }
+}
+
+function topic({ topicPrefix }: Target, crowd: string, index: number): string {
+  return `${topicPrefix}:${crowd}-${index}`
+}
+
+function cost(before: Memory, after: Memory, count: number): Cost {
+  return {
+    residentBytes: (after.residentBytes - before.residentBytes) / count,
+    heapBytes: (after.heapBytes - before.heapBytes) / count,
+    externalBytes: (after.externalBytes - before.externalBytes) / count,
+  }
+}

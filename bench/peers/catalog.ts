@@ -1,0 +1,30 @@
+import { type Dialect, phoenixBinary, phoenixV1, phoenixV2, socketIo } from '../load/dialect.ts'
+
+/** A server to load: its file in this folder, and how the load speaks to it. */
+export interface Peer {
+  readonly name: string
+  readonly file: string
+  readonly dialects: readonly Dialect[]
+  /** The kind of channel; only `beryl.ts` has several. */
+  readonly topicPrefix: string
+}
+
+/** The peer by which all others are divided. */
+export const YARDSTICK = 'ws-raw'
+
+export const PEERS: readonly Peer[] = [
+  { name: YARDSTICK, file: 'ws-raw', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'beryl', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'ws', file: 'ws', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'fastify-websocket', file: 'fastify-websocket', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'socket.io', file: 'socket-io', dialects: [socketIo], topicPrefix: 'bench' },
+]
+
+/** Other ways to use beryl, compared in the growth runs. */
+export const VARIANTS: readonly Peer[] = [
+  { name: 'beryl', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'beryl, no validation', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'untyped' },
+  { name: 'beryl, binary', file: 'beryl', dialects: [phoenixBinary], topicPrefix: 'binary' },
+  { name: 'beryl, V1', file: 'beryl', dialects: [phoenixV1], topicPrefix: 'bench' },
+  { name: 'beryl, V1 and V2', file: 'beryl', dialects: [phoenixV2, phoenixV1], topicPrefix: 'bench' },
+]

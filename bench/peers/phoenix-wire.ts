@@ -1,0 +1,76 @@
+/**
+ * The least of the Phoenix V2 protocol that the workloads need, for the peers that have no channels of their own:
+ * join, leave, heartbeat, `echo` (a reply) and `say` (a broadcast). No validation, limits, supervision or presence.
+ */
+export abstract class Member {
+  readonly topics: string[] = []
+
+  /** Puts one text frame on this member's socket. */
+  abstract send(text: string): void
+}
+
+/** How one text reaches all members of a topic: this and {@link Member.send} are all in which the raw peers differ. */
+export type Fanout<M extends Member> = (members: Iterable<M>, text: string) => void
+
+type Frame = readonly [
+  joinRef: string | null,
+  ref: string | null,
+  topic: string,
+  event: string,
+  payload: unknown,
+]
+
+export class PhoenixWire<M extends Member> {
+  readonly #topics = new Map<string, Set<M>>()
+  readonly #fanout: Fanout<M>
+
+  constructor(fanout: Fanout<M>) {
+    this.#fanout = fanout
+  }
+
+  /** Handles one text frame that `member` sent. */
+  receive(member: M, data: { toString(): string }): void {
+    const frame: Frame = JSON.parse(data.toString())
+    const [, , topic, event, payload] = frame
+    switch (event) {
+      case 'say':
+        return this.#broadcast(topic, payload)
+      case 'echo':
+        return reply(member, frame, payload)
+      case 'phx_join':
+        this.#join(member, topic)
+        return reply(member, frame, {})
+      case 'phx_leave':
+        this.#leave(member, topic)
+        return reply(member, frame, {})
+      case 'heartbeat':
+        return reply(member, frame, {})
+    }
+  }
+
+  /** Forgets a member whose socket is gone. */
+  closed(member: M): void {
+    for (const topic of member.topics) this.#leave(member, topic)
+  }
+
+  #broadcast(topic: string, payload: unknown): void {
+    const members = this.#topics.get(topic)
+    if (members !== undefined) this.#fanout(members, JSON.stringify([null, null, topic, 'said', payload]))
+  }
+
+  #join(member: M, topic: string): void {
+    const members = this.#topics.get(topic)
+    if (members === undefined) this.#topics.set(topic, new Set([member]))
+    else members.add(member)
+    member.topics.push(topic)
+  }
+
+  #leave(member: M, topic: string): void {
+    const members = this.#topics.get(topic)
+    if (members?.delete(member) && members.size === 0) this.#topics.delete(topic)
+  }
+}
+
+function reply(member: Member, [joinRef, ref, topic]: Frame, response: unknown): void {
+  member.send(JSON.stringify([joinRef, ref, topic, 'phx_reply', { response, status: 'ok' }]))
+}
