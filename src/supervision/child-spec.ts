@@ -87,9 +87,14 @@ export function resolvePolicy(init: Partial<ChildPolicy>, owner: string, child: 
  *
  * @throws BERYL_ERR_CHILD_SPEC
  */
-export function checkSignificant(policy: ChildPolicy, autoShutdown: AutoShutdown, owner: string): void {
+export function checkSignificant(
+  policy: ChildPolicy,
+  autoShutdown: AutoShutdown,
+  owner: string,
+  child: string,
+): void {
   if (!policy.significant) return
-  const field = 'significant of a child'
+  const field = `${child}, significant`
   if (autoShutdown === 'never')
     refuse(owner, field, "false, since the supervisor's autoShutdown is 'never'", true)
   if (policy.restart === 'permanent')

@@ -204,7 +204,7 @@ export class DynamicSupervisor<
   #resolveTemplate(child: ChildTemplate<A, R>): Template {
     if (typeof child.start !== 'function') refuse(this.path, 'start of the child', 'a function', child.start)
     const policy = resolvePolicy(child, this.path, 'the child')
-    checkSignificant(policy, this.flags.autoShutdown, this.path)
+    checkSignificant(policy, this.flags.autoShutdown, this.path, 'the child')
     const start = (context: StartContext, ...args: readonly unknown[]): MaybePromise<StartResult> =>
       child.start(context, ...(args as A))
     return Object.freeze({ ...policy, start })
@@ -212,7 +212,7 @@ export class DynamicSupervisor<
 
   #resolveSpec(init: unknown): Template {
     const spec = resolveChildSpec(init as ChildInit, this.path)
-    checkSignificant(spec, this.flags.autoShutdown, this.path)
+    checkSignificant(spec, this.flags.autoShutdown, this.path, `child '${spec.id}'`)
     return spec
   }
 

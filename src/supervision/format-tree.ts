@@ -4,9 +4,9 @@ import type { TreeNode } from './process.ts'
  * Draws a tree as `inspect` gives it, one child a line.
  *
  * @example formatTree(tree.inspect())
- * // prices      supervisor, running, rest_for_one
- * // ├─ feed     worker, running, 2 restarts
- * // └─ pool     supervisor, running, one_for_one
+ * // prices   supervisor, running, rest_for_one
+ * // ├─ feed  worker, running, 2 restarts
+ * // └─ pool  supervisor, running, one_for_one
  */
 export function formatTree(root: TreeNode): string {
   const rows = draw(root, '', '')

@@ -248,7 +248,7 @@ export class Supervisor<
 
   #add(init: ChildInit): SpecChild {
     const spec = resolveChildSpec(init, this.path)
-    checkSignificant(spec, this.flags.autoShutdown, this.path)
+    checkSignificant(spec, this.flags.autoShutdown, this.path, `child '${spec.id}'`)
     this.#refusePresent(spec.id)
     const child = new SpecChild(this, spec)
     this.#children.set(spec.id, child)

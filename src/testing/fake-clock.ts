@@ -37,12 +37,17 @@ export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
     return next
   }
 
+  /** Several real turns: promise chains that pass through I/O (a socket, a stream) need more than microtasks. */
+  async function realTurns(): Promise<void> {
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+
   async function settle(): Promise<void> {
-    do {
+    await realTurns()
+    while (immediates.size > 0) {
       for (const run of [...immediates]) if (immediates.delete(run)) run()
-      // Several real turns: promise chains that pass through I/O (a socket, a stream) need more than microtasks.
-      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
-    } while (immediates.size > 0)
+      await realTurns()
+    }
   }
 
   return {

@@ -9,7 +9,7 @@ test("S57 under autoShutdown 'never' a significant child is refused, at the star
   const lab = new Lab()
   await assert.rejects(
     lab.supervise({ children: [lab.child('a', significant('transient'))] }),
-    /significant of a child: wanted false, since the supervisor's autoShutdown is 'never', got true/,
+    /child 'a', significant: wanted false, since the supervisor's autoShutdown is 'never', got true/,
   )
   const tree = await lab.supervise({ children: [] })
   await assert.rejects(tree.startChild(lab.child('a', significant('temporary'))), /autoShutdown is 'never'/)
@@ -22,7 +22,7 @@ for (const autoShutdown of ['never', 'any_significant', 'all_significant'] as co
     const child = lab.child('a', { significant: true })
     await assert.rejects(
       lab.supervise({ autoShutdown, children: [child] }),
-      /significant of a child: wanted false/,
+      /child 'a', significant: wanted false/,
     )
   })
 
