@@ -3,26 +3,33 @@ import { compare } from './compare.ts'
 import { growth } from './growth.ts'
 import { heap } from './heap.ts'
 import { canPin, pinLoad } from './measure/cores.ts'
-import { readOptions, USAGE } from './options.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
 import { openFileLimit } from './report/machine.ts'
 
 /** Files that a process has open besides its connections, with room to spare. */
 const OTHER_FILES = 300
 
-if (process.argv.includes('--help')) {
-  console.log(USAGE)
-} else {
-  await main()
-}
+if (process.argv.includes('--help')) console.log(USAGE)
+else await main()
 
 async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2))
+  const options = parsed()
+  if (options === undefined) return
   const pinned = canPin()
   if (pinned) pinLoad()
   else
-    console.error(
-      'Not pinned: servers and load share cores, so figures vary more. taskset and two cores fix that.',
-    )
+    console.error('Servers and load share cores, for want of taskset or of a second core: figures vary more.')
   const ground = { pinned, maxConnections: openFileLimit() - OTHER_FILES }
   await { compare, growth, heap }[options.mode](options, ground)
+}
+
+function parsed(): Options | undefined {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    console.error(`${error.message}\n\n${USAGE}`)
+    process.exitCode = 2
+    return undefined
+  }
 }

@@ -33,7 +33,7 @@ export function svg(plot: Plot): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
-    text(LEFT, 26, plot.title, 'font-size="14" font-weight="bold"'),
+    text(LEFT, 26, plot.title, 'font-weight="bold"'),
     ...x.ticks.map((tick) => verticalLine(x.place(tick), tick)),
     ...y.ticks.map((tick) => horizontalLine(y.place(tick), tick)),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, plot.xLabel, 'text-anchor="middle"'),
@@ -54,9 +54,9 @@ interface Scale {
   place(value: number): number
 }
 
-/** A logarithmic scale over whole steps of 1, 2, 5, 10, … that holds all `values`. */
+/** A logarithmic scale in steps of 1, 2, 5, 10, … that holds all `values`: at least a decade, lest noise look steep. */
 function scale(values: readonly number[], [from, to]: readonly [number, number]): Scale {
-  const ticks = ticksAround(Math.min(...values), Math.max(...values))
+  const ticks = ticksAround(Math.min(...values, Math.max(...values) / 10), Math.max(...values))
   const low = Math.log(ticks[0] ?? 1)
   const high = Math.log(ticks.at(-1) ?? 10)
   return { ticks, place: (value) => from + ((Math.log(value) - low) / (high - low)) * (to - from) }
