@@ -6,10 +6,9 @@ import { channel as diagnosticsChannel } from 'node:diagnostics_channel'
  */
 export interface TelemetryEvents {
   'tree.state': { measurements: object; metadata: { state: TreeState; error?: unknown } }
-  'supervisor.event': {
-    measurements: object
-    metadata: { supervisor: string; event: string; child?: string; reason?: unknown }
-  }
+  'supervisor.event': { measurements: object; metadata: ReportedEvent }
+  'presence.event': { measurements: object; metadata: ReportedEvent }
+  'groups.event': { measurements: object; metadata: ReportedEvent }
   'connection.open': { measurements: object; metadata: { connectionId: string; ip: string; version: string } }
   'connection.refused': { measurements: object; metadata: { ip: string; reason: string; statusCode: number } }
   'connection.close': {
@@ -22,7 +21,7 @@ export interface TelemetryEvents {
   }
   'connection.error': { measurements: object; metadata: { connectionId: string; error: unknown } }
   'channel.join': {
-    measurements: { durationMs: number }
+    measurements: object
     metadata: { connectionId: string; topic: string; outcome: JoinOutcome; error?: unknown }
   }
   'channel.end': { measurements: object; metadata: { connectionId: string; topic: string; kind: string } }
@@ -44,6 +43,11 @@ export interface TelemetryEvents {
     metadata: { adapter: string; status: 'up' | 'down'; error?: unknown }
   }
   'pubsub.dropped': { measurements: { envelopes: number }; metadata: { reason: string } }
+}
+
+/** An event of a part that has its own union of them: see `SupervisorEvent`, `PresenceEvent`, `GroupsEvent`. */
+export interface ReportedEvent {
+  readonly type: string
 }
 
 export type TreeState = 'starting' | 'running' | 'degraded' | 'draining' | 'stopped' | 'failed'

@@ -58,9 +58,9 @@ export function matchTopic(pattern: Pattern, topic: string): string | undefined 
 }
 
 /** Whether a topic or an event fits the one length byte that a binary frame has for it. */
-export function fitsName(name: string): boolean {
+export function fitsName(name: string, maxBytes = MAX_NAME_BYTES): boolean {
   // A UTF-16 unit makes at most three bytes: most names need no count.
-  return name.length * 3 <= MAX_NAME_BYTES || Buffer.byteLength(name) <= MAX_NAME_BYTES
+  return name.length * 3 <= maxBytes || Buffer.byteLength(name) <= maxBytes
 }
 
 const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect'])

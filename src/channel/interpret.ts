@@ -62,6 +62,8 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
   const { reply: replySchema, error: errorSchema } = channel.joinExchange
   if (result instanceof Rejection) {
     checkPayload(channel, 'the error of join', errorSchema, result.error)
+    // Must be JSON: an answer has to go out, whatever it says.
+    JSON.stringify(result.error)
     return { kind: 'rejected', error: result.error }
   }
   if (typeof result !== 'object' || result === null || !('assigns' in result)) {
@@ -189,6 +191,15 @@ export function checkOut(channel: CompiledChannel, event: string, payload: unkno
     throw berylError('BERYL_ERR_EVENT_UNDECLARED', channel.pattern.source, event, declared || 'none')
   }
   checkPayload(channel, `the event "${event}"`, schema, payload)
+}
+
+/**
+ * Holds a presence's meta against the channel's contract. A channel that declares none takes any.
+ *
+ * @throws `BERYL_ERR_PAYLOAD_INVALID`
+ */
+export function checkPresence(channel: CompiledChannel, meta: unknown): void {
+  checkPayload(channel, 'a presence', channel.presence, meta)
 }
 
 function crashed(error: unknown): { kind: 'crashed'; error: unknown } {

@@ -65,7 +65,7 @@ export class JoiningTopic implements PendingTopic {
     })
     if (!isPromiseLike(verdict)) return this.#decided(verdict)
     this.#outlet.pending()
-    verdict.then((decided) => {
+    void verdict.then((decided) => {
       this.#outlet.settled()
       this.#decided(decided)
     })
@@ -85,20 +85,27 @@ export class JoiningTopic implements PendingTopic {
     if (subscribed === undefined) return this.#accepted(channel, verdict.reply)
     subscribed.then(
       () => this.#accepted(channel, verdict.reply),
-      (error) => {
-        channel.close(NEVER_JOINED)
-        this.#refused({ kind: 'crashed', error })
-      },
+      (error) => this.#undo(channel, error),
     )
   }
 
   #accepted(channel: ChannelProcess, reply: unknown): void {
     if (this.#gone !== undefined) return channel.close(this.#gone)
-    answer(this.#outlet, this.joinRef, this.#message, 'ok', reply)
+    try {
+      answer(this.#outlet, this.joinRef, this.#message, 'ok', reply)
+    } catch (error) {
+      return this.#undo(channel, error)
+    }
     this.#sendPredecessor()
     this.#outlet.joined(channel)
     channel.joined()
     this.#outlet.redeliver(this.#waiting)
+  }
+
+  /** `join` said yes, and then it could not be. */
+  #undo(channel: ChannelProcess, error: unknown): void {
+    channel.close({ kind: 'crashed', error })
+    this.#refused({ kind: 'crashed', error })
   }
 
   #refused(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): void {
@@ -112,9 +119,4 @@ export class JoiningTopic implements PendingTopic {
   #sendPredecessor(): void {
     if (this.#predecessor !== undefined) this.#outlet.send(this.#predecessor)
   }
-}
-
-const NEVER_JOINED: TerminateReason = {
-  kind: 'crashed',
-  error: new Error('the topic could not be subscribed to'),
 }

@@ -24,6 +24,8 @@ export interface JoinedTopic extends Subscriber {
   readonly joinRef: Ref
   /** Takes a message for the topic, in order. */
   receive(message: Message): void
+  /** Pushes to the client. @throws where the channel declares no such event, or another payload for it */
+  push(event: string, payload: unknown): void
   /** Ends the channel behind the callback that is at work. The client is told by the end of its connection. */
   shutdown(reason: TerminateReason): void
   /** Ends the channel at once: what is at work now will not be answered. */
@@ -73,11 +75,17 @@ export interface ChannelPubSub {
   broadcast(topic: string, event: string, payload: unknown, except?: Subscriber): void
 }
 
-/** What a channel asks of presence. The channel itself is the owner of what it tracks. */
+/** What a channel asks of presence. Its socket is the owner of what it tracks. */
 export interface ChannelPresence {
   /** The channel is joined and its reply sent: `tell` is to be called with the topic's state, then diffs follow. */
-  joined(channel: JoinedTopic, tell: (state: object) => void): void
-  /** The presence that the channel's socket shows. */
-  of(channel: JoinedTopic): SocketPresence<unknown>
-  untrackAll(channel: JoinedTopic): void
+  joined(topic: string, tell: (state: object) => void): void
+  /** The presence that a socket shows. */
+  of(socket: PresenceOwner): SocketPresence<unknown>
+  /** The channel has ended, and with it what it tracked. */
+  end(socket: PresenceOwner): void
+}
+
+interface PresenceOwner {
+  readonly id: string
+  readonly topic: string
 }

@@ -70,7 +70,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   joined(): void {
     const { joined, presence } = this.#definition
     if (presence !== undefined) {
-      this.#runtime.presence.joined(this, (state) => this.#push('presence_state', state))
+      this.#runtime.presence.joined(this.topic, (state) => this.#push('presence_state', state))
     }
     if (joined !== undefined) this.#turn('joined', () => joined(this.#socket))
     this.#drain()
@@ -260,7 +260,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (this.#state !== 'joined') return
     this.#state = 'terminating'
     this.#runtime.pubsub.unsubscribe(this.topic, this)
-    this.#runtime.presence.untrackAll(this)
+    this.#runtime.presence.end(this.#socket)
     this.#outlet.ended(this, ending.reason)
     this.#terminate(ending)
     const waiting = (this.#mailbox ?? []).filter((item): item is Message => !(item instanceof Intercepted))
@@ -279,7 +279,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       const terminated = this.#definition.terminate?.(reason, this.#socket)
       if (!isPromiseLike(terminated)) return done()
       this.#outlet.pending()
-      Promise.resolve(terminated)
+      void Promise.resolve(terminated)
         .finally(() => this.#outlet.settled())
         .catch(failed)
         .then(done)
@@ -317,7 +317,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   get presence(): SocketPresence<unknown> {
-    return this.#runtime.presence.of(this)
+    return this.#runtime.presence.of(this.#socket)
   }
 
   push(event: string, payload: unknown): void {
@@ -343,9 +343,12 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   requestStop(reason: StopReason): void {
-    this.#ending ??= isNormalStop(reason)
-      ? { reason: { kind: 'stopped', reason }, last: 'phx_close' }
-      : { reason: { kind: 'crashed', error: reason }, last: 'phx_error' }
+    if (this.#ending !== undefined) return
+    if (isNormalStop(reason)) this.#ending = { reason: { kind: 'stopped', reason }, last: 'phx_close' }
+    else {
+      this.#outlet.crashed(this.topic, 'stop', reason)
+      this.#ending = { reason: { kind: 'crashed', error: reason }, last: 'phx_error' }
+    }
     this.#drain()
   }
 }

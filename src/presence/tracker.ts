@@ -98,6 +98,11 @@ export class Tracker implements Process {
     return [...this.#state.peers.values()].map(({ node, status, size }) => ({ node, status, rows: size }))
   }
 
+  inspect(): { note: string } {
+    const nodes = [...this.#state.peers.values()].filter(({ status }) => status === 'up').length
+    return { note: `${this.#state.journal.size} rows, ${nodes} nodes` }
+  }
+
   /** Says goodbye: the others remove what was here at once, or after `handoffMs` where this node drains. */
   shutdown(reason: ExitReason): void {
     if (!this.#running) return

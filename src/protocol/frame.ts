@@ -62,3 +62,20 @@ function allocate(head: number, length: number): Frame {
   frame.writeUInt32BE(length >>> 0, 6)
   return frame
 }
+
+/** Takes apart what several frames were joined to. Gives views, not copies. */
+export function* splitFrames(bytes: Buffer): Generator<Frame> {
+  for (let at = 0; at < bytes.length; ) {
+    const start = payloadStart(bytes.subarray(at))
+    const end = at + start + payloadLength(bytes, at)
+    yield bytes.subarray(at, end)
+    at = end
+  }
+}
+
+function payloadLength(bytes: Buffer, at: number): number {
+  const length = bytes[at + 1] as number
+  if (length < 126) return length
+  if (length === 126) return bytes.readUInt16BE(at + 2)
+  return bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6)
+}

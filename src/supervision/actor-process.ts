@@ -8,12 +8,11 @@ import { register, unregister } from './registry.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
 
 /** What an actor knows and owns: `this.context` in its methods. */
-export interface ActorContext<T> extends Owned {
+export interface ActorContext extends Owned {
   readonly path: string
   readonly incarnation: number
   /** Aborted when the actor is asked to end, is killed, or has ended. */
   readonly signal: AbortSignal
-  readonly self: ActorRef<T>
   /** How many messages wait. There is no bound: refuse or shed load by this. */
   readonly mailboxLength: number
   /** Ends the actor after this message: `terminate` runs, then the reply goes out, then it exits. @default 'normal' */
@@ -44,7 +43,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   readonly #start: StartContext
   readonly #name: string | undefined
   #scope: Scope | undefined = undefined
-  #context: ActorContext<T> | undefined = undefined
+  #context: ActorContext | undefined = undefined
   readonly #mailbox = new Mailbox<Message>(this)
   #current: Message | undefined = undefined
   /** What runs now if it is asynchronous. */
@@ -69,7 +68,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   /** What the actor itself is given; made when it is first asked for. */
-  get context(): ActorContext<T> {
+  get context(): ActorContext {
     this.#context ??= this.#makeContext()
     return this.#context
   }
@@ -116,7 +115,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     if (!this.#terminating) this.crashed(error)
   }
 
-  runCallback(callback: () => MaybePromise<void>): void {
+  runCallback(callback: () => unknown): void {
     this.#push({ perform: callback })
   }
 
@@ -241,7 +240,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     call.refuse(berylError('BERYL_ERR_CALL_TIMEOUT', call.method, this.#start.path, timeoutMs))
   }
 
-  #makeContext(): ActorContext<T> {
+  #makeContext(): ActorContext {
     this.#scope = new Scope(this, this.#start.clock)
     const { setTimeout, setInterval, on, spawn } = this.#scope
     const start = this.#start
@@ -249,7 +248,6 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     return {
       path: start.path,
       incarnation: start.incarnation,
-      self: this.handle,
       get signal() {
         return start.signal
       },

@@ -57,7 +57,7 @@ export abstract class Actor implements Behaviour {
   /** @default 5000 */
   static readonly callTimeoutMs: number | 'infinity' = 5_000
 
-  #process: ActorProcess<this> | undefined = undefined
+  #process: ActorProcess<Behaviour> | undefined = undefined
 
   /** Runs before anything else. A throw is a failed start; `'ignore'`: there is nothing to run. */
   init(..._args: never[]): MaybePromise<InitResult> {}
@@ -65,10 +65,9 @@ export abstract class Actor implements Behaviour {
   /** Runs when the actor ends, by itself, asked or by a crash; not when it is killed, nor when `init` failed. */
   terminate(_reason: ExitReason): MaybePromise<void> {}
 
-  /** Its path, signal and ref; timers and subscriptions that end with it; `stop` and `later`. From `init` on. */
-  protected get context(): ActorContext<this> {
-    if (this.#process === undefined) throw new Error('an actor has its context from init on')
-    return this.#process.context
+  /** Its path and signal; timers and subscriptions that end with it; `stop` and `later`. From `init` on. */
+  protected get context(): ActorContext {
+    return this.#running().context
   }
 
   /** The spec of a child: `args` go to `init`, at every start again. */
@@ -86,6 +85,11 @@ export abstract class Actor implements Behaviour {
     return holder instanceof Ref && classOf.get(holder) === this ? (holder as ActorRef<T>) : undefined
   }
 
+  /** The ref of an actor, for itself to hand out: `Counter.self(this)`. What it calls so waits for its own turn. */
+  static self<T extends Actor>(this: ActorClass<T>, actor: NoInfer<T>): ActorRef<T> {
+    return actor.#running().handle as ActorRef<T>
+  }
+
   /** Starts one incarnation of a class of actors. @internal */
   static launch<T extends Actor>(
     actorClass: ActorClass<T>,
@@ -98,6 +102,11 @@ export abstract class Actor implements Behaviour {
     actor.#process = process
     if (name !== undefined) classOf.set(process.handle, actorClass)
     return process.begin(args) as MaybePromise<ActorStart<T>>
+  }
+
+  #running(): ActorProcess<Behaviour> {
+    if (this.#process === undefined) throw new Error('an actor has its context from init on')
+    return this.#process
   }
 }
 

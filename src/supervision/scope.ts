@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../clock.ts'
-import type { MaybePromise } from './process.ts'
 
 /** Anything that emits events to listeners: an EventEmitter, a socket, a stream. */
 export interface Emitter<L> {
@@ -12,13 +11,13 @@ export interface Emitter<L> {
  * crash, where bare `setTimeout` or a forgotten promise would hit the whole program.
  */
 export interface Owned {
-  setTimeout(callback: () => MaybePromise<void>, ms: number): Timer
-  setInterval(callback: () => MaybePromise<void>, ms: number): Timer
+  setTimeout(callback: () => unknown, ms: number): Timer
+  setInterval(callback: () => unknown, ms: number): Timer
   /** Listens until the incarnation ends, or the returned function is called. */
   on<A extends readonly unknown[]>(
     emitter: Emitter<(...args: A) => void>,
     event: string,
-    listener: (...args: A) => MaybePromise<void>,
+    listener: (...args: A) => unknown,
   ): () => void
   /** Lets work go on beside: if it rejects, the incarnation crashes. */
   spawn(work: Promise<unknown> | (() => Promise<unknown>)): void
@@ -27,7 +26,7 @@ export interface Owned {
 /** How the callbacks of a scope are run, and where their errors go. */
 export interface ScopeOwner {
   /** Runs a callback now or when its turn comes; its error is the owner's crash. */
-  runCallback(callback: () => MaybePromise<void>): void
+  runCallback(callback: () => unknown): void
   crash(error: unknown): void
 }
 
@@ -43,7 +42,7 @@ export class Scope implements Owned {
     this.#clock = clock
   }
 
-  readonly setTimeout = (callback: () => MaybePromise<void>, ms: number): Timer => {
+  readonly setTimeout = (callback: () => unknown, ms: number): Timer => {
     const timer = this.#clock.setTimeout(() => {
       this.#disposers.delete(cancel)
       this.#owner.runCallback(callback)
@@ -52,7 +51,7 @@ export class Scope implements Owned {
     return { cancel }
   }
 
-  readonly setInterval = (callback: () => MaybePromise<void>, ms: number): Timer => {
+  readonly setInterval = (callback: () => unknown, ms: number): Timer => {
     const timer = this.#clock.setInterval(() => this.#owner.runCallback(callback), ms)
     return { cancel: this.#own(() => timer.cancel()) }
   }
@@ -60,7 +59,7 @@ export class Scope implements Owned {
   readonly on = <A extends readonly unknown[]>(
     emitter: Emitter<(...args: A) => void>,
     event: string,
-    listener: (...args: A) => MaybePromise<void>,
+    listener: (...args: A) => unknown,
   ): (() => void) => {
     const guarded = (...args: A): void => this.#owner.runCallback(() => listener(...args))
     emitter.on(event, guarded)

@@ -95,7 +95,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
     this.#finish({ error })
   }
 
-  runCallback(callback: () => MaybePromise<void>): void {
+  runCallback(callback: () => unknown): void {
     if (this.#over) return
     try {
       const pending = callback()

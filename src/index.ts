@@ -1,0 +1,28 @@
+import './plugin.ts'
+
+export { defineChannel } from './channel/define.ts'
+export type {
+  ChannelDefinition,
+  ChannelSchema,
+  ConnectContext,
+  Connection,
+  ConnectionAssigns,
+  JoinContext,
+  Register,
+  Socket,
+  SocketPresence,
+  TerminateReason,
+} from './channel/infer.ts'
+export type { Later, Rejection, Reply, Stop, StopReason } from './channel/result.ts'
+export { fail, later, reject, reply, stop } from './channel/result.ts'
+export type { PayloadIssue, TBinary } from './channel/schema.ts'
+export { Binary } from './channel/schema.ts'
+export type { BerylStatus, Channels } from './channels.ts'
+export type { BerylError, BerylErrorCode } from './errors.ts'
+export { errorTable } from './errors.ts'
+export type { Groups } from './groups.ts'
+export type { BerylOptions, CheckOrigin, Limit, OnGiveUp } from './options.ts'
+export { beryl, beryl as default } from './plugin.ts'
+export type { Presence } from './presence/presence.ts'
+export type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'
+export type { TelemetryEvents, TelemetryName, TreeState } from './telemetry.ts'

@@ -1,0 +1,45 @@
+import { berylError } from '../errors.ts'
+import type { Meta, Presence } from './presence.ts'
+
+/** What a channel process asks of presence: see `channel/outlet.ts`, which is the contract that this keeps. */
+export interface ChannelPresencePort {
+  joined(topic: string, tell: (state: object) => void): void
+  of(socket: Owner): SocketView
+  end(socket: Owner): void
+}
+
+interface Owner {
+  readonly id: string
+  readonly topic: string
+}
+
+/** The presence of one socket's topic, as the socket's owner. */
+interface SocketView {
+  track(key: string, meta: unknown): void
+  update(key: string, meta: unknown): void
+  untrack(key: string): void
+  list(): never
+}
+
+/** Presence as channels use it. Without a presence, its use throws `BERYL_ERR_DISABLED`. */
+export function socketPresence(presence: Presence | undefined): ChannelPresencePort {
+  if (presence === undefined) return DISABLED
+  return {
+    joined: (topic, tell) => tell(presence.state(topic)),
+    of: (owner) => ({
+      track: (key, meta) => void presence.track(owner.topic, key, meta as Meta, { owner }),
+      update: (key, meta) => void presence.update(owner.topic, key, meta as Meta, { owner }),
+      untrack: (key) => presence.untrack(owner.topic, key, owner),
+      list: () => presence.list(owner.topic) as never,
+    }),
+    end: (owner) => presence.end(owner),
+  }
+}
+
+const DISABLED: ChannelPresencePort = {
+  joined() {},
+  of() {
+    throw berylError('BERYL_ERR_DISABLED', 'presence', 'presence')
+  },
+  end() {},
+}

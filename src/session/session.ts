@@ -1,0 +1,236 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { answer, refuse } from '../channel/answer.ts'
+import type { Connection, TerminateReason } from '../channel/infer.ts'
+import { JoiningTopic } from '../channel/joining.ts'
+import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
+import type { Router } from '../channel/router.ts'
+import type { Frame } from '../protocol/frame.ts'
+import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
+import type { JoinOutcome, Telemetry } from '../telemetry.ts'
+import { fitsName } from '../topic.ts'
+import { decide } from './decide.ts'
+import { Outbox, type Turn } from './outbox.ts'
+import type { Wire } from './wire.ts'
+
+/** What all sessions of a tree share. */
+export interface SessionRuntime extends ChannelRuntime {
+  readonly router: Router
+  readonly telemetry: Telemetry
+  readonly turn: Turn
+  readonly log: FastifyBaseLogger
+  readonly parse: JsonParse
+  readonly channelsPerConnection: number
+  readonly topicBytes: number
+  /** The session has ended; its connection is closing, or gone. Once. */
+  closed(session: Session, code: number, reason: string): void
+  /** The connection of a session is gone, down to the socket. Once. */
+  gone(session: Session): void
+}
+
+/** What the client was let in with. */
+export interface Admission {
+  readonly connection: Connection
+  readonly codec: Codec
+  /** What `channels.disconnect` addresses. */
+  readonly connectionTopic: string | undefined
+}
+
+/**
+ * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
+ * temporary process: its channels end with it.
+ */
+export class Session implements Outlet {
+  readonly connection: Connection
+  readonly codec: Codec
+  readonly connectionTopic: string | undefined
+  readonly wire: Wire
+  readonly #runtime: SessionRuntime
+  readonly #outbox: Outbox
+  #topics: Map<string, PendingTopic | JoinedTopic> | undefined
+  #open = true
+  #bytesRead = 0
+  #activeAt: number
+
+  constructor(runtime: SessionRuntime, admission: Admission, wire: Wire, now: number) {
+    this.connection = admission.connection
+    this.codec = admission.codec
+    this.connectionTopic = admission.connectionTopic
+    this.wire = wire
+    this.#runtime = runtime
+    this.#outbox = new Outbox(wire, runtime.turn)
+    this.#activeAt = now
+  }
+
+  get id(): string {
+    return this.connection.id
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.#runtime.log.child({ connectionId: this.id })
+  }
+
+  get channelCount(): number {
+    return this.#topics?.size ?? 0
+  }
+
+  /** The channel that this client has joined on a topic. */
+  channel(topic: string): JoinedTopic | undefined {
+    const channel = this.#topics?.get(topic)
+    return channel === undefined || channel.isJoining ? undefined : channel
+  }
+
+  /** Takes one WebSocket message. Never throws. */
+  receive(data: Buffer, isBinary: boolean): void {
+    if (!this.#open) return
+    let message: Message
+    try {
+      message = this.codec.decode(data, isBinary, this.#runtime.parse)
+    } catch (error) {
+      return this.#malformed(data.length, error)
+    }
+    this.#route(message)
+  }
+
+  /** For how long no byte came from the client. Looked at now and then, so that messages need not be counted. */
+  silentMs(now: number): number {
+    const { bytesRead } = this.wire
+    if (bytesRead !== this.#bytesRead) {
+      this.#bytesRead = bytesRead
+      this.#activeAt = now
+    }
+    return now - this.#activeAt
+  }
+
+  /** Counts the client as heard. */
+  touch(now: number): void {
+    this.#activeAt = now
+  }
+
+  /** Closes the connection behind what was sent, and ends its channels for `reason`. */
+  close(code: number, text: string, reason: TerminateReason): void {
+    if (!this.#open) return
+    this.#end(reason)
+    this.#outbox.flush()
+    this.wire.close(code, text)
+    this.#runtime.closed(this, code, text)
+  }
+
+  /** The connection is gone. */
+  disconnected(code: number): void {
+    if (this.#open) {
+      this.#end({ kind: 'closed', code })
+      this.#runtime.closed(this, code, '')
+    }
+    this.#runtime.gone(this)
+  }
+
+  /** The connection broke, or the client broke the rules of WebSocket. Its end follows. */
+  failed(error: unknown): void {
+    this.#runtime.telemetry.emit('connection.error', {}, { connectionId: this.id, error })
+  }
+
+  #end(reason: TerminateReason): void {
+    this.#open = false
+    const topics = [...(this.#topics?.values() ?? [])]
+    this.#topics = undefined
+    for (const topic of topics) topic.close(reason)
+  }
+
+  #malformed(bytes: number, error: unknown): void {
+    const reason = error instanceof MalformedFrame ? error.message : 'not readable'
+    this.#runtime.telemetry.emit('connection.malformed', { bytes }, { connectionId: this.id, reason })
+    this.close(1007, reason, { kind: 'closed', code: 1007 })
+  }
+
+  // What a message means, and what is done: one row for each situation of `decide`
+
+  #route(message: Message): void {
+    const held = this.#topics?.get(message.topic as string)
+    switch (decide(message, held)) {
+      case 'heartbeat':
+        return answer(this, null, message, 'ok', {})
+      case 'wait':
+      case 'push':
+      case 'leave':
+        return held?.receive(message)
+      case 'join':
+        return this.#join(message)
+      case 'duplicate_join':
+        return this.#join(message, held as JoinedTopic)
+      case 'leave_unjoined':
+        return answer(this, message.joinRef, message, 'ok', {})
+      case 'reserved_event':
+        return refuse(this, message.joinRef ?? held?.joinRef, message, { reason: 'reserved_event' })
+      case 'unmatched':
+        return this.#unmatched(message)
+      case 'stale':
+        return
+      case 'malformed':
+        return this.#malformed(0, new MalformedFrame('a topic that is no string'))
+    }
+  }
+
+  #join(message: Message, old?: JoinedTopic): void {
+    const topic = message.topic as string
+    const { router, channelsPerConnection, topicBytes } = this.#runtime
+    if (!fitsName(topic, topicBytes)) {
+      return refuse(this, message.joinRef, message, { reason: 'topic_too_long' })
+    }
+    const definition = router.match(topic)
+    if (definition === undefined) return this.#unmatched(message)
+    // A rejoin takes the place of the channel that it replaces.
+    if (old === undefined && this.channelCount >= channelsPerConnection) {
+      return refuse(this, message.joinRef, message, { reason: 'too many channels joined' })
+    }
+    const pending = new JoiningTopic(this.#runtime, this, definition, message, old?.supersede())
+    this.#topics ??= new Map()
+    this.#topics.set(topic, pending)
+    pending.ask()
+  }
+
+  #unmatched(message: Message): void {
+    refuse(this, null, message, { reason: 'unmatched topic' })
+  }
+
+  // Outlet: what the channels of this session ask of it
+
+  send(frame: Frame): void {
+    if (this.#open) this.#outbox.send(frame)
+  }
+
+  redeliver(messages: readonly Message[]): void {
+    for (const message of messages) if (this.#open) this.#route(message)
+  }
+
+  pending(): void {}
+
+  settled(): void {}
+
+  joined(channel: JoinedTopic): void {
+    this.#topics?.set(channel.topic, channel)
+    this.#report(channel.topic, 'ok')
+  }
+
+  notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
+    if (this.#topics?.get(pending.topic) === pending) this.#topics.delete(pending.topic)
+    this.#report(pending.topic, outcome, error)
+  }
+
+  ended(channel: JoinedTopic, { kind }: TerminateReason): void {
+    if (this.#topics?.get(channel.topic) === channel) this.#topics.delete(channel.topic)
+    this.#runtime.telemetry.emit('channel.end', {}, { connectionId: this.id, topic: channel.topic, kind })
+  }
+
+  crashed(topic: string, event: string, error: unknown): void {
+    this.#runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
+  }
+
+  refused(topic: string, event: unknown, reason: string): void {
+    const metadata = { connectionId: this.id, topic, event: String(event), reason }
+    this.#runtime.telemetry.emit('message.refused', {}, metadata)
+  }
+
+  #report(topic: string, outcome: JoinOutcome, error?: unknown): void {
+    this.#runtime.telemetry.emit('channel.join', {}, { connectionId: this.id, topic, outcome, error })
+  }
+}

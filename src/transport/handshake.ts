@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import qs from 'qs'
+
+// What a client says of itself before the upgrade: pure functions over the request's head.
+
+const TOKEN_PREFIX = 'base64url.bearer.phx.'
+/** More than any Phoenix client sends, and little enough to be parsed for a stranger. */
+const MAX_PARAMS = 200
+
+/** A request whose head cannot be read: 400. */
+export class BadRequest extends Error {
+  override readonly name = 'BadRequest'
+  readonly statusCode = 400
+}
+
+/**
+ * The parameters of a URL, nested as Phoenix nests them: `a[b]=1&l[]=1&l[]=2` is `{ a: { b: '1' }, l: ['1', '2'] }`.
+ * Objects have no prototype, so every key is an ordinary one.
+ *
+ * @throws {@link BadRequest} where a percent sequence is not UTF-8.
+ */
+export function parseParams(url: string): Record<string, unknown> {
+  const start = url.indexOf('?')
+  if (start === -1) return {}
+  const query = url.slice(start + 1)
+  try {
+    query.replace(/(?:%[0-9a-f]{2})+/gi, decodeURIComponent)
+  } catch {
+    throw new BadRequest('the query is not UTF-8')
+  }
+  return qs.parse(query, { plainObjects: true, parameterLimit: MAX_PARAMS })
+}
+
+/** The sub-protocols that a client offers, in its order. */
+export function offeredProtocols(headers: IncomingHttpHeaders): string[] {
+  const offered = headers['sec-websocket-protocol'] ?? ''
+  return offered === '' ? [] : offered.split(',').map((protocol) => protocol.trim())
+}
+
+/**
+ * The `authToken` of a Phoenix client (1.8), which travels among the sub-protocols because a browser can set no header.
+ * Both base64 alphabets are read, padded or not.
+ *
+ * @throws {@link BadRequest} where it is not base64.
+ */
+export function authToken(offered: readonly string[]): string | undefined {
+  if (!offered.includes('phoenix')) return undefined
+  const encoded = offered.find((protocol) => protocol.startsWith(TOKEN_PREFIX))?.slice(TOKEN_PREFIX.length)
+  if (encoded === undefined) return undefined
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(encoded)) throw new BadRequest('the authToken is not base64')
+  // Node's decoder takes either alphabet.
+  return Buffer.from(encoded, 'base64url').toString('utf8')
+}
+
+/**
+ * Which sub-protocol to answer with: `phoenix` (never the token beside it), else the first of the server's own that the
+ * client offered. `false`: the client offered others only, and the server has some. `undefined`: none.
+ */
+export function chooseProtocol(
+  offered: readonly string[],
+  supported: readonly string[],
+): string | false | undefined {
+  const chosen = supported.find((protocol) => offered.includes(protocol))
+  if (chosen !== undefined) return chosen
+  if (offered.includes('phoenix')) return 'phoenix'
+  return supported.length > 0 && offered.length > 0 ? false : undefined
+}
+
+/** A URL without its query: tokens travel there, and logs are read by many. */
+export function redactUrl(url: string): string {
+  const start = url.indexOf('?')
+  return start === -1 ? url : `${url.slice(0, start)}?…`
+}

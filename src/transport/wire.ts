@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { type Frame, framePayload, isBinaryFrame, splitFrames } from '../protocol/frame.ts'
+import type { Wire } from '../session/wire.ts'
+
+/**
+ * A WebSocket as a session's wire. Frames are written past ws's sender, straight to the socket: they are complete, and
+ * the sender would make a header and a copy of its own for each receiver.
+ */
+export class SocketWire implements Wire {
+  readonly #ws: WebSocket
+  readonly #socket: Socket
+
+  constructor(ws: WebSocket, socket: Socket) {
+    this.#ws = ws
+    this.#socket = socket
+  }
+
+  write(frames: Frame): void {
+    // After a close frame nothing may follow.
+    if (this.#ws.readyState === WebSocket.OPEN && this.#socket.writable) this.#socket.write(frames)
+  }
+
+  close(code: number, reason: string): void {
+    closeWebSocket(this.#ws, code, reason)
+  }
+
+  terminate(): void {
+    this.#ws.terminate()
+  }
+
+  pause(): void {
+    this.#ws.pause()
+  }
+
+  resume(): void {
+    this.#ws.resume()
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+}
+
+/** The same through ws's own sender: where it has to compress, and where there is no socket (`injectWS`). */
+export class SenderWire implements Wire {
+  readonly #ws: WebSocket
+  #bytesRead = 0
+
+  constructor(ws: WebSocket) {
+    this.#ws = ws
+    const heard = (data: Buffer): void => {
+      this.#bytesRead += data.length + 2
+    }
+    ws.on('message', heard).on('ping', heard).on('pong', heard)
+  }
+
+  write(frames: Frame): void {
+    if (this.#ws.readyState !== WebSocket.OPEN) return
+    for (const frame of splitFrames(frames)) {
+      this.#ws.send(framePayload(frame), { binary: isBinaryFrame(frame) })
+    }
+  }
+
+  close(code: number, reason: string): void {
+    closeWebSocket(this.#ws, code, reason)
+  }
+
+  terminate(): void {
+    this.#ws.terminate()
+  }
+
+  pause(): void {
+    this.#ws.pause()
+  }
+
+  resume(): void {
+    this.#ws.resume()
+  }
+
+  get bufferedBytes(): number {
+    return this.#ws.bufferedAmount
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead
+  }
+}
+
+/** Closes with our own code. Reasons are cut at what a close frame carries: 123 bytes. */
+function closeWebSocket(ws: WebSocket, code: number, reason: string): void {
+  WebSocket.prototype.close.call(ws, code, Buffer.from(reason).subarray(0, 123))
+}
+
+/**
+ * Takes the place of `close` on our WebSockets, where ws calls it to answer a client's close frame with the client's own
+ * code. A Phoenix server answers 1000.
+ */
+export function answerClose(this: WebSocket): void {
+  WebSocket.prototype.close.call(this, 1000)
+}
