@@ -208,6 +208,10 @@ export class TestNode {
       .sort()
   }
 
+  get ignored(): number {
+    return this.#tracker.ignored
+  }
+
   /** Its process crashes and is started again. */
   crash(): void {
     this.#tracker.kill()
