@@ -85,8 +85,8 @@ const GROWTH: Defaults = { ...FULL, pace: { rounds: 3, runMs: 1_000, warmMs: 700
 
 const QUICK: Defaults = {
   pace: { rounds: 3, runMs: 150, warmMs: 200 },
-  scale: { subscribers: 300, rooms: 100, joins: 800 },
-  memory: { connections: 2_000, furtherTopics: 5, rounds: 1 },
+  scale: { subscribers: 300, rooms: 100, joins: 600 },
+  memory: { connections: 1_500, furtherTopics: 5, rounds: 1 },
   keepServers: true,
 }
 

@@ -7,8 +7,8 @@ export interface Figures {
   readonly peer: string
   /** Microseconds of server CPU per operation. */
   readonly costUs: Spread
-  /** The same divided by the yardstick's of the same round; absent where it did not run. */
-  readonly ratio: Spread | undefined
+  /** The same divided by the base's of the same round. */
+  readonly ratio: Spread
   readonly userUs: number
   readonly systemUs: number
   readonly p50Ms: number
@@ -19,11 +19,11 @@ export interface Figures {
 }
 
 export function figuresOf(result: WorkloadResult): Figures[] {
-  const yardstick = result.samples[YARDSTICK]
+  const base = result.samples[baseOf(result)] ?? []
   return Object.entries(result.samples).map(([peer, samples]) => ({
     peer,
     costUs: spread(samples.map((sample) => sample.totalUs)),
-    ratio: yardstick === undefined ? undefined : ratios(samples, yardstick),
+    ratio: ratios(samples, base),
     userUs: median(samples, (sample) => sample.userUs),
     systemUs: median(samples, (sample) => sample.systemUs),
     p50Ms: median(samples, (sample) => sample.latencyMs.p50),
@@ -38,8 +38,13 @@ export function anyVoid(results: readonly WorkloadResult[]): boolean {
   return results.some((result) => figuresOf(result).some(({ faults }) => faults !== ''))
 }
 
-function ratios(samples: readonly Sample[], yardstick: readonly Sample[]): Spread {
-  return spread(samples.map((sample, round) => sample.totalUs / (yardstick[round]?.totalUs ?? Number.NaN)))
+/** By what ratios divide: the yardstick, or the first peer where it did not run. */
+export function baseOf({ samples }: WorkloadResult): string {
+  return YARDSTICK in samples ? YARDSTICK : (Object.keys(samples)[0] ?? YARDSTICK)
+}
+
+function ratios(samples: readonly Sample[], base: readonly Sample[]): Spread {
+  return spread(samples.map((sample, round) => sample.totalUs / (base[round]?.totalUs ?? Number.NaN)))
 }
 
 function median(samples: readonly Sample[], of: (sample: Sample) => number): number {

@@ -1,8 +1,7 @@
 import type { Cost, MemorySample } from '../measure/bench-memory.ts'
 import type { WorkloadResult } from '../measure/bench-workload.ts'
 import { type Spread, spread } from '../measure/statistics.ts'
-import { YARDSTICK } from '../peers/catalog.ts'
-import { type Figures, figuresOf } from './figures.ts'
+import { baseOf, type Figures, figuresOf } from './figures.ts'
 
 /** By peer, one sample a round. */
 export type MemoryResult = Readonly<Record<string, readonly MemorySample[]>>
@@ -13,7 +12,7 @@ export function workloadTable(result: WorkloadResult): string {
     '',
     'CPU µs',
     'min–max',
-    `÷ ${YARDSTICK}`,
+    `÷ ${baseOf(result)}`,
     'min–max',
     'user',
     'kernel',
@@ -25,8 +24,8 @@ export function workloadTable(result: WorkloadResult): string {
     figures.peer,
     number(figures.costUs.median),
     range(figures.costUs),
-    figures.ratio === undefined ? '–' : number(figures.ratio.median),
-    figures.ratio === undefined ? '–' : range(figures.ratio),
+    number(figures.ratio.median),
+    range(figures.ratio),
     number(figures.userUs),
     number(figures.systemUs),
     number(figures.p50Ms),
@@ -36,12 +35,12 @@ export function workloadTable(result: WorkloadResult): string {
   return `${result.title} — server CPU per ${result.unit}\n${aligned([head, ...lines])}`
 }
 
-/** The whole run as one Markdown table: the yardstick's cost, then the other peers' ratios to it. */
+/** The whole run as one Markdown table: the base's cost, and the other peers' ratios to it. */
 export function summaryTable(results: readonly WorkloadResult[]): string {
   const peers = [...new Set(results.flatMap((result) => Object.keys(result.samples)))]
   const rows = results.map((result) => {
     const figures = new Map(figuresOf(result).map((each) => [each.peer, each]))
-    return [result.title, ...peers.map((peer) => summaryCell(figures.get(peer)))]
+    return [result.title, ...peers.map((peer) => summaryCell(figures.get(peer), baseOf(result)))]
   })
   return markdown(['CPU µs, and ratio to it', ...peers], rows)
 }
@@ -81,10 +80,10 @@ function costCells(costs: readonly Cost[]): string[] {
   return [number(resident.median), range(resident), number(heap.median)]
 }
 
-function summaryCell(figures: Figures | undefined): string {
+function summaryCell(figures: Figures | undefined, base: string): string {
   if (figures === undefined) return ''
   if (figures.faults !== '') return 'void'
-  if (figures.peer === YARDSTICK || figures.ratio === undefined) return `${number(figures.costUs.median)} µs`
+  if (figures.peer === base) return `${number(figures.costUs.median)} µs`
   return number(figures.ratio.median)
 }
 
