@@ -8,7 +8,7 @@ import { Ledger } from './ledger.ts'
 import { LimitGuard } from './limits.ts'
 import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
 import { refMaker } from './ref.ts'
-import { makeRow, type Row } from './row.ts'
+import { makeRow, type Row, trackedMeta } from './row.ts'
 import { Tracker, type TrackerEvent } from './tracker.ts'
 import { type Batch, View } from './view.ts'
 
@@ -97,7 +97,7 @@ export class Presence {
     this.#watch(owner)
     this.#view.add(row)
     this.#tracker?.track(row)
-    return row.ref
+    return row.meta.phx_ref
   }
 
   /**
@@ -117,12 +117,12 @@ export class Presence {
     this.#checkOwner(owner, topic, name)
     const old = this.#ledger.get(owner, topic, name)
     if (old === undefined) throw berylError('BERYL_ERR_PRESENCE_NOT_TRACKED', name, topic)
-    const row = this.#makeRow(owner, topic, name, next(meta, old), old.ref)
+    const row = this.#makeRow(owner, topic, name, next(meta, old), old.meta.phx_ref)
     this.#ledger.put(owner, row)
     this.#view.add(row)
     this.#view.remove(old)
     this.#tracker?.update(old, row)
-    return row.ref
+    return row.meta.phx_ref
   }
 
   /** Ends a presence. Does nothing where this owner does not track the key on this topic. */
@@ -209,7 +209,7 @@ export class Presence {
     return this.#tracker?.peers() ?? []
   }
 
-  #makeRow(owner: object, topic: string, key: string, meta: Meta, previousRef = ''): Row {
+  #makeRow(owner: object, topic: string, key: string, meta: Meta, previousRef?: string): Row {
     const json = toJson(topic, key, meta)
     this.#limits.checkMeta(topic, key, json)
     this.#init.checkMeta?.(topic, meta)
@@ -264,7 +264,7 @@ export class Presence {
 }
 
 function next(meta: Meta | ((current: Record<string, unknown>) => Meta), old: Row): Meta {
-  return typeof meta === 'function' ? meta(JSON.parse(old.json)) : meta
+  return typeof meta === 'function' ? meta(trackedMeta(old)) : meta
 }
 
 function toJson(topic: string, key: string, meta: Meta): string {

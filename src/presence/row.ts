@@ -13,37 +13,48 @@ export interface Row {
   readonly key: string
   /** Tells the owners of one node apart: with node, topic and key it is the identity of the presence. */
   readonly owner: number
-  readonly ref: string
-  /** The ref that this one replaced; empty where it replaced none. */
-  readonly previousRef: string
-  /** The tracked meta as JSON text, without the reserved names: what travels between nodes. */
-  readonly json: string
-  /** What clients see. Frozen, all the way down. */
+  /** What clients see: the tracked meta with its refs. Frozen, all the way down. */
   readonly meta: PresenceMeta
+  /** Length of the meta as JSON text; 0 for a row of another node, which is never sent. */
+  readonly length: number
   /** The number that the current incarnation of its node gave it. With that incarnation it is the row's dot. */
   dot: number
 }
 
-export type RowInit = Omit<Row, 'meta' | 'dot'>
-
-/** Makes a row. Throws a SyntaxError where `json` is not a JSON object, or uses the reserved name. */
-export function makeRow(init: RowInit, dot = 0): Row {
-  const { topic, key, owner, ref, previousRef, json } = init
-  return { topic, key, owner, ref, previousRef, json, meta: makeMeta(ref, previousRef, json), dot }
+export interface RowInit {
+  readonly topic: string
+  readonly key: string
+  readonly owner: number
+  readonly ref: string
+  /** The ref that this one replaces, if any. */
+  readonly previousRef?: string | undefined
+  /** The tracked meta as the text of a JSON object, without the reserved names. */
+  readonly json: string
 }
 
-// The refs are put into the text, not into the object: one parse makes the meta, and `__proto__` stays a plain field.
-function makeMeta(ref: string, previousRef: string, json: string): PresenceMeta {
-  if (!json.startsWith('{')) throw new SyntaxError('a meta is a JSON object')
-  const previous = previousRef === '' ? '' : `,"phx_ref_prev":${JSON.stringify(previousRef)}`
-  const rest = /^\{\s*\}$/.test(json) ? '}' : `,${json.slice(1)}`
-  const meta: PresenceMeta = JSON.parse(`{"phx_ref":${JSON.stringify(ref)}${previous}${rest}`)
-  if (meta.phx_ref !== ref) throw new SyntaxError('a meta may not name its own phx_ref')
-  return deepFreeze(meta)
+/** Makes a row of this node. */
+export function makeRow({ topic, key, owner, ref, previousRef, json }: RowInit): Row {
+  // The refs are put into the text, not into the object: one parse makes the meta, and `__proto__` stays a plain field.
+  const refs = previousRef === undefined ? { phx_ref: ref } : { phx_ref: ref, phx_ref_prev: previousRef }
+  const text = json === '{}' ? JSON.stringify(refs) : `${JSON.stringify(refs).slice(0, -1)},${json.slice(1)}`
+  return { topic, key, owner, meta: deepFreeze(JSON.parse(text)), length: text.length, dot: 0 }
 }
 
+/** Makes a row that another node wrote. */
+export function receivedRow(topic: string, key: string, owner: number, meta: PresenceMeta, dot: number): Row {
+  return { topic, key, owner, meta: deepFreeze(meta), length: 0, dot }
+}
+
+/** What was tracked: a copy, without the refs. */
+export function trackedMeta({ meta }: Row): Record<string, unknown> {
+  const { phx_ref, phx_ref_prev, ...tracked } = JSON.parse(JSON.stringify(meta)) as PresenceMeta
+  return tracked
+}
+
+/** For values made by `JSON.parse` alone: they are trees, and all their fields are their own. */
 function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) {
+  for (const field in value) {
+    const inner = value[field]
     if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
   }
   return Object.freeze(value)
