@@ -25,6 +25,7 @@ export interface RowInit {
   readonly topic: string
   readonly key: string
   readonly owner: number
+  /** As `ref.ts` makes them: nothing in it needs an escape. */
   readonly ref: string
   /** The ref that this one replaces, if any. */
   readonly previousRef?: string | undefined
@@ -35,8 +36,8 @@ export interface RowInit {
 /** Makes a row of this node. */
 export function makeRow({ topic, key, owner, ref, previousRef, json }: RowInit): Row {
   // The refs are put into the text, not into the object: one parse makes the meta, and `__proto__` stays a plain field.
-  const refs = previousRef === undefined ? { phx_ref: ref } : { phx_ref: ref, phx_ref_prev: previousRef }
-  const text = json === '{}' ? JSON.stringify(refs) : `${JSON.stringify(refs).slice(0, -1)},${json.slice(1)}`
+  const previous = previousRef === undefined ? '' : `,"phx_ref_prev":"${previousRef}"`
+  const text = `{"phx_ref":"${ref}"${previous}${json === '{}' ? '}' : `,${json.slice(1)}`}`
   return { topic, key, owner, meta: deepFreeze(JSON.parse(text)), length: text.length, dot: 0 }
 }
 
