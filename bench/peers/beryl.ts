@@ -65,7 +65,13 @@ await app.register(beryl, {
   presence: true,
   groups: true,
   heartbeat: { timeoutMs: 600_000 },
-  limits: { payloadBytes: 131_072, channelsPerConnection: 1_000 },
+  limits: {
+    payloadBytes: 131_072,
+    channelsPerConnection: 1_000,
+    joins: { perSecond: 100_000, burst: 100_000 },
+    messages: { perSecond: 1_000_000, burst: 1_000_000 },
+    bytesPerSecond: 1_073_741_824,
+  },
 })
 
 await host(async () => {
