@@ -70,7 +70,7 @@ export class Endpoint {
   }
 
   startSessions(): Sessions {
-    const { limits, heartbeat } = this.options
+    const { limits, heartbeat, drain, backpressure } = this.options
     const { server, log, clock, poisoning } = this.host
     this.sessions = new Sessions(
       {
@@ -82,12 +82,14 @@ export class Endpoint {
         pubsub: this.pubsub as PubSub,
         presence: socketPresence(this.presence),
         parse: jsonParse(poisoning),
+        clock,
         channelsPerConnection: limits.channelsPerConnection,
         topicBytes: limits.topicBytes,
+        rates: limits.rates,
+        pendingHandlers: limits.pendingHandlers,
         mailboxLimit: limits.mailbox,
       },
-      clock,
-      heartbeat.timeoutMs,
+      { idleMs: heartbeat.timeoutMs, intervalMs: heartbeat.intervalMs, drain, backpressure },
     )
     return this.sessions
   }

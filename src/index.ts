@@ -5,6 +5,7 @@ export type {
   ChannelDefinition,
   ChannelSchema,
   ConnectContext,
+  ConnectGrant,
   Connection,
   ConnectionAssigns,
   JoinContext,
@@ -21,7 +22,7 @@ export type { BerylStatus, Channels } from './channels.ts'
 export type { BerylError, BerylErrorCode } from './errors.ts'
 export { errorTable } from './errors.ts'
 export type { Groups } from './groups.ts'
-export type { BerylOptions, CheckOrigin, Limit, OnGiveUp } from './options.ts'
+export type { BerylOptions, CheckOrigin, Limit, OnGiveUp, RateLimit } from './options.ts'
 export { beryl, beryl as default } from './plugin.ts'
 export type { Presence } from './presence/presence.ts'
 export type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import type { ChannelDefinition, ConnectContext, Connection, ConnectionAssigns } from './channel/infer.ts'
+import type { ChannelDefinition, ConnectContext, ConnectGrant, Connection } from './channel/infer.ts'
 import type { Rejection } from './channel/result.ts'
-import { berylError, show } from './errors.ts'
+import { flag, fn, isObject, limit, limitsIn, list, rate, refuse, section, whole } from './options-check.ts'
 import {
   type PresenceOptions,
   type ResolvedPresenceOptions,
@@ -9,6 +9,10 @@ import {
 } from './presence/options.ts'
 import type { PubSubAdapter } from './pubsub/adapter.ts'
 import { local } from './pubsub/local.ts'
+import { Rate, type RateOptions } from './rate.ts'
+import type { BackpressureLimits } from './session/backlog.ts'
+import type { MeterRates } from './session/meter.ts'
+import type { DrainOptions } from './session/sessions.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
 import { MAX_NAME_BYTES } from './topic.ts'
 import { originIsHost, originIsListed, parseOriginRule } from './transport/origin.ts'
@@ -22,6 +26,9 @@ export type CheckOrigin = boolean | readonly string[] | ((origin: string, reques
 /** A limit, or `false` (or 0) for none. */
 export type Limit = number | false
 
+/** A limit of how often, or `false` for none. */
+export type RateLimit = RateOptions | false
+
 /** The options of the plugin. Every one is optional. */
 export interface BerylOptions {
   /** Clients connect to `<path>/websocket`. @default '/socket' */
@@ -34,7 +41,7 @@ export interface BerylOptions {
    */
   readonly connect?: (
     context: ConnectContext,
-  ) => ConnectionAssigns | Rejection | undefined | Promise<ConnectionAssigns | Rejection | undefined>
+  ) => ConnectGrant | Rejection | undefined | Promise<ConnectGrant | Rejection | undefined>
   /** The name under which `channels.disconnect` finds a connection, such as `user:42`. @default none */
   readonly connectionTopic?: (connection: Connection) => string | undefined
   /** Which pages may connect. Clients that are no browsers send no Origin and are let in. @default true */
@@ -60,18 +67,65 @@ export interface BerylOptions {
   /** The application's own children: started last, stopped first. @default [] */
   readonly children?: readonly ChildInit[]
   readonly heartbeat?: {
+    /** How often clients send one; silent clients are looked for at least as often. Shorter than the timeout. @default 30_000 */
+    readonly intervalMs?: number
     /** A client that sends nothing at all for so long is closed with 1001. @default 60_000 */
     readonly timeoutMs?: Limit
   }
+  /** What a client may do. Whatever it can make grow has a bound. */
   readonly limits?: {
-    /** Bytes of one message. Above: close 1009. @default 65_536 */
+    /** Bytes of one message, unpacked. Above: close 1009. @default 65_536 */
     readonly payloadBytes?: Limit
+    /** Fragments of one message. Above: close 1008. @default 1024 */
+    readonly fragments?: Limit
+    /** Pieces in which one message may trickle in. Above: close 1008. @default 8192 */
+    readonly bufferedChunks?: Limit
+    /** Connections of this node. Above: 503 with Retry-After. @default 20_000 */
+    readonly connections?: Limit
+    /** Connections from one address. Above: 429. @default false */
+    readonly connectionsPerIp?: Limit
+    /** Connections that are being let in. Above: 503. @default 1000 */
+    readonly pendingUpgrades?: Limit
+    /** How long `connect` and the hooks before it may take. Above: 503. @default 10_000 */
+    readonly handshakeTimeoutMs?: Limit
     /** Topics of one connection. Above: the join is refused. @default 100 */
     readonly channelsPerConnection?: Limit
-    /** Bytes of a topic. Above: the join is refused. At most 255. @default 255 */
+    /** Joins of one connection. Above: `rate_limited`. @default { perSecond: 50, burst: 100 } */
+    readonly joins?: RateLimit
+    /** Bytes of a topic. Above: the join is refused with `topic_too_long`. At most 255. @default 255 */
     readonly topicBytes?: number
-    /** Messages that wait for one channel. Above: the message is refused. @default 256 */
+    /** Messages of one connection. Above: `rate_limited`; close 1008 after 5 s of it. @default { perSecond: 100, burst: 200 } */
+    readonly messages?: RateLimit
+    /** Messages of one connection to one channel. Above: as `messages`. @default false */
+    readonly channelMessages?: RateLimit
+    /** Bytes of one connection in a second. Above: as `messages`. @default 1_048_576 */
+    readonly bytesPerSecond?: Limit
+    /** Async callbacks at work for one connection. Above: its socket is not read until half are done. @default 64 */
+    readonly pendingHandlers?: Limit
+    /** Messages that wait for one channel. Above: the message is refused with `overloaded`. @default 256 */
     readonly mailbox?: Limit
+  }
+  /** What slow readers may cost. At a limit their connection is cut. */
+  readonly backpressure?: {
+    /** Bytes that wait for one reader. @default 1_048_576 */
+    readonly maxBufferedBytes?: Limit
+    /** Milliseconds without any progress while bytes wait. @default 10_000 */
+    readonly stallMs?: Limit
+    /** Bytes that wait for all together: the largest is cut first, upgrades get 503. @default 268_435_456 */
+    readonly maxTotalBytes?: Limit
+  }
+  /** How `app.close()` ends the connections: in batches, each with 1012 when its handlers are done. */
+  readonly drain?: {
+    /** Connections at a time. @default 500 */
+    readonly batch?: number
+    /** Between two batches. @default 500 */
+    readonly pauseMs?: number
+    /** How long running handlers may take. @default 5000 */
+    readonly handlerMs?: number
+    /** How long a client has to answer the close. @default 5000 */
+    readonly closeMs?: number
+    /** All of it. @default 30_000 */
+    readonly timeoutMs?: number
   }
 }
 
@@ -90,13 +144,25 @@ export interface ResolvedOptions {
   readonly pubsub: PubSubAdapter
   readonly supervision: { readonly intensity: number; readonly periodMs: number; readonly onGiveUp: OnGiveUp }
   readonly children: readonly ChildInit[]
-  readonly heartbeat: { readonly timeoutMs: number }
-  readonly limits: {
-    readonly payloadBytes: number
-    readonly channelsPerConnection: number
-    readonly topicBytes: number
-    readonly mailbox: number
-  }
+  readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number }
+  readonly limits: ResolvedLimits
+  readonly backpressure: BackpressureLimits
+  readonly drain: DrainOptions
+}
+
+export interface ResolvedLimits {
+  readonly payloadBytes: number
+  readonly fragments: number
+  readonly bufferedChunks: number
+  readonly connections: number
+  readonly connectionsPerIp: number
+  readonly pendingUpgrades: number
+  readonly handshakeTimeoutMs: number
+  readonly channelsPerConnection: number
+  readonly topicBytes: number
+  readonly pendingHandlers: number
+  readonly mailbox: number
+  readonly rates: MeterRates
 }
 
 /**
@@ -107,13 +173,6 @@ export interface ResolvedOptions {
 export function resolveOptions(options: BerylOptions): ResolvedOptions {
   const root = section('options', options, ROOT)
   const supervision = section('supervision', root.supervision, ['intensity', 'periodMs', 'onGiveUp'])
-  const heartbeat = section('heartbeat', root.heartbeat, ['timeoutMs'])
-  const limits = section('limits', root.limits, [
-    'payloadBytes',
-    'channelsPerConnection',
-    'topicBytes',
-    'mailbox',
-  ])
   return Object.freeze({
     path: pathOf(root.path),
     channels: list<ChannelDefinition>('channels', root.channels, 'what defineChannel(…) returns', isObject),
@@ -137,13 +196,78 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
       onGiveUp: giveUp(supervision.onGiveUp),
     }),
     children: list<ChildInit>('children', root.children, 'a child spec', isObject),
-    heartbeat: Object.freeze({ timeoutMs: limit('heartbeat.timeoutMs', heartbeat.timeoutMs, 60_000) }),
-    limits: Object.freeze({
-      payloadBytes: limit('limits.payloadBytes', limits.payloadBytes, 65_536),
-      channelsPerConnection: limit('limits.channelsPerConnection', limits.channelsPerConnection, 100),
-      topicBytes: whole('limits.topicBytes', limits.topicBytes, MAX_NAME_BYTES, 1, MAX_NAME_BYTES),
-      mailbox: limit('limits.mailbox', limits.mailbox, 256),
+    heartbeat: heartbeatOf(root.heartbeat),
+    limits: limitsOf(root.limits),
+    backpressure: backpressureOf(root.backpressure),
+    drain: drainOf(root.drain),
+  })
+}
+
+function heartbeatOf(value: unknown): ResolvedOptions['heartbeat'] {
+  const given = section('heartbeat', value, ['intervalMs', 'timeoutMs'])
+  const intervalMs = whole('heartbeat.intervalMs', given.intervalMs, 30_000, 1)
+  const timeoutMs = limit('heartbeat.timeoutMs', given.timeoutMs, 60_000)
+  if (timeoutMs <= intervalMs && given.intervalMs !== undefined) {
+    refuse('heartbeat.timeoutMs', `more than heartbeat.intervalMs (${intervalMs})`, timeoutMs)
+  }
+  return Object.freeze({ intervalMs: Math.min(intervalMs, timeoutMs / 2), timeoutMs })
+}
+
+const LIMITS = {
+  payloadBytes: 65_536,
+  fragments: 1_024,
+  bufferedChunks: 8_192,
+  connections: 20_000,
+  connectionsPerIp: Number.POSITIVE_INFINITY,
+  pendingUpgrades: 1_000,
+  handshakeTimeoutMs: 10_000,
+  channelsPerConnection: 100,
+  pendingHandlers: 64,
+  mailbox: 256,
+}
+/** A second of burst; at least one message of the largest size must fit. */
+const BYTES_PER_SECOND = 1_048_576
+const HEARTBEATS = new Rate({ perSecond: 2, burst: 4 })
+
+function limitsOf(value: unknown): ResolvedLimits {
+  const rates = ['topicBytes', 'messages', 'channelMessages', 'bytesPerSecond', 'joins']
+  const given = section('limits', value, [...Object.keys(LIMITS), ...rates])
+  const bytesPerSecond = limit('limits.bytesPerSecond', given.bytesPerSecond, BYTES_PER_SECOND)
+  return Object.freeze({
+    ...limitsIn('limits', given, LIMITS),
+    topicBytes: whole('limits.topicBytes', given.topicBytes, MAX_NAME_BYTES, 1, MAX_NAME_BYTES),
+    rates: Object.freeze({
+      messages: rate('limits.messages', given.messages, { perSecond: 100, burst: 200 }),
+      channelMessages: rate('limits.channelMessages', given.channelMessages, undefined),
+      bytes: Number.isFinite(bytesPerSecond)
+        ? new Rate({ perSecond: bytesPerSecond, burst: bytesPerSecond })
+        : undefined,
+      joins: rate('limits.joins', given.joins, { perSecond: 50, burst: 100 }),
+      heartbeats: HEARTBEATS,
     }),
+  })
+}
+
+const BACKPRESSURE = { maxBufferedBytes: 1_048_576, stallMs: 10_000, maxTotalBytes: 268_435_456 }
+
+function backpressureOf(value: unknown): BackpressureLimits {
+  return Object.freeze(
+    limitsIn('backpressure', section('backpressure', value, Object.keys(BACKPRESSURE)), BACKPRESSURE),
+  )
+}
+
+const DRAIN = { batch: 500, pauseMs: 500, handlerMs: 5_000, closeMs: 5_000, timeoutMs: 30_000 }
+
+function drainOf(value: unknown): DrainOptions {
+  const given = section('drain', value, Object.keys(DRAIN))
+  const at = (name: keyof DrainOptions, min: number): number =>
+    whole(`drain.${name}`, given[name], DRAIN[name], min)
+  return Object.freeze({
+    batch: at('batch', 1),
+    pauseMs: at('pauseMs', 0),
+    handlerMs: at('handlerMs', 0),
+    closeMs: at('closeMs', 0),
+    timeoutMs: at('timeoutMs', 1),
   })
 }
 
@@ -162,6 +286,8 @@ const ROOT = [
   'children',
   'heartbeat',
   'limits',
+  'backpressure',
+  'drain',
   // Fastify's own options of `register`.
   'prefix',
   'logLevel',
@@ -207,69 +333,3 @@ function originCheck(check: unknown): ResolvedOptions['originAllowed'] {
 }
 
 const ORIGIN = 'an origin such as "https://example.com" or "//*.example.com"'
-
-// One function for each kind of value
-
-type Fields = Readonly<Record<string, unknown>>
-
-function section(field: string, value: unknown, allowed: readonly string[]): Fields {
-  if (value === undefined) return {}
-  if (!isObject(value)) return refuse(field, 'an object', value)
-  for (const key of Object.keys(value)) {
-    if (!allowed.includes(key))
-      refuse(field === 'options' ? key : `${field}.${key}`, `one of ${allowed.join(', ')}`, key)
-  }
-  return value
-}
-
-function flag(field: string, value: unknown, byDefault: boolean): boolean {
-  if (value === undefined) return byDefault
-  return typeof value === 'boolean' ? value : refuse(field, 'a boolean', value)
-}
-
-function fn(field: string, value: unknown): ((...args: never[]) => unknown) | undefined {
-  if (value === undefined || typeof value === 'function') return value as undefined
-  return refuse(field, 'a function', value)
-}
-
-function whole(
-  field: string,
-  value: unknown,
-  byDefault: number,
-  min: number,
-  max = Number.MAX_SAFE_INTEGER,
-): number {
-  if (value === undefined) return byDefault
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max)
-    return value as number
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
-  return refuse(field, `a whole number ${range}`, value)
-}
-
-function limit(field: string, value: unknown, byDefault: number): number {
-  if (value === false || value === 0) return Number.POSITIVE_INFINITY
-  if (value === undefined) return byDefault
-  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number
-  return refuse(field, 'a whole number above 0, or false for no limit', value)
-}
-
-function list<T>(
-  field: string,
-  value: unknown,
-  wanted: string,
-  is: (item: unknown) => boolean,
-): readonly T[] {
-  if (value === undefined) return []
-  if (!Array.isArray(value)) return refuse(field, `an array: ${wanted}`, value)
-  const wrong = value.findIndex((item) => !is(item))
-  if (wrong !== -1) return refuse(`${field}[${wrong}]`, wanted, value[wrong])
-  return Object.freeze([...value])
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function refuse(field: string, wanted: string, got: unknown): never {
-  throw berylError('BERYL_ERR_OPTION_INVALID', field, wanted, show(got))
-}

@@ -45,11 +45,7 @@ async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> 
   app.decorate('groups', endpoint.groups ?? disabled('groups'))
   app.addHook('onReady', () => lifecycle.start())
   app.addHook('onClose', () => lifecycle.stop())
-  await mountWebSocket(
-    app,
-    { ...options, payloadBytes: options.limits.payloadBytes, drain },
-    gateOf(endpoint, lifecycle),
-  )
+  await mountWebSocket(app, { ...options, drain }, gateOf(endpoint, lifecycle))
 
   async function drain(): Promise<void> {
     lifecycle.drain()
@@ -65,13 +61,16 @@ function gateOf(endpoint: Endpoint, lifecycle: Lifecycle): Gate {
   }
   return {
     get closedBecause() {
-      return isUp() ? undefined : `not running: ${lifecycle.state}`
+      if (!isUp()) return `not running: ${lifecycle.state}`
+      return endpoint.sessions?.isFull ? 'limit maxTotalBytes' : undefined
     },
+    clock: endpoint.host.clock,
     makeConnectionId: () => endpoint.makeConnectionId(),
-    now: () => endpoint.host.clock.date(),
     open: (admission, wire) => (endpoint.sessions as Sessions).open(admission, wire),
-    refused: (ip, reason, statusCode) =>
-      endpoint.telemetry.emit('connection.refused', {}, { ip, reason, statusCode }),
+    refused(ip, { reason, statusCode, limit }) {
+      endpoint.telemetry.emit('connection.refused', {}, { ip, reason, statusCode })
+      if (limit !== undefined) endpoint.telemetry.emit('limit.reached', {}, { limit, ip })
+    },
   }
 }
 

@@ -33,6 +33,8 @@ export interface TelemetryEvents {
     measurements: object
     metadata: { connectionId: string; topic: string; event: string; reason: string }
   }
+  /** A limit of the options was reached: by a connection, an address, or the server as a whole. */
+  'limit.reached': { measurements: object; metadata: { limit: string; connectionId?: string; ip?: string } }
   'broadcast.skipped': {
     measurements: { subscribers: number }
     metadata: { topic: string; event: string; version: string }

@@ -89,6 +89,15 @@ export interface Connection {
   readonly connectedAt: number
 }
 
+/** What `connect` may give: the assigns, with the time at which the client must connect again if there is one. */
+export type ConnectGrant =
+  | ConnectionAssigns
+  | {
+      readonly assigns: ConnectionAssigns
+      /** A date, or wall-clock milliseconds. The connection is then closed with 1001. */
+      readonly expiresAt: Date | number
+    }
+
 /** What `connect` sees, before the upgrade. */
 export interface ConnectContext {
   /** The query of the URL, nested as Phoenix nests it (`a[b]=1`, `l[]=1`). */

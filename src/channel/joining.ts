@@ -48,6 +48,10 @@ export class JoiningTopic implements PendingTopic {
     else refuse(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
   }
 
+  shutdown(reason: TerminateReason): void {
+    this.close(reason)
+  }
+
   close(reason: TerminateReason): void {
     this.#gone = reason
   }

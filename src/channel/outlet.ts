@@ -13,6 +13,8 @@ export interface PendingTopic {
   readonly topic: string
   readonly joinRef: Ref
   receive(message: Message): void
+  /** The server goes: as {@link close}. */
+  shutdown(reason: TerminateReason): void
   /** The client is gone: the join is forgotten, and undone where it succeeds after all. */
   close(reason: TerminateReason): void
 }
@@ -28,6 +30,8 @@ export interface JoinedTopic extends Subscriber {
   push(event: string, payload: unknown): void
   /** Ends the channel behind the callback that is at work. The client is told by the end of its connection. */
   shutdown(reason: TerminateReason): void
+  /** The client, which was spared presence diffs because it was far behind, can be told again. */
+  caughtUp(): void
   /** Ends the channel at once: what is at work now will not be answered. */
   close(reason: TerminateReason): void
   /** Ends the channel at once for another join of its topic. Gives the frame that tells the client of the end. */
@@ -40,6 +44,8 @@ export interface Outlet {
   readonly codec: Codec
   readonly log: FastifyBaseLogger
   send(frame: Frame): void
+  /** Whether the client is so far behind that it should be spared what can be told later in one piece. */
+  readonly isBehind: boolean
   /** Takes back messages that the topic will not handle: they are decided again, without it. */
   redeliver(messages: readonly Message[]): void
   /** An async callback began. */

@@ -49,6 +49,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #busy = false
   #mailbox: (Message | Intercepted)[] | undefined
   #ending: Ending | undefined
+  /** Presence diffs were kept from a client that is far behind: it is owed the whole state. */
+  #owesPresence = false
 
   constructor(
     runtime: ChannelRuntime,
@@ -69,9 +71,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   /** The reply to the join is on its way. */
   joined(): void {
     const { joined, presence } = this.#definition
-    if (presence !== undefined) {
-      this.#runtime.presence.joined(this.topic, (state) => this.#push('presence_state', state))
-    }
+    if (presence !== undefined) this.#tellPresence()
     if (joined !== undefined) this.#turn('joined', () => joined(this.#socket))
     this.#drain()
   }
@@ -83,10 +83,20 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   deliver(broadcast: Broadcast): void {
+    if (broadcast.event === 'presence_diff' && (this.#owesPresence || this.#outlet.isBehind)) {
+      this.#owesPresence = true
+      return
+    }
     if (this.#definition.intercept.has(broadcast.event)) return this.#intercept(broadcast)
     const frame = broadcast.frame(this.#outlet.codec)
     if (frame === null) broadcast.skipped++
     else this.#outlet.send(frame)
+  }
+
+  caughtUp(): void {
+    if (!this.#owesPresence) return
+    this.#owesPresence = false
+    this.#tellPresence()
   }
 
   shutdown(reason: TerminateReason): void {
@@ -101,6 +111,10 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   supersede(): Frame {
     this.#end({ reason: { kind: 'shutdown', reason: 'duplicate_join' }, last: undefined })
     return this.#lastFrame('phx_close')
+  }
+
+  #tellPresence(): void {
+    this.#runtime.presence.joined(this.topic, (state) => this.#push('presence_state', state))
   }
 
   // Messages

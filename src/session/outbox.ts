@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { Wire } from './wire.ts'
+import type { Backlog, SlowReader } from './backlog.ts'
 
 /**
  * What leaves in this turn of the event loop. A write to a socket costs far more than a frame in it, so the frames of
@@ -48,14 +48,16 @@ function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
 
 /** The frames that wait for the end of the turn, for one connection. */
 export class Outbox {
-  readonly #wire: Wire
+  readonly #reader: SlowReader
   readonly #turn: Turn
+  readonly #backlog: Backlog
   /** One frame is by far the most common: it needs no array. */
   #waiting: Frame | Frame[] | undefined
 
-  constructor(wire: Wire, turn: Turn) {
-    this.#wire = wire
+  constructor(reader: SlowReader, turn: Turn, backlog: Backlog) {
+    this.#reader = reader
     this.#turn = turn
+    this.#backlog = backlog
   }
 
   send(frame: Frame): void {
@@ -71,6 +73,9 @@ export class Outbox {
     const waiting = this.#waiting
     if (waiting === undefined) return
     this.#waiting = undefined
-    this.#wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)
+    const { wire } = this.#reader
+    const before = wire.bufferedBytes
+    wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)
+    if (before > 0 || wire.bufferedBytes > 0) this.#backlog.add(this.#reader, before)
   }
 }

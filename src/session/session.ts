@@ -4,11 +4,14 @@ import type { Connection, TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
+import type { Clock } from '../clock.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
 import type { JoinOutcome, Telemetry } from '../telemetry.ts'
-import { fitsName } from '../topic.ts'
+import { fitsName, PHOENIX_TOPIC } from '../topic.ts'
+import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide } from './decide.ts'
+import { Meter, type MeterRates } from './meter.ts'
 import { Outbox, type Turn } from './outbox.ts'
 import type { Wire } from './wire.ts'
 
@@ -17,10 +20,15 @@ export interface SessionRuntime extends ChannelRuntime {
   readonly router: Router
   readonly telemetry: Telemetry
   readonly turn: Turn
+  readonly backlog: Backlog
+  readonly clock: Clock
   readonly log: FastifyBaseLogger
   readonly parse: JsonParse
   readonly channelsPerConnection: number
   readonly topicBytes: number
+  readonly rates: MeterRates
+  /** Async callbacks at work for one client. Above, its socket is not read until half of them are done. */
+  readonly pendingHandlers: number
   /** The session has ended; its connection is closing, or gone. Once. */
   closed(session: Session, code: number, reason: string): void
   /** The connection of a session is gone, down to the socket. Once. */
@@ -33,32 +41,41 @@ export interface Admission {
   readonly codec: Codec
   /** What `channels.disconnect` addresses. */
   readonly connectionTopic: string | undefined
+  /** Wall-clock milliseconds: when the client must authenticate again. `undefined`: never. */
+  readonly expiresAt: number | undefined
 }
 
 /**
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
  * temporary process: its channels end with it.
  */
-export class Session implements Outlet {
+export class Session implements Outlet, SlowReader {
   readonly connection: Connection
   readonly codec: Codec
   readonly connectionTopic: string | undefined
+  readonly expiresAt: number | undefined
   readonly wire: Wire
   readonly #runtime: SessionRuntime
   readonly #outbox: Outbox
+  readonly #meter: Meter
   #topics: Map<string, PendingTopic | JoinedTopic> | undefined
   #open = true
   #bytesRead = 0
   #activeAt: number
+  #pending = 0
+  #isPaused = false
+  #whenSettled: (() => void) | undefined
 
-  constructor(runtime: SessionRuntime, admission: Admission, wire: Wire, now: number) {
+  constructor(runtime: SessionRuntime, admission: Admission, wire: Wire) {
     this.connection = admission.connection
     this.codec = admission.codec
     this.connectionTopic = admission.connectionTopic
+    this.expiresAt = admission.expiresAt
     this.wire = wire
     this.#runtime = runtime
-    this.#outbox = new Outbox(wire, runtime.turn)
-    this.#activeAt = now
+    this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
+    this.#meter = new Meter(runtime.rates)
+    this.#activeAt = runtime.clock.now()
   }
 
   get id(): string {
@@ -88,13 +105,14 @@ export class Session implements Outlet {
     } catch (error) {
       return this.#malformed(data.length, error)
     }
-    this.#route(message)
+    if (this.#mayPass(message, data.length)) this.#route(message)
   }
 
   /** For how long no byte came from the client. Looked at now and then, so that messages need not be counted. */
   silentMs(now: number): number {
     const { bytesRead } = this.wire
-    if (bytesRead !== this.#bytesRead) {
+    // Who is not read cannot be heard.
+    if (bytesRead !== this.#bytesRead || this.#isPaused) {
       this.#bytesRead = bytesRead
       this.#activeAt = now
     }
@@ -115,6 +133,29 @@ export class Session implements Outlet {
     this.#runtime.closed(this, code, text)
   }
 
+  /**
+   * Lets what is at work finish, for `graceMs` at the most, then closes as {@link close} does. Nothing more is read.
+   */
+  async drain(code: number, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
+    this.#isPaused = true
+    this.wire.pause()
+    for (const topic of [...(this.#topics?.values() ?? [])]) topic.shutdown(reason)
+    if (this.#pending > 0) await this.#settledWithin(graceMs)
+    // A paused socket would not hear the client's answer to the close.
+    this.wire.resume()
+    this.close(code, text, reason)
+  }
+
+  #settledWithin(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.clock.setTimeout(resolve, ms)
+      this.#whenSettled = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+
   /** The connection is gone. */
   disconnected(code: number): void {
     if (this.#open) {
@@ -131,6 +172,7 @@ export class Session implements Outlet {
 
   #end(reason: TerminateReason): void {
     this.#open = false
+    this.#runtime.backlog.delete(this)
     const topics = [...(this.#topics?.values() ?? [])]
     this.#topics = undefined
     for (const topic of topics) topic.close(reason)
@@ -142,6 +184,62 @@ export class Session implements Outlet {
     this.close(1007, reason, { kind: 'closed', code: 1007 })
   }
 
+  // Limits
+
+  #mayPass(message: Message, bytes: number): boolean {
+    const now = this.#runtime.clock.now()
+    const isHeartbeat = message.topic === PHOENIX_TOPIC && message.event === 'heartbeat'
+    const waitMs = isHeartbeat ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
+    return waitMs === 0 || this.#tooOften(message, waitMs, now, 'messages')
+  }
+
+  /** Always false. A client that goes on and on is closed; one that makes a pause is told how long. */
+  #tooOften(message: Message, waitMs: number, now: number, limit: string): false {
+    this.#limitReached(limit)
+    if (this.#meter.isFlooding(now)) {
+      this.close(1008, 'rate limit', { kind: 'closed', code: 1008 })
+    } else if (message.ref !== null) {
+      refuse(this, message.joinRef, message, { reason: 'rate_limited', retry_after_ms: waitMs })
+    }
+    return false
+  }
+
+  #limitReached(limit: string): void {
+    this.#runtime.telemetry.emit('limit.reached', {}, { limit, connectionId: this.id })
+  }
+
+  /** An async callback began. */
+  pending(): void {
+    if (++this.#pending <= this.#runtime.pendingHandlers || this.#isPaused || !this.#open) return
+    this.#limitReached('pendingHandlers')
+    this.#isPaused = true
+    this.wire.pause()
+  }
+
+  /** An async callback is done. */
+  settled(): void {
+    this.#pending--
+    if (this.#isPaused && this.#open && this.#pending <= this.#runtime.pendingHandlers / 2) {
+      this.#isPaused = false
+      this.wire.resume()
+    }
+    if (this.#pending === 0) this.#whenSettled?.()
+  }
+
+  /** Whether the client is so far behind that it should be spared what can be told later in one piece. */
+  get isBehind(): boolean {
+    return this.wire.bufferedBytes > BEHIND_BYTES
+  }
+
+  caughtUp(): void {
+    for (const topic of this.#topics?.values() ?? []) if (!topic.isJoining) topic.caughtUp()
+  }
+
+  cut(limit: BacklogLimit): void {
+    this.#limitReached(limit)
+    this.wire.terminate()
+  }
+
   // What a message means, and what is done: one row for each situation of `decide`
 
   #route(message: Message): void {
@@ -149,8 +247,9 @@ export class Session implements Outlet {
     switch (decide(message, held)) {
       case 'heartbeat':
         return answer(this, null, message, 'ok', {})
-      case 'wait':
       case 'push':
+        return this.#push(message, held as JoinedTopic)
+      case 'wait':
       case 'leave':
         return held?.receive(message)
       case 'join':
@@ -170,6 +269,13 @@ export class Session implements Outlet {
     }
   }
 
+  #push(message: Message, channel: JoinedTopic): void {
+    const now = this.#runtime.rates.channelMessages === undefined ? 0 : this.#runtime.clock.now()
+    const waitMs = this.#meter.channelMessage(now, channel.topic)
+    if (waitMs > 0) this.#tooOften(message, waitMs, now, 'channelMessages')
+    else channel.receive(message)
+  }
+
   #join(message: Message, old?: JoinedTopic): void {
     const topic = message.topic as string
     const { router, channelsPerConnection, topicBytes } = this.#runtime
@@ -178,8 +284,12 @@ export class Session implements Outlet {
     }
     const definition = router.match(topic)
     if (definition === undefined) return this.#unmatched(message)
+    const now = this.#runtime.clock.now()
+    const waitMs = this.#meter.join(now)
+    if (waitMs > 0) return void this.#tooOften(message, waitMs, now, 'joins')
     // A rejoin takes the place of the channel that it replaces.
     if (old === undefined && this.channelCount >= channelsPerConnection) {
+      this.#limitReached('channelsPerConnection')
       return refuse(this, message.joinRef, message, { reason: 'too many channels joined' })
     }
     const pending = new JoiningTopic(this.#runtime, this, definition, message, old?.supersede())
@@ -202,10 +312,6 @@ export class Session implements Outlet {
     for (const message of messages) if (this.#open) this.#route(message)
   }
 
-  pending(): void {}
-
-  settled(): void {}
-
   joined(channel: JoinedTopic): void {
     this.#topics?.set(channel.topic, channel)
     this.#report(channel.topic, 'ok')
@@ -217,6 +323,7 @@ export class Session implements Outlet {
   }
 
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {
+    this.#meter.forget(channel.topic)
     if (this.#topics?.get(channel.topic) === channel) this.#topics.delete(channel.topic)
     this.#runtime.telemetry.emit('channel.end', {}, { connectionId: this.id, topic: channel.topic, kind })
   }

@@ -2,16 +2,34 @@ import type { TerminateReason } from '../channel/infer.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
+import { Backlog, type BackpressureLimits } from './backlog.ts'
 import { type Admission, Session, type SessionRuntime } from './session.ts'
 import type { Wire } from './wire.ts'
 
 /** How often a silent client is looked for, within the time that it may be silent. */
 const SWEEPS_PER_TIMEOUT = 8
-/** How long a client has to answer a close frame when the server goes. */
-const CLOSE_TIMEOUT_MS = 5_000
 const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
+
+/** How the server goes: see `BerylOptions.drain`. Resolved. */
+export interface DrainOptions {
+  readonly batch: number
+  readonly pauseMs: number
+  readonly handlerMs: number
+  readonly closeMs: number
+  readonly timeoutMs: number
+}
+
+/** What the directory itself asks for, beside what it hands to its sessions. */
+export interface SessionsOptions {
+  /** How long a client may be silent. One timer watches over all of them. */
+  readonly idleMs: number
+  /** How often clients should let hear of them. */
+  readonly intervalMs: number
+  readonly drain: DrainOptions
+  readonly backpressure: BackpressureLimits
+}
 
 /**
  * The coordinator: who is connected. It supervises one session for each client, all of them temporary, and when it ends
@@ -21,30 +39,30 @@ export class Sessions implements Process {
   readonly exited: Promise<ExitReason>
   readonly #runtime: SessionRuntime
   readonly #clock: Clock
-  readonly #idleMs: number
+  readonly #options: SessionsOptions
+  readonly #backlog: Backlog
   readonly #sessions = new Map<string, Session>()
   readonly #byConnectionTopic = new Map<string, Set<Session>>()
-  /** Sessions that have ended and whose connection is not gone yet. */
-  readonly #closing = new Set<Session>()
-  #allGone: (() => void) | undefined
+  /** Sessions that have ended and whose connection is not gone yet, with whom to tell when it is. */
+  readonly #closing = new Map<Session, () => void>()
   #isRunning = true
-  readonly #sweeper: Timer | undefined
+  readonly #sweeper: Timer
   #sweptAt: number
   #exit: (reason: ExitReason) => void = () => {}
 
-  /**
-   * @param idleMs How long a client may be silent. One timer watches over all of them.
-   */
-  constructor(runtime: Omit<SessionRuntime, 'closed' | 'gone'>, clock: Clock, idleMs: number) {
+  constructor(runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog'>, options: SessionsOptions) {
+    const { clock } = runtime
+    this.#backlog = new Backlog(options.backpressure, clock)
     this.#runtime = {
       ...runtime,
+      backlog: this.#backlog,
       closed: (session, code, reason) => this.#closed(session, code, reason),
       gone: (session) => this.#gone(session),
     }
     this.#clock = clock
-    this.#idleMs = idleMs
+    this.#options = options
     this.#sweptAt = clock.now()
-    if (Number.isFinite(idleMs)) this.#sweeper = clock.setInterval(() => this.#sweep(), this.#sweepMs)
+    this.#sweeper = clock.setInterval(() => this.#sweep(), this.#sweepMs)
     this.exited = new Promise((resolve) => {
       this.#exit = resolve
     })
@@ -62,27 +80,54 @@ export class Sessions implements Process {
 
   #end(reason: ExitReason, why: TerminateReason): void {
     this.#isRunning = false
-    this.#sweeper?.cancel()
+    this.#sweeper.cancel()
     this.#closeAll(why)
+    this.#backlog.stop()
     this.#exit(reason)
   }
 
-  /** Closes all connections with 1012. Resolves when they are gone: those that do not answer are cut after 5 s. */
+  /**
+   * Closes all connections with 1012, a batch at a time, each when its handlers are done. Resolves when they are gone:
+   * those that do not answer are cut.
+   */
   async drain(): Promise<void> {
+    const { batch, pauseMs, timeoutMs } = this.#options.drain
     this.#isRunning = false
-    this.#closeAll(DRAIN)
-    if (this.#closing.size === 0) return
-    const timer = this.#clock.setTimeout(() => {
-      for (const session of this.#closing) session.wire.terminate()
-    }, CLOSE_TIMEOUT_MS)
-    await new Promise<void>((resolve) => {
-      this.#allGone = resolve
-    })
+    const deadline = this.#clock.setTimeout(() => this.#cutAll(), timeoutMs)
+    const sessions = [...this.#sessions.values()]
+    const drained: Promise<void>[] = []
+    for (let start = 0; start < sessions.length; start += batch) {
+      if (start > 0) await this.#pause(pauseMs)
+      for (const session of sessions.slice(start, start + batch)) drained.push(this.#drainOne(session))
+    }
+    await Promise.all(drained)
+    deadline.cancel()
+  }
+
+  async #drainOne(session: Session): Promise<void> {
+    const { handlerMs, closeMs } = this.#options.drain
+    await session.drain(1012, 'service restart', DRAIN, handlerMs)
+    if (!this.#closing.has(session)) return
+    const timer = this.#clock.setTimeout(() => session.wire.terminate(), closeMs)
+    await new Promise<void>((resolve) => this.#closing.set(session, resolve))
     timer.cancel()
+  }
+
+  #cutAll(): void {
+    for (const session of [...this.#sessions.values(), ...this.#closing.keys()]) session.wire.terminate()
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.setTimeout(resolve, ms))
   }
 
   #closeAll(why: TerminateReason): void {
     for (const session of [...this.#sessions.values()]) session.close(1012, 'service restart', why)
+  }
+
+  /** Whether slow readers hold so much memory that no new client should be let in. */
+  get isFull(): boolean {
+    return this.#backlog.isFull
   }
 
   /** Whether clients may be let in. */
@@ -93,7 +138,7 @@ export class Sessions implements Process {
   // The directory
 
   open(admission: Admission, wire: Wire): Session {
-    const session = new Session(this.#runtime, admission, wire, this.#clock.now())
+    const session = new Session(this.#runtime, admission, wire)
     const { connection, connectionTopic, codec } = admission
     this.#sessions.set(connection.id, session)
     if (connectionTopic !== undefined) this.#remember(connectionTopic, session)
@@ -138,7 +183,7 @@ export class Sessions implements Process {
   #closed(session: Session, code: number, reason: string): void {
     const { connection, connectionTopic } = session
     this.#sessions.delete(connection.id)
-    this.#closing.add(session)
+    this.#closing.set(session, () => {})
     if (connectionTopic !== undefined) {
       const sessions = this.#byConnectionTopic.get(connectionTopic)
       sessions?.delete(session)
@@ -153,14 +198,16 @@ export class Sessions implements Process {
   }
 
   #gone(session: Session): void {
+    const tell = this.#closing.get(session)
     this.#closing.delete(session)
-    if (this.#closing.size === 0) this.#allGone?.()
+    tell?.()
   }
 
   // Silent clients
 
   get #sweepMs(): number {
-    return Math.max(20, Math.min(5_000, this.#idleMs / SWEEPS_PER_TIMEOUT))
+    const { idleMs, intervalMs } = this.#options
+    return Math.max(20, Math.min(5_000, intervalMs, idleMs / SWEEPS_PER_TIMEOUT))
   }
 
   #sweep(): void {
@@ -168,9 +215,15 @@ export class Sessions implements Process {
     // A check that ran late looks at bytes that had no chance to be read: this round counts for everybody.
     const late = now - this.#sweptAt > 2 * this.#sweepMs + 250
     this.#sweptAt = now
+    const date = this.#clock.date()
     for (const session of [...this.#sessions.values()]) {
+      if (session.expiresAt !== undefined && date >= session.expiresAt) {
+        session.close(1001, 'expired', DISCONNECT)
+        continue
+      }
       if (late) session.touch(now)
-      else if (session.silentMs(now) >= this.#idleMs) session.close(1001, 'idle timeout', { kind: 'idle' })
+      else if (session.silentMs(now) >= this.#options.idleMs)
+        session.close(1001, 'idle timeout', { kind: 'idle' })
     }
   }
 }

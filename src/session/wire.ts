@@ -22,6 +22,9 @@ export interface Wire {
   /** Bytes that were written and that the operating system has not taken yet. */
   readonly bufferedBytes: number
 
+  /** All bytes that the operating system has taken: what tells a slow reader from one that does not read. */
+  readonly sentBytes: number
+
   /** All bytes that ever came from the client: what tells a silent client from a living one. */
   readonly bytesRead: number
 }

@@ -4,52 +4,35 @@ import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { ConnectContext, Connection } from '../channel/infer.ts'
-import { Rejection } from '../channel/result.ts'
-import type { Codec } from '../protocol/message.ts'
-import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
-import { authToken, chooseProtocol, offeredProtocols, parseParams, redactUrl } from './handshake.ts'
+import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
+import { redactUrl } from './handshake.ts'
 import { answerClose, SenderWire, SocketWire } from './wire.ts'
 
 /** What the WebSocket route asks of what stands behind it. */
-export interface Gate {
-  /** Why nobody can be let in now; `undefined` where they can. */
-  readonly closedBecause: string | undefined
-  makeConnectionId(): string
-  now(): number
+export interface Gate extends House {
   open(admission: Admission, wire: Wire): Session
-  refused(ip: string, reason: string, statusCode: number): void
+  refused(ip: string, refusal: Refusal): void
 }
 
-export interface WebSocketOptions {
+export interface WebSocketOptions extends DoorOptions {
   readonly path: string
-  readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
-  readonly connect: (context: ConnectContext) => unknown
-  readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
-  readonly subprotocols: readonly string[]
-  readonly payloadBytes: number
   readonly compression: boolean
+  readonly limits: DoorOptions['limits'] & {
+    readonly payloadBytes: number
+    readonly fragments: number
+    readonly bufferedChunks: number
+  }
   /** Runs in `preClose`: resolves when the clients have been told and are gone. */
   readonly drain: () => Promise<void>
-}
-
-/** What is known of a client between the first hook and the upgrade. */
-interface Handshake {
-  readonly codec: Codec
-  readonly params: Record<string, unknown>
-  readonly token: string | undefined
-  readonly protocol: string | undefined
-  readonly reply: FastifyReply
-  /** Known when `connect` has said yes. */
-  admission: Admission | undefined
 }
 
 /** How long a peer has to answer a close frame before its connection is cut. */
 const CLOSE_TIMEOUT_MS = 5_000
 
-const handshakes = new WeakMap<IncomingMessage, Handshake>()
+const RETRY_AFTER_SECONDS = '5'
+
 const kSession = Symbol('beryl session')
 
 type BerylWebSocket = WebSocket & { [kSession]?: Session }
@@ -60,107 +43,49 @@ export async function mountWebSocket(
   options: WebSocketOptions,
   gate: Gate,
 ): Promise<void> {
-  await ensureWebSocketPlugin(app, options)
-  const url = `${options.path}/websocket`
-  const route = websocketRoute(options, gate)
-  for (const variant of withTrailingSlash(app, url)) {
-    app.route({ ...route, url: variant })
-    app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url: variant, handler: badRequest })
+  const door = new Doorkeeper(options, gate)
+  await ensureWebSocketPlugin(app, options, door)
+  const route = websocketRoute(door, gate)
+  for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
+    app.route({ ...route, url })
+    app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: badRequest })
   }
 }
 
-function websocketRoute(options: WebSocketOptions, gate: Gate): Omit<RouteOptions, 'url'> {
+function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'> {
   return {
     method: 'GET',
     exposeHeadRoute: false,
     // Tokens travel in the query, and logs are read by many.
     logSerializers: { req: ({ method, url, ip }: FastifyRequest) => ({ method, url: redactUrl(url), ip }) },
-    onRequest: (request, reply, done) => {
-      const refusal = examine(options, gate, request, reply)
-      if (refusal === undefined) return done()
-      refuse(gate, request, reply, refusal)
-    },
-    preHandler: (request, reply) => admit(options, gate, request, reply),
+    onRequest: async (request, reply) => refuseIf(gate, request, reply, door.examine(request, reply)),
+    preHandler: async (request, reply) => refuseIf(gate, request, reply, await door.admit(request)),
     handler: (_request, reply) => reply.code(426).header('upgrade', 'websocket').send(),
-    wsHandler: (ws, request) => open(gate, ws as BerylWebSocket, request),
+    wsHandler: (ws, request) => open(door, gate, ws as BerylWebSocket, request),
   }
 }
 
-interface Refusal {
-  readonly reason: string
-  readonly statusCode: number
-}
-
-/** Looks at what costs nothing to look at. Runs before the application's `preHandler` hooks and `connect`. */
-function examine(
-  options: WebSocketOptions,
+function refuseIf(
   gate: Gate,
   request: FastifyRequest,
   reply: FastifyReply,
-): Refusal | undefined {
-  const { origin } = request.headers
-  if (typeof origin === 'string' && !options.originAllowed(origin, request)) {
-    return { reason: 'origin', statusCode: 403 }
-  }
-  if (gate.closedBecause !== undefined) return { reason: gate.closedBecause, statusCode: 503 }
-  const params = parseParams(request.raw.url ?? '')
-  const codec = negotiate(params.vsn)
-  if (codec === undefined) return { reason: 'vsn', statusCode: 403 }
-  const offered = offeredProtocols(request.headers)
-  const protocol = chooseProtocol(offered, options.subprotocols)
-  if (protocol === false) return { reason: 'subprotocol', statusCode: 403 }
-  handshakes.set(request.raw, {
-    codec,
-    params,
-    token: authToken(offered),
-    protocol,
-    reply,
-    admission: undefined,
-  })
-  return undefined
+  refusal: Refusal | undefined,
+): FastifyReply | undefined {
+  if (refusal === undefined) return undefined
+  gate.refused(request.ip, refusal)
+  if (refusal.statusCode === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  return reply.code(refusal.statusCode).send()
 }
 
-/** Asks `connect`. What it throws is the application's error: Fastify's error handler answers, with 500 by default. */
-async function admit(
-  options: WebSocketOptions,
-  gate: Gate,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply | undefined> {
-  const handshake = handshakes.get(request.raw) as Handshake
-  const { params, token, codec } = handshake
-  const assigns = await options.connect({ params, request, authToken: token })
-  if (assigns instanceof Rejection)
-    return refuse(gate, request, reply, { reason: 'connect', statusCode: 403 })
-  if (gate.closedBecause !== undefined) {
-    return refuse(gate, request, reply, { reason: gate.closedBecause, statusCode: 503 })
-  }
-  const connection = Object.freeze({
-    id: gate.makeConnectionId(),
-    assigns: (assigns ?? {}) as Connection['assigns'],
-    ip: request.ip,
-    transport: 'websocket',
-    connectedAt: gate.now(),
-  })
-  handshake.admission = { connection, codec, connectionTopic: options.connectionTopic?.(connection) }
-  return undefined
-}
-
-function refuse(gate: Gate, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
-  const { reason, statusCode } = refusal
-  gate.refused(request.ip, reason, statusCode)
-  if (statusCode === 503) reply.header('retry-after', '5')
-  return reply.code(statusCode).send()
-}
-
-function open(gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
-  const { admission, reply } = handshakes.get(request.raw) as Handshake
+function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
+  const { admission, place, reply } = door.handshake(request.raw) as Handshake
   const socket = request.raw.socket as Socket | undefined
   letGo(ws, socket, reply)
+  place.entered()
   const isDirect = socket !== undefined && ws.extensions === ''
   ws[kSession] = gate.open(admission as Admission, isDirect ? new SocketWire(ws, socket) : new SenderWire(ws))
   ws.close = answerClose
-  ws.on('message', onMessage).on('close', onClose).on('error', onError)
+  ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', place.leave)
 }
 
 /**
@@ -169,6 +94,8 @@ function open(gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
  */
 function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): void {
   ws.removeAllListeners('error')
+  // Its end would give back the client's place.
+  reply.raw.removeAllListeners('close')
   if (socket !== undefined && reply.raw.socket === socket) reply.raw.detachSocket(socket)
 }
 
@@ -178,7 +105,11 @@ function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): 
  * It routes every upgrade of the HTTP server that it listens to. A second one on the same server (a second scope with a
  * mount of its own) must not: it is given a server that never upgrades, and serves what the first one routes to it.
  */
-async function ensureWebSocketPlugin(app: FastifyInstance, options: WebSocketOptions): Promise<void> {
+async function ensureWebSocketPlugin(
+  app: FastifyInstance,
+  options: WebSocketOptions,
+  door: Doorkeeper,
+): Promise<void> {
   if (app.hasDecorator('websocketServer')) {
     app.log.warn(
       '@fastify/websocket was registered before fastify-beryl: its own options apply (maxPayload, perMessageDeflate, ' +
@@ -187,16 +118,19 @@ async function ensureWebSocketPlugin(app: FastifyInstance, options: WebSocketOpt
     app.addHook('preClose', options.drain)
     return
   }
-  const { payloadBytes, compression, drain } = options
+  const { compression, drain, limits } = options
   const isFirst = !upgraded.has(app.server)
   upgraded.add(app.server)
   const serverOptions = {
-    maxPayload: payloadBytes,
+    // ws takes 0 for no limit.
+    maxPayload: finite(limits.payloadBytes),
+    maxFragments: finite(limits.fragments),
+    maxBufferedChunks: finite(limits.bufferedChunks),
     perMessageDeflate: compression,
     clientTracking: false,
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
-      handshakes.get(request)?.protocol ?? false,
+      door.handshake(request)?.protocol ?? false,
     ...(isFirst ? {} : { server: new EventEmitter() as Server }),
   }
   await app.register(websocket, {
@@ -214,6 +148,10 @@ function withTrailingSlash(app: FastifyInstance, url: string): string[] {
     routerOptions?: { ignoreTrailingSlash?: boolean }
   }
   return ignoreTrailingSlash || routerOptions?.ignoreTrailingSlash ? [url] : [url, `${url}/`]
+}
+
+function finite(limit: number): number {
+  return Number.isFinite(limit) ? limit : 0
 }
 
 function badRequest(_request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -41,6 +41,10 @@ export class SocketWire implements Wire {
     return this.#socket.writableLength
   }
 
+  get sentBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength
+  }
+
   get bytesRead(): number {
     return this.#socket.bytesRead
   }
@@ -50,6 +54,7 @@ export class SocketWire implements Wire {
 export class SenderWire implements Wire {
   readonly #ws: WebSocket
   #bytesRead = 0
+  #bytesWritten = 0
 
   constructor(ws: WebSocket) {
     this.#ws = ws
@@ -62,6 +67,7 @@ export class SenderWire implements Wire {
   write(frames: Frame): void {
     if (this.#ws.readyState !== WebSocket.OPEN) return
     for (const frame of splitFrames(frames)) {
+      this.#bytesWritten += frame.length
       this.#ws.send(framePayload(frame), { binary: isBinaryFrame(frame) })
     }
   }
@@ -84,6 +90,10 @@ export class SenderWire implements Wire {
 
   get bufferedBytes(): number {
     return this.#ws.bufferedAmount
+  }
+
+  get sentBytes(): number {
+    return this.#bytesWritten - this.#ws.bufferedAmount
   }
 
   get bytesRead(): number {

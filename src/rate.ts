@@ -1,0 +1,30 @@
+/** How often something may happen: `perSecond` in the long run, `burst` at once after a pause. */
+export interface RateOptions {
+  readonly perSecond: number
+  /** @default twice `perSecond` */
+  readonly burst?: number
+}
+
+/**
+ * A rate limit (a token bucket, kept as GCRA keeps it). What each limited thing has of its own is one number, its *due
+ * time*: that at which its bucket is full again. It starts at 0.
+ */
+export class Rate {
+  readonly #intervalMs: number
+  readonly #toleranceMs: number
+
+  constructor({ perSecond, burst = 2 * perSecond }: RateOptions) {
+    this.#intervalMs = 1_000 / perSecond
+    this.#toleranceMs = burst * this.#intervalMs
+  }
+
+  /** How many milliseconds too early something of this cost is; 0 where it may happen. */
+  waitMs(due: number, now: number, cost = 1): number {
+    return Math.max(0, Math.ceil(this.charge(due, now, cost) - now - this.#toleranceMs))
+  }
+
+  /** The due time after it has happened. */
+  charge(due: number, now: number, cost = 1): number {
+    return Math.max(due, now) + cost * this.#intervalMs
+  }
+}

@@ -1,0 +1,83 @@
+import type { Rate } from '../rate.ts'
+
+/** How often a client may do what, resolved: absent where there is no limit. */
+export interface MeterRates {
+  readonly messages: Rate | undefined
+  readonly channelMessages: Rate | undefined
+  readonly bytes: Rate | undefined
+  readonly joins: Rate | undefined
+  readonly heartbeats: Rate
+}
+
+/** A second without a refusal is a pause; a client that goes on for so long without one is flooding. */
+const PAUSE_MS = 1_000
+const FLOOD_MS = 5_000
+
+/** Counts what one client sends. The answers are in milliseconds to wait: 0 where it may. */
+export class Meter {
+  readonly #rates: MeterRates
+  #messagesDue = 0
+  #bytesDue = 0
+  #joinsDue = 0
+  #heartbeatsDue = 0
+  /** By topic; only where channels have a limit of their own. */
+  #channelsDue: Map<string, number> | undefined
+  #refusedAt = Number.NEGATIVE_INFINITY
+  #floodingSince = 0
+
+  constructor(rates: MeterRates) {
+    this.#rates = rates
+  }
+
+  /** A message of so many bytes. What must wait is not counted: a refusal costs the client nothing more. */
+  message(now: number, bytes: number): number {
+    const { messages, bytes: byteRate } = this.#rates
+    const waitMs = Math.max(
+      messages?.waitMs(this.#messagesDue, now) ?? 0,
+      byteRate?.waitMs(this.#bytesDue, now, bytes) ?? 0,
+    )
+    if (waitMs > 0) return waitMs
+    if (messages !== undefined) this.#messagesDue = messages.charge(this.#messagesDue, now)
+    if (byteRate !== undefined) this.#bytesDue = byteRate.charge(this.#bytesDue, now, bytes)
+    return 0
+  }
+
+  /** A message to a joined channel, which counts against that channel too. */
+  channelMessage(now: number, topic: string): number {
+    const rate = this.#rates.channelMessages
+    if (rate === undefined) return 0
+    const due = this.#channelsDue?.get(topic) ?? 0
+    const waitMs = rate.waitMs(due, now)
+    if (waitMs > 0) return waitMs
+    this.#channelsDue ??= new Map()
+    this.#channelsDue.set(topic, rate.charge(due, now))
+    return 0
+  }
+
+  join(now: number): number {
+    const { joins } = this.#rates
+    const waitMs = joins?.waitMs(this.#joinsDue, now) ?? 0
+    if (waitMs === 0 && joins !== undefined) this.#joinsDue = joins.charge(this.#joinsDue, now)
+    return waitMs
+  }
+
+  /** Heartbeats are free as long as nobody hides a flood in them; beyond that they are messages. */
+  heartbeat(now: number, bytes: number): number {
+    const { heartbeats } = this.#rates
+    if (heartbeats.waitMs(this.#heartbeatsDue, now) > 0) return this.message(now, bytes)
+    this.#heartbeatsDue = heartbeats.charge(this.#heartbeatsDue, now)
+    return 0
+  }
+
+  /** A channel ended: nothing is kept of it. */
+  forget(topic: string): void {
+    this.#channelsDue?.delete(topic)
+  }
+
+  /** Takes note of a refusal. Whether it is one too many: the client has been at it for 5 s without a pause. */
+  isFlooding(now: number): boolean {
+    if (now - this.#refusedAt > PAUSE_MS) this.#floodingSince = now
+    this.#refusedAt = now
+    return now - this.#floodingSince >= FLOOD_MS
+  }
+}

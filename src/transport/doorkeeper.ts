@@ -1,0 +1,148 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/infer.ts'
+import { Rejection } from '../channel/result.ts'
+import type { Clock } from '../clock.ts'
+import type { Codec } from '../protocol/message.ts'
+import { negotiate } from '../protocol/negotiate.ts'
+import type { Admission } from '../session/session.ts'
+import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
+import { authToken, chooseProtocol, offeredProtocols, parseParams } from './handshake.ts'
+
+/** What the door asks of the house behind it. */
+export interface House {
+  /** Why nobody can be let in now; `undefined` where they can. */
+  readonly closedBecause: string | undefined
+  readonly clock: Clock
+  makeConnectionId(): string
+}
+
+export interface DoorOptions {
+  readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
+  readonly connect: (context: ConnectContext) => unknown
+  readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
+  readonly subprotocols: readonly string[]
+  readonly limits: AdmissionLimits & { readonly handshakeTimeoutMs: number }
+}
+
+/** Why a client is not let in, and what it is told. */
+export interface Refusal {
+  readonly reason: string
+  readonly statusCode: number
+  /** The limit of the options that is reached, where that is the reason. */
+  readonly limit?: string
+}
+
+/** What is known of a client between the first hook and the upgrade. */
+export interface Handshake {
+  readonly codec: Codec
+  readonly protocol: string | undefined
+  readonly place: Place
+  readonly reply: FastifyReply
+  readonly params: Record<string, unknown>
+  readonly token: string | undefined
+  /** Known when `connect` has said yes. */
+  admission: Admission | undefined
+}
+
+/** Decides before the upgrade who may connect: first by what costs nothing to look at, then by asking `connect`. */
+export class Doorkeeper {
+  readonly #options: DoorOptions
+  readonly #house: House
+  readonly #admissions: Admissions
+  readonly #handshakes = new WeakMap<IncomingMessage, Handshake>()
+
+  constructor(options: DoorOptions, house: House) {
+    this.#options = options
+    this.#house = house
+    this.#admissions = new Admissions(options.limits)
+  }
+
+  /** What is known of a request that was not refused. */
+  handshake(raw: IncomingMessage): Handshake | undefined {
+    return this.#handshakes.get(raw)
+  }
+
+  /** Looks at the head of the request. The place that it takes is given back when the reply ends without an upgrade. */
+  examine(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
+    const { origin } = request.headers
+    if (typeof origin === 'string' && !this.#options.originAllowed(origin, request)) return FORBIDDEN_ORIGIN
+    const { closedBecause } = this.#house
+    if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
+    const params = parseParams(request.raw.url ?? '')
+    const codec = negotiate(params.vsn)
+    if (codec === undefined) return UNKNOWN_VERSION
+    const offered = offeredProtocols(request.headers)
+    const protocol = chooseProtocol(offered, this.#options.subprotocols)
+    if (protocol === false) return UNKNOWN_PROTOCOL
+    const token = authToken(offered)
+    const place = this.#admissions.take(request.ip)
+    if (typeof place === 'string') return fullBecause(place)
+    reply.raw.once('close', place.leave)
+    this.#handshakes.set(request.raw, { codec, protocol, place, reply, params, token, admission: undefined })
+    return undefined
+  }
+
+  /** Asks `connect`. What that throws is the application's error: Fastify's error handler answers, by default with 500. */
+  async admit(request: FastifyRequest): Promise<Refusal | undefined> {
+    const handshake = this.#handshakes.get(request.raw) as Handshake
+    const { params, token, codec } = handshake
+    const granted = await this.#withinTime(this.#options.connect({ params, request, authToken: token }))
+    if (granted === TIMED_OUT) return { reason: 'too slow', statusCode: 503, limit: 'handshakeTimeoutMs' }
+    if (granted instanceof Rejection) return { reason: 'connect', statusCode: 403 }
+    const { closedBecause } = this.#house
+    if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
+    const { assigns, expiresAt } = grantOf(granted)
+    const connection: Connection = Object.freeze({
+      id: this.#house.makeConnectionId(),
+      assigns,
+      ip: request.ip,
+      transport: 'websocket',
+      connectedAt: this.#house.clock.date(),
+    })
+    handshake.admission = {
+      connection,
+      codec,
+      connectionTopic: this.#options.connectionTopic?.(connection),
+      expiresAt,
+    }
+    return undefined
+  }
+
+  async #withinTime(work: unknown): Promise<unknown> {
+    const { handshakeTimeoutMs } = this.#options.limits
+    if (!(work instanceof Promise) || !Number.isFinite(handshakeTimeoutMs)) return work
+    let late: () => void
+    const timeout = new Promise<typeof TIMED_OUT>((resolve) => {
+      late = () => resolve(TIMED_OUT)
+    })
+    const timer = this.#house.clock.setTimeout(() => late(), handshakeTimeoutMs)
+    return Promise.race([work, timeout]).finally(() => timer.cancel())
+  }
+}
+
+const TIMED_OUT = Symbol('too slow')
+const FORBIDDEN_ORIGIN: Refusal = { reason: 'origin', statusCode: 403 }
+const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
+const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }
+
+function fullBecause(limit: keyof AdmissionLimits): Refusal {
+  return { reason: `limit ${limit}`, statusCode: limit === 'connectionsPerIp' ? 429 : 503, limit }
+}
+
+/** `connect` gives the assigns, or `{ assigns, expiresAt }`. */
+function grantOf(granted: unknown): { assigns: ConnectionAssigns; expiresAt: number | undefined } {
+  if (
+    typeof granted !== 'object' ||
+    granted === null ||
+    !('expiresAt' in granted) ||
+    !('assigns' in granted)
+  ) {
+    return { assigns: (granted ?? {}) as ConnectionAssigns, expiresAt: undefined }
+  }
+  const { assigns, expiresAt } = granted as { assigns: unknown; expiresAt: Date | number | undefined }
+  return {
+    assigns: (assigns ?? {}) as ConnectionAssigns,
+    expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
+  }
+}
