@@ -251,7 +251,6 @@ export class DynamicSupervisor<
 
   #remove(child: DynamicChild): void {
     if (this.#children.get(child.key) === child) this.#children.delete(child.key)
-    this.cancelRetry(child)
   }
 }
 

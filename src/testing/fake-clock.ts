@@ -14,7 +14,7 @@ export interface FakeClock extends Clock {
   advance(ms: number): Promise<void>
   /** Lets everything that is ready now (immediates, promises) run, without moving time. */
   settle(): Promise<void>
-  /** How many timers are pending: what a leak test looks at. */
+  /** How many timers and immediates are pending: what a leak test looks at. */
   readonly pending: number
 }
 
@@ -81,7 +81,7 @@ export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
     },
     settle,
     get pending() {
-      return timers.size
+      return timers.size + immediates.size
     },
   }
 }

@@ -337,6 +337,18 @@ withScribe(
   },
 )
 
+withScribe(
+  'A16 an actor that was killed while it was ending itself does not terminate later',
+  async ({ clock, tree, ref }) => {
+    const call = ref.endLater()
+    tree.exitChild('scribe')
+    await assert.rejects(call, /exited: killed/)
+    open('end')
+    await clock.settle()
+    assert.equal(read(), 'init')
+  },
+)
+
 withScribe('A17 what is no method of the actor cannot be called', async ({ ref }) => {
   for (const name of ['init', 'terminate', 'context', 'constructor_', 'then', 'nonsense'])
     assert.equal((ref as unknown as Record<string, unknown>)[name], undefined, name)

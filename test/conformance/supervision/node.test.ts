@@ -66,6 +66,17 @@ for (const [name, run, told] of endings)
     assert.deepEqual(lab.told(), [told, 'supervisor_exited'])
   })
 
+test('N2 an AbortError of a worker that nobody asked to end is a crash', async () => {
+  const lab = new Lab()
+  const error = new DOMException('its own', 'AbortError')
+  await lab.supervise({
+    children: [worker('w', async () => Promise.reject(error), { restart: 'temporary' })],
+  })
+  await lab.clock.settle()
+  const reasons = lab.events.flatMap((event) => (event.type === 'child_exited' ? [event.reason] : []))
+  assert.deepEqual(reasons, [{ error }])
+})
+
 test('N3 a start that takes too long has failed; what comes of it later is killed, never adopted', async () => {
   const lab = new Lab()
   const starting = lab.supervise({ children: [lab.gated('a', { startTimeoutMs: 100 })] })

@@ -76,9 +76,29 @@ for (const [strategy, restarts] of [
     await lab.clock.settle()
     assert.equal(tree.state, 'running')
     assert.equal(tree.count().active, 2)
+    const ends = lab.told().filter((type) => type === 'child_exited' || type === 'shutdown_error')
+    assert.equal(ends.length, 2, 'both ends are told')
     await lab.exit('a')
     assert.equal(tree.state, 'exited', 'no more than that many are left in the window')
   })
+
+test('S25 a child that crashes while the group is being stopped is absorbed, and its crash is told', async () => {
+  const lab = new Lab()
+  const slow = { manner: 'ignores', shutdownMs: 'infinity' } as const
+  const children = [lab.child('a'), lab.child('b'), lab.child('c', slow)]
+  const tree = await lab.supervise({ strategy: 'one_for_all', intensity: 1, children })
+  const stopping = lab.probe('c')
+  await lab.exit('a')
+  lab.told()
+  await lab.exit('b')
+  stopping.end('shutdown', '~')
+  await lab.clock.settle()
+  assert.equal(lab.since(), '+a +b +c !a -c !b ~c +a +b +c')
+  assert.equal(lab.told().filter((type) => type === 'child_exited').length, 1)
+  assert.equal(tree.state, 'running')
+  lab.probe('c').end('normal')
+  await tree.exited
+})
 
 test('S27 between death and restart nobody gets the child, and the next one is another', async () => {
   const lab = new Lab()
@@ -183,7 +203,7 @@ test('S36 a worker that always crashes under two supervisors is started (i + 1) 
     const lab = new Lab()
     const sub = supervisor('sub', { intensity: inner, children: [lab.child('a')] })
     const tree = await lab.supervise({ intensity: outer, children: [sub] })
-    while (tree.state === 'running') await lab.exit('a')
+    for (let crash = 0; crash < 50 && tree.state === 'running'; crash++) await lab.exit('a')
     assert.equal(lab.startsOf('a'), (inner + 1) * (outer + 1))
   }
 })
@@ -240,6 +260,21 @@ test('S42 terminateChild of a restarting child succeeds, and the try that waited
   lab.probe('a').end('killed')
   await new Promise((resolve) => setImmediate(resolve))
   await tree.terminateChild('a')
+  await lab.clock.settle()
+  assert.equal(lab.startsOf('a'), 2)
+  assert.equal(tree.children()[0]?.state, 'stopped')
+})
+
+test('S42 a try that waits behind the request that stops its child does nothing when its turn comes', async () => {
+  const lab = new Lab()
+  const tree = await lab.supervise({ intensity: 5, children: [lab.child('a', { starts: { 2: 'fails' } })] })
+  lab.probe('a').end('killed')
+  await new Promise((resolve) => setImmediate(resolve))
+  const slow = tree.startChild(lab.gated('slow'))
+  const stopped = tree.terminateChild('a')
+  await lab.clock.settle()
+  lab.open('slow')
+  await Promise.all([slow, stopped])
   await lab.clock.settle()
   assert.equal(lab.startsOf('a'), 2)
   assert.equal(tree.children()[0]?.state, 'stopped')

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ChildInit, supervisor } from '../../../src/supervision/index.ts'
+import {
+  type ChildInit,
+  type ExitReason,
+  startDynamicSupervisor,
+  supervisor,
+} from '../../../src/supervision/index.ts'
 import { Lab } from '../../unit/supervision/lab.ts'
 
 const code = (expected: string) => (error: unknown) =>
@@ -38,6 +43,28 @@ test('S47 a child that does not end in its time is killed; the whole takes the s
   assert.equal(lab.clock.now(), 350)
   assert.equal(lab.clock.pending, 0)
   assert.deepEqual(lab.told(), ['shutdown_error', 'shutdown_error', 'supervisor_exited'])
+})
+
+test('S47 S56 a deadline that several share kills those that are late, and nobody else', async () => {
+  const lab = new Lab()
+  const kills: string[] = []
+  const stub = (id: string, obeys: boolean) => {
+    let end: (reason: ExitReason) => void = () => {}
+    const exited = new Promise<ExitReason>((resolve) => {
+      end = resolve
+    })
+    const kill = (): void => {
+      kills.push(id)
+      end('killed')
+    }
+    return { id, shutdownMs: 10, start: () => ({ exited, shutdown: () => obeys && end('shutdown'), kill }) }
+  }
+  const pool = await startDynamicSupervisor({ clock: lab.clock })
+  for (const child of [stub('prompt', true), stub('late', false)]) await pool.startChild(child)
+  const stopping = pool.stop()
+  await lab.clock.advance(10)
+  await stopping
+  assert.deepEqual(kills, ['late'])
 })
 
 test('S47 after a kill its end is waited for without limit', async () => {
@@ -205,6 +232,7 @@ test('a stop that comes while a failed restart waits for its next try cancels it
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(tree.children()[0]?.state, 'restarting')
   await tree.stop()
+  assert.equal(lab.clock.pending, 0)
   await lab.clock.settle()
   assert.equal(lab.startsOf('a'), 2)
 })

@@ -39,7 +39,9 @@ async function exitOf(options: ThreadOptions): Promise<ExitReason> {
   return event.type === 'child_exited' ? event.reason : 'noproc'
 }
 
-test('N7 a thread in an endless loop is truly killed, and its supervisor starts another', async () => {
+test('N7 a thread in an endless loop is truly killed, and its supervisor starts another', {
+  timeout: 60_000,
+}, async () => {
   const { tree, until } = await supervised(deed, { workerData: { deed: 'spins' }, shutdownMs: 'brutal' })
   const first = tree.which('t')
   assert.ok(first)
@@ -50,7 +52,7 @@ test('N7 a thread in an endless loop is truly killed, and its supervisor starts 
   await tree.stop()
 })
 
-test('N7 N12 a thread over its memory limit ends alone, with an error', async () => {
+test('N7 N12 a thread over its memory limit ends alone, with an error', { timeout: 60_000 }, async () => {
   const reason = await exitOf({
     workerData: { deed: 'hoards' },
     resourceLimits: { maxOldGenerationSizeMb: 16 },
@@ -59,7 +61,7 @@ test('N7 N12 a thread over its memory limit ends alone, with an error', async ()
   assert.equal((reason.error as { code?: string }).code, 'ERR_WORKER_OUT_OF_MEMORY')
 })
 
-test('N7 the exit of a thread follows what its code did', async () => {
+test('N7 the exit of a thread follows what its code did', { timeout: 60_000 }, async () => {
   const thrown = await exitOf({ workerData: { deed: 'throws' } })
   assert.ok(typeof thrown === 'object' && 'error' in thrown && thrown.error instanceof Error)
   assert.equal(thrown.error.message, 'from the thread')
@@ -68,14 +70,18 @@ test('N7 the exit of a thread follows what its code did', async () => {
   assert.match(String(typeof code === 'object' && 'error' in code && code.error), /exited with code 3/)
 })
 
-test('a thread that never asked for its context cannot be asked to end, and is ended at once', async () => {
+test('a thread that never asked for its context cannot be asked to end, and is ended at once', {
+  timeout: 60_000,
+}, async () => {
   const { tree, until } = await supervised(deed, { workerData: { deed: 'waits' }, shutdownMs: 'infinity' })
   await tree.stop()
   const event = await until('child_stopped')
   assert.equal(event.type === 'child_stopped' && event.reason, 'shutdown')
 })
 
-test('N5 a thread with its context knows its incarnation, is asked to end, and ends by itself', async () => {
+test('N5 a thread with its context knows its incarnation, is asked to end, and ends by itself', {
+  timeout: 60_000,
+}, async () => {
   const { tree } = await supervised(ours, { awaitReady: true })
   const worker = tree.which('t')
   assert.ok(worker)
@@ -86,11 +92,11 @@ test('N5 a thread with its context knows its incarnation, is asked to end, and e
   assert.deepEqual(await bye, ['bye'])
 })
 
-test('a thread that ends before it is ready has not started', async () => {
+test('a thread that ends before it is ready has not started', { timeout: 60_000 }, async () => {
   const options = { awaitReady: true, workerData: { deed: 'throws' } }
   await assert.rejects(supervised(deed, options), /'supervisor\/t' failed to start: from the thread/)
 })
 
-test('outside of a supervised thread there is no context of one', () => {
+test('outside of a supervised thread there is no context of one', { timeout: 60_000 }, () => {
   assert.throws(() => threadContext(), { code: 'BERYL_ERR_NOPROC' })
 })
