@@ -8,6 +8,7 @@ import type { Endpoint } from './endpoint.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { TopicListener } from './pubsub/subscribers.ts'
 import type { TreeNode } from './supervision/process.ts'
+import type { Supervisor } from './supervision/supervisor.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from './telemetry.ts'
 
 /** How the plugin is, for a readiness check and for people. */
@@ -127,6 +128,14 @@ export class Channels {
       topics: pubsub?.topicCount ?? 0,
       tree: this.#lifecycle.inspect(),
     }
+  }
+
+  /**
+   * The supervisor of the plugin's tree, with the application's own children in it: `supervisor?.which('feed')`.
+   * `undefined` while the tree has not started.
+   */
+  get supervisor(): Supervisor | undefined {
+    return this.#lifecycle.supervisor
   }
 
   /** Hears what the library reports of itself: see `TelemetryEvents`. @returns a function that ends it */

@@ -1,28 +1,19 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { CompiledChannel } from './channel/definition.ts'
 import { checkOut, checkPresence } from './channel/interpret.ts'
 import { Router } from './channel/router.ts'
 import type { Clock } from './clock.ts'
 import { berylError, show } from './errors.ts'
 import { Groups } from './groups.ts'
+import { FastifyHost } from './host.ts'
 import type { ResolvedOptions } from './options.ts'
 import { socketPresence } from './presence/channel-presence.ts'
 import { Presence } from './presence/presence.ts'
-import { jsonParse, type PoisoningOptions } from './protocol/json.ts'
 import { makeNodeName, PubSub } from './pubsub/pubsub.ts'
 import type { TopicListener } from './pubsub/subscribers.ts'
 import { Turn } from './session/outbox.ts'
 import { Sessions } from './session/sessions.ts'
 import type { SupervisorEvent } from './supervision/events.ts'
 import { Telemetry } from './telemetry.ts'
-
-/** What an endpoint needs of the Fastify instance that it serves. */
-export interface EndpointHost {
-  readonly server: FastifyInstance
-  readonly log: FastifyBaseLogger
-  readonly clock: Clock
-  readonly poisoning: PoisoningOptions
-}
 
 /** A listener that outlives the pubsub it listens to. */
 interface Listening {
@@ -38,7 +29,8 @@ interface Listening {
 export class Endpoint {
   readonly node = makeNodeName()
   readonly options: ResolvedOptions
-  readonly host: EndpointHost
+  readonly clock: Clock
+  readonly host = new FastifyHost()
   readonly router = new Router()
   readonly telemetry = new Telemetry()
   readonly presence: Presence | undefined
@@ -49,10 +41,10 @@ export class Endpoint {
   readonly #listening = new Set<Listening>()
   #connections = 0
 
-  constructor(options: ResolvedOptions, host: EndpointHost) {
+  constructor(options: ResolvedOptions, clock: Clock) {
     this.options = options
-    this.host = host
-    this.#turn = new Turn(host.clock)
+    this.clock = clock
+    this.#turn = new Turn(clock)
     for (const definition of options.channels) this.router.register(definition)
     this.presence = options.presence && this.#makePresence(options.presence)
     this.groups = options.groups ? this.#makeGroups() : undefined
@@ -71,17 +63,16 @@ export class Endpoint {
 
   startSessions(): Sessions {
     const { limits, heartbeat, drain, backpressure } = this.options
-    const { server, log, clock, poisoning } = this.host
+    const { clock, host } = this
     this.sessions = new Sessions(
       {
-        server,
-        log,
+        host,
         router: this.router,
         telemetry: this.telemetry,
         turn: this.#turn,
         pubsub: this.pubsub as PubSub,
         presence: socketPresence(this.presence),
-        parse: jsonParse(poisoning),
+        parse: (text) => host.parse(text),
         clock,
         channelsPerConnection: limits.channelsPerConnection,
         topicBytes: limits.topicBytes,
@@ -97,7 +88,7 @@ export class Endpoint {
   #makePresence(options: NonNullable<ResolvedOptions['presence']>): Presence {
     return new Presence({
       options,
-      clock: this.host.clock,
+      clock: this.clock,
       lane: () => (this.pubsub as PubSub).lane('presence'),
       sink: {
         subscribed: (topic) =>
@@ -114,7 +105,7 @@ export class Endpoint {
 
   #makeGroups(): Groups {
     return new Groups({
-      clock: this.host.clock,
+      clock: this.clock,
       lane: () => (this.pubsub as PubSub).lane('groups'),
       broadcast: (topic, event, payload) => this.broadcast(topic, event, payload),
       report: (event) => this.telemetry.emit('groups.event', {}, event),

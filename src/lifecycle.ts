@@ -1,16 +1,17 @@
 import type { Endpoint } from './endpoint.ts'
 import { berylError } from './errors.ts'
 import { type ExitReason, formatReason } from './supervision/exit-reason.ts'
-import type { TreeNode } from './supervision/process.ts'
+import { supervisor } from './supervision/nested.ts'
+import type { StartContext, TreeNode } from './supervision/process.ts'
 import { type Supervisor, startSupervisor } from './supervision/supervisor.ts'
 import type { TreeState } from './telemetry.ts'
 import { berylTree } from './tree.ts'
 
 /**
- * The tree's life, from `onReady` to `onClose`:
+ * The tree's life, from `onReady` to `onClose`, or as a child of another tree:
  *
  *     starting ──▶ running ◀──▶ degraded
- *         │           └──▶ draining ──▶ stopped
+ *         │           ├──▶ draining ──▶ stopped
  *         └──▶ failed ◀── gave up
  */
 export class Lifecycle {
@@ -22,10 +23,13 @@ export class Lifecycle {
   #starting: Promise<void> | undefined
   #lastError: Error | undefined
 
-  /** @param gaveUp called once if the tree ends by itself: what is done then is the application's choice. */
+  /** @param gaveUp called if the tree ends by itself: what is done then is the application's choice. */
   constructor(endpoint: Endpoint, gaveUp: (error: Error) => void) {
     this.#endpoint = endpoint
     this.#gaveUp = gaveUp
+    endpoint.telemetry.on('supervisor.event', (_, event) => {
+      if (event.type === 'gave_up') this.#lastError = (event as { error?: Error }).error
+    })
   }
 
   get state(): TreeState {
@@ -42,29 +46,37 @@ export class Lifecycle {
     return this.#tree
   }
 
-  /** @throws `BERYL_ERR_START_FAILED` whose cause is the child's own error. Nothing is left running then. */
+  /**
+   * Starts the tree on its own.
+   *
+   * @throws `BERYL_ERR_START_FAILED` whose cause is the child's own error. Nothing is left running then.
+   */
   start(): Promise<void> {
-    this.#starting = this.#start()
+    const signal = this.#stopping.signal
+    this.#starting = this.#started(startSupervisor({ ...berylTree(this.#endpoint), signal }))
     return this.#starting
   }
 
-  async #start(): Promise<void> {
-    const options = berylTree(this.#endpoint)
+  /** Starts the tree as a child of another one, which then decides over its restarts and its end. */
+  async startNested(context: StartContext): Promise<Supervisor> {
+    const tree = supervisor(context.id, berylTree(this.#endpoint)).start(context) as Promise<Supervisor>
+    this.#phase = 'starting'
+    await this.#started(tree)
+    return tree
+  }
+
+  async #started(starting: Promise<Supervisor>): Promise<void> {
     try {
-      this.#tree = await startSupervisor({
-        ...options,
-        signal: this.#stopping.signal,
-        report: (event) => {
-          if (event.type === 'gave_up') this.#lastError = event.error
-          options.report?.(event)
-        },
-      })
+      this.#tree = await starting
     } catch (error) {
       if (this.#phase === 'starting') this.#enter('failed', error)
       throw error
     }
     if (this.#phase === 'starting') this.#enter('running')
-    void this.#tree.exited.then((reason) => this.#exited(reason))
+    const tree = this.#tree
+    void tree.exited.then((reason) => {
+      if (tree === this.#tree) this.#exited(reason)
+    })
   }
 
   /** New clients are refused from now on. */

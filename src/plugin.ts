@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Channels } from './channels.ts'
 import { systemClock } from './clock.ts'
@@ -9,8 +9,9 @@ import { Lifecycle } from './lifecycle.ts'
 import { attachLogger } from './logger.ts'
 import { type BerylOptions, type OnGiveUp, resolveOptions } from './options.ts'
 import type { Presence } from './presence/presence.ts'
-import type { PoisoningOptions } from './protocol/json.ts'
 import type { Sessions } from './session/sessions.ts'
+import type { ChildInit } from './supervision/child-spec.ts'
+import type { Supervisor } from './supervision/supervisor.ts'
 import { type Gate, mountWebSocket } from './transport/websocket.ts'
 
 declare module 'fastify' {
@@ -24,37 +25,44 @@ declare module 'fastify' {
   }
 }
 
-async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> {
-  if (app.hasDecorator('channels')) throw berylError('BERYL_ERR_ALREADY_REGISTERED', given.path ?? '/socket')
-  const options = resolveOptions(given)
-  const { onProtoPoisoning = 'error', onConstructorPoisoning = 'error' } =
-    app.initialConfig as Partial<PoisoningOptions>
-  const endpoint = new Endpoint(options, {
-    server: app,
-    log: app.log,
-    clock: systemClock,
-    poisoning: { onProtoPoisoning, onConstructorPoisoning },
-  })
-  const lifecycle = new Lifecycle(endpoint, (error) => giveUp(app, options.supervision.onGiveUp, error))
-  attachLogger(endpoint.telemetry, app.log)
-  if (!options.checksOrigin)
-    app.log.warn('checkOrigin is false: pages of any site may connect in the name of their visitors')
+/** An endpoint and the life of its tree. */
+interface Node {
+  readonly endpoint: Endpoint
+  readonly lifecycle: Lifecycle
+}
 
+async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> {
+  const options = resolveOptions(given)
+  const endpoint = new Endpoint(options, systemClock)
+  const lifecycle = new Lifecycle(endpoint, (error) => giveUp(app, options.supervision.onGiveUp, error))
+  await attach(app, { endpoint, lifecycle })
+  app.addHook('onReady', () => lifecycle.start())
+  app.addHook('onClose', () => lifecycle.stop())
+}
+
+/** Gives an application the decorators and the route of a node. */
+async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Promise<void> {
+  const { options } = endpoint
+  if (app.hasDecorator('channels')) throw berylError('BERYL_ERR_ALREADY_REGISTERED', options.path)
+  endpoint.host.attach(app)
+  attachLogger(endpoint.telemetry, app.log)
+  if (!options.checksOrigin) {
+    app.log.warn('checkOrigin is false: pages of any site may connect in the name of their visitors')
+  }
   app.decorate('channels', new Channels(endpoint, lifecycle))
   app.decorate('presence', endpoint.presence ?? disabled('presence'))
   app.decorate('groups', endpoint.groups ?? disabled('groups'))
-  app.addHook('onReady', () => lifecycle.start())
-  app.addHook('onClose', () => lifecycle.stop())
-  await mountWebSocket(app, { ...options, drain }, gateOf(endpoint, lifecycle))
+  await mountWebSocket(app, { ...options, drain }, gateOf({ endpoint, lifecycle }))
 
   async function drain(): Promise<void> {
     lifecycle.drain()
+    endpoint.presence?.drain()
     await endpoint.sessions?.drain()
   }
 }
 
 /** What the route asks before it lets a client in, and where the client goes then. */
-function gateOf(endpoint: Endpoint, lifecycle: Lifecycle): Gate {
+function gateOf({ endpoint, lifecycle }: Node): Gate {
   const isUp = (): boolean => {
     const { state } = lifecycle
     return (state === 'running' || state === 'degraded') && endpoint.sessions?.isRunning === true
@@ -64,7 +72,7 @@ function gateOf(endpoint: Endpoint, lifecycle: Lifecycle): Gate {
       if (!isUp()) return `not running: ${lifecycle.state}`
       return endpoint.sessions?.isFull ? 'limit maxTotalBytes' : undefined
     },
-    clock: endpoint.host.clock,
+    clock: endpoint.clock,
     makeConnectionId: () => endpoint.makeConnectionId(),
     open: (admission, wire) => (endpoint.sessions as Sessions).open(admission, wire),
     refused(ip, { reason, statusCode, limit }) {
@@ -74,12 +82,46 @@ function gateOf(endpoint: Endpoint, lifecycle: Lifecycle): Gate {
   }
 }
 
+/** A child spec of the whole tree, and the plugin that attaches it to a Fastify instance. */
+export interface BerylChild extends ChildInit<Supervisor, 'beryl'> {
+  /** Decorates an instance with this node and mounts its route. Does not start or stop the tree. */
+  readonly plugin: FastifyPluginAsync
+}
+
+/**
+ * The plugin's own tree as a child of a tree of the application's, which then owns it: `onGiveUp` does not apply, the
+ * outer supervisor restarts it. Permanent, waited for without limit when it stops. Wrong options fail its start.
+ *
+ * @example
+ * const node = beryl.childSpec({ channels: [room] })
+ * await startSupervisor({ children: [node, worker('feed', run)] })
+ * await app.register(node.plugin)
+ */
+function childSpec(given: BerylOptions = {}): BerylChild {
+  let made: Node | undefined
+  const node = (): Node => {
+    if (made === undefined) {
+      const endpoint = new Endpoint(resolveOptions(given), systemClock)
+      made = { endpoint, lifecycle: new Lifecycle(endpoint, () => {}) }
+    }
+    return made
+  }
+  return {
+    id: 'beryl',
+    type: 'supervisor',
+    start: (context) => node().lifecycle.startNested(context),
+    plugin: fp((app: FastifyInstance) => attach(app, node()), META),
+  }
+}
+
+const META = { fastify: '5.x', name: 'fastify-beryl' }
+
 /**
  * `fastify-beryl`: channels, presence and groups for one Fastify scope.
  *
  * @example await app.register(beryl, { channels: [room] })
  */
-export const beryl = fp(plugin, { fastify: '5.x', name: 'fastify-beryl' })
+export const beryl = Object.assign(fp(plugin, META), { childSpec })
 
 function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): void {
   if (typeof onGiveUp === 'function') onGiveUp(error)

@@ -30,7 +30,7 @@ export function berylTree(endpoint: Endpoint): SupervisorOptions {
     intensity,
     periodMs,
     children: [...children, ...options.children],
-    clock: endpoint.host.clock,
+    clock: endpoint.clock,
     report: (event) => endpoint.report(event),
   }
 }

@@ -48,33 +48,60 @@ type ReplyOf<X> = X extends { reply: infer R extends TSchema } ? PayloadOut<R> :
 
 type ErrorOf<X> = X extends { error: infer E extends TSchema } ? PayloadOut<E> : unknown
 
+/** Whether a schema is any channel's, not one in particular: then all names are strings and all payloads unknown. */
+type IsAnySchema<S> = ChannelSchema extends S ? true : false
+
 type EventsOut<S> = S extends { out: infer O extends Record<string, TSchema> } ? O : Record<never, never>
 
-/** The names of the events that a channel sends. */
-export type EventOut<S> = keyof EventsOut<S> & string
+/** The names of the events that a channel sends; a sentence where it sends none. */
+export type EventOut<S> =
+  IsAnySchema<S> extends true ? string : OrSentence<keyof EventsOut<S> & string, SendsNothing>
+
+type OrSentence<Names extends string, Sentence extends string> = [Names] extends [never] ? Sentence : Names
+
+type SendsNothing = 'this channel sends no events: declare them in `out` of its schema'
 
 /** The payload of an event that a channel sends. */
-export type PayloadOutOf<S, E> = E extends keyof EventsOut<S> ? PayloadOut<EventsOut<S>[E] & TSchema> : never
+export type PayloadOutOf<S, E> =
+  IsAnySchema<S> extends true
+    ? unknown
+    : E extends keyof EventsOut<S>
+      ? PayloadOut<EventsOut<S>[E] & TSchema>
+      : never
 
-type MetaOf<S> = S extends { presence: infer M extends TSchema } ? PayloadOut<M> : never
+/**
+ * What a handler may give where a reply is declared: that reply, `fail(…)`, `reply(…)`, `stop(…)` or `later(…)`, now or
+ * as a promise.
+ */
+export type ReplyDeclared<R, E = unknown> =
+  | Outcome<R, E>
+  | Stop<R | Failure<E> | undefined>
+  | Later<Outcome<R, E>>
+
+/** What a handler may give where no reply is declared: nothing, or any of the rest. */
+export type NoReplyDeclared<E = unknown> =
+  | Outcome<Nothing, E>
+  | Stop<Failure<E> | undefined>
+  | Later<Outcome<Nothing, E>>
+
+type Outcome<R, E> = R | Failure<E> | Reply<unknown, 'custom'>
+
+type Failure<E> = Reply<E, 'error'>
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that ends without `return` gives void
-type Answer<X> = ReplyOf<X> extends undefined ? undefined | void : ReplyOf<X>
+type Nothing = undefined | void
 
-type Outcome<X> = Answer<X> | Reply<ErrorOf<X>, 'error'> | Reply<unknown, string & {}>
-
-/** What a handler may give: the declared reply, `fail(…)`, `reply(…)`, `stop(…)`, `later(…)`, now or as a promise. */
+/** What the handler of an exchange may give, before or as a promise. */
 export type HandlerResult<X> =
-  | Outcome<X>
-  | Stop<Answer<X> | Reply<ErrorOf<X>, 'error'> | undefined>
-  | Later<Outcome<X>>
+  ReplyOf<X> extends undefined ? NoReplyDeclared<ErrorOf<X>> : ReplyDeclared<ReplyOf<X>, ErrorOf<X>>
 
 /** What `join` may give: the assigns (and the reply, where one is declared), or `reject(…)`. */
 export type JoinResult<A, X> =
-  | (ReplyOf<X> extends undefined
-      ? { readonly assigns: A; readonly reply?: undefined }
-      : { readonly assigns: A; readonly reply: ReplyOf<X> })
-  | Rejection<ErrorOf<X>>
+  ReplyOf<X> extends undefined ? Joined<A, ErrorOf<X>> : JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>>
+
+type Joined<A, E> = { readonly assigns: A; readonly reply?: undefined } | Rejection<E>
+
+type JoinedWithReply<A, R, E> = { readonly assigns: A; readonly reply: R } | Rejection<E>
 
 /** What is known of a client's connection. */
 export interface Connection {
@@ -129,12 +156,18 @@ export interface SocketPresence<Meta> {
   list(): Record<string, { metas: (Meta & { phx_ref: string; phx_ref_prev?: string })[] }>
 }
 
-/** Stands where a channel without `schema.presence` is asked for presence. */
-export interface PresenceNotDeclared {
-  readonly 'this channel declares no presence: add `presence` to its schema': never
-}
+/** The presence that a channel's sockets have; a sentence where its schema declares none. */
+type PresenceOf<S> =
+  IsAnySchema<S> extends true
+    ? SocketPresence<object>
+    : S extends { presence: infer M extends TSchema }
+      ? SocketPresence<PayloadOut<M>>
+      : 'this channel declares no presence: add `presence` to its schema'
 
-/** One joined topic of one client, as its handlers see it. */
+/**
+ * One joined topic of one client, as its handlers see it. `Socket` alone is the socket of any channel: what helpers take
+ * that serve several.
+ */
 export interface Socket<P extends string = string, S = ChannelSchema, A = unknown> {
   /** The id of the connection. */
   readonly id: string
@@ -151,7 +184,7 @@ export interface Socket<P extends string = string, S = ChannelSchema, A = unknow
   readonly log: FastifyBaseLogger
   /** Aborted when the channel ends, whatever way. Made on first use. */
   readonly signal: AbortSignal
-  readonly presence: S extends { presence: TSchema } ? SocketPresence<MetaOf<S>> : PresenceNotDeclared
+  readonly presence: PresenceOf<S>
   /** Sends to this client alone. */
   push<E extends EventOut<S>>(event: E, payload: PayloadOutOf<S, E>): void
   /** Sends to all on the topic, on every node, this client included. */
@@ -179,19 +212,19 @@ export type TerminateReason =
 
 type MaybePromise<T> = T | Promise<T>
 
+/** Handles one event that clients push. */
+export type Handler<X, S = Socket> = (payload: PayloadOf<X>, socket: S) => MaybePromise<HandlerResult<X>>
+
 type HandlersIn<P extends string, S, A> = S extends { in: infer I }
   ? {
       readonly in: {
-        readonly [E in keyof I]: (
-          payload: PayloadOf<I[E]>,
-          socket: Socket<P, S, A>,
-        ) => MaybePromise<HandlerResult<I[E]>>
+        readonly [E in keyof I]: Handler<I[E], Socket<P, S, A>>
       }
     }
   : { readonly in?: { readonly 'this channel declares no incoming events: add `in` to its schema'?: never } }
 
 type Intercepts<P extends string, S, A> = {
-  readonly [E in EventOut<S>]?: (
+  readonly [E in keyof EventsOut<S>]?: (
     payload: PayloadOutOf<S, E>,
     socket: Socket<P, S, A>,
   ) => MaybePromise<PayloadOutOf<S, E> | undefined>
@@ -210,18 +243,37 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A>
   terminate?(reason: TerminateReason, socket: Socket<P, S, A>): MaybePromise<void>
 } & HandlersIn<P, S, A>
 
-/** A sentence in the place of each event that the protocol keeps for itself. */
+/** `S`, with a sentence in the place of everything in it that is wrong. */
 type CheckSchema<S> = {
-  readonly [K in keyof S]: K extends 'in' | 'out'
-    ? {
-        readonly [E in keyof S[K]]: E extends ReservedEvent
-          ? `the event "${E}" belongs to the protocol`
-          : S[K][E]
-      }
-    : K extends keyof ChannelSchema
-      ? S[K]
-      : `a channel schema has join, in, out and presence, not "${K & string}"`
+  readonly [K in keyof S]: K extends 'in'
+    ? { readonly [E in keyof S[K]]: CheckEvent<E, CheckExchange<S[K][E]>> }
+    : K extends 'out'
+      ? { readonly [E in keyof S[K]]: CheckEvent<E, CheckType<S[K][E]>> }
+      : K extends 'join'
+        ? CheckExchange<S[K]>
+        : K extends 'presence'
+          ? CheckType<S[K]>
+          : `a channel schema has join, in, out and presence, not "${K & string}"`
 }
+
+type CheckEvent<E, X> = E extends ReservedEvent ? `the event "${E}" belongs to the protocol` : X
+
+/** The marks that TypeBox puts on the schemas that it makes. */
+type TypeBoxMark = '~kind' | '~unsafe' | '~refine' | '~binary'
+
+type CheckType<X> =
+  Extract<keyof X, TypeBoxMark> extends never
+    ? 'this is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)'
+    : X
+
+type CheckExchange<X> =
+  Extract<keyof X, TypeBoxMark> extends never
+    ? {
+        readonly [K in keyof X]: K extends 'payload' | 'reply' | 'error'
+          ? CheckType<X[K]>
+          : `an exchange has payload, reply and error, not "${K & string}"`
+      }
+    : X
 
 /** A channel as `defineChannel` made it: what `channels: […]` and `channels.register` take. */
 export interface ChannelDefinition<
@@ -251,25 +303,28 @@ type IsRegistered = [Registered] extends [never] ? false : true
 /** The topics of all registered channels; any string where none is registered. */
 export type RegisteredTopic = IsRegistered extends true ? TopicOf<Registered['pattern']> : string
 
-type ChannelOf<T extends string, D = Registered> =
-  D extends ChannelDefinition<infer P> ? (T extends TopicOf<P> ? D : never) : never
+/** The patterns of all registered channels that match a topic. */
+type Matching<T extends string, P = Registered['pattern']> = P extends string
+  ? T extends TopicOf<P>
+    ? P
+    : never
+  : never
+
+/** Of several patterns that match, the one whose topics all others match too: the router takes the most specific. */
+type MostSpecific<P extends string, All extends string = P> = P extends string
+  ? [TopicOf<P>] extends [TopicOf<All>]
+    ? P
+    : never
+  : never
+
+/** The schema of the channel that a topic belongs to. */
+type SchemaOf<T extends string, D = Registered> =
+  D extends ChannelDefinition<infer P, infer S> ? (P extends MostSpecific<Matching<T>> ? S : never) : never
 
 /** The events that may be sent to a topic. */
-export type RegisteredEvent<T extends string> = IsRegistered extends true
-  ? ChannelOf<T> extends infer D
-    ? D extends { schema: infer S }
-      ? EventOut<S>
-      : never
-    : never
-  : string
+export type RegisteredEvent<T extends string> = IsRegistered extends true ? EventOut<SchemaOf<T>> : string
 
 /** The payload of an event that is sent to a topic. */
 export type RegisteredPayload<T extends string, E> = IsRegistered extends true
-  ? ChannelOf<T> extends infer D
-    ? D extends { schema: infer S }
-      ? E extends EventOut<S>
-        ? PayloadOutOf<S, E>
-        : never
-      : never
-    : never
+  ? PayloadOutOf<SchemaOf<T>, E>
   : unknown

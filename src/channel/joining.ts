@@ -64,7 +64,7 @@ export class JoiningTopic implements PendingTopic {
       id: matchTopic(this.#definition.pattern, topic) as string,
       payload: this.#message.payload,
       connection: this.#outlet.connection,
-      server: this.#runtime.server,
+      server: this.#runtime.host.server,
       log: this.#outlet.log,
     })
     if (!isPromiseLike(verdict)) return this.#decided(verdict)

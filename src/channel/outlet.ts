@@ -64,9 +64,15 @@ export interface Outlet {
   refused(topic: string, event: unknown, reason: string): void
 }
 
+/** The application that is served. Looked up when needed: an embedded tree may start before it is known. */
+export interface Host {
+  readonly server: FastifyInstance
+  readonly log: FastifyBaseLogger
+}
+
 /** What all channel processes of a tree share. */
 export interface ChannelRuntime {
-  readonly server: FastifyInstance
+  readonly host: Host
   readonly pubsub: ChannelPubSub
   readonly presence: ChannelPresence
   /** How many messages may wait for one channel. */

@@ -323,7 +323,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   get server(): FastifyInstance {
-    return this.#runtime.server
+    return this.#runtime.host.server
   }
 
   get log(): FastifyBaseLogger {

@@ -11,11 +11,13 @@ export class Rejection<E = unknown> {
   }
 }
 
-/** An answer with a status: `error` where made by {@link fail}, any other where made by {@link reply}. */
-export class Reply<R = unknown, Status extends string = string> {
-  readonly status: Status
+/** An answer with a status: `error` where made by {@link fail}, one of the application's own by {@link reply}. */
+export class Reply<R = unknown, Kind extends 'error' | 'custom' = 'error' | 'custom'> {
+  /** Tells the two kinds apart to the type checker; there is no such property at run time. */
+  declare readonly '~kind'?: Kind
+  readonly status: string
   readonly response: R
-  constructor(status: Status, response: R) {
+  constructor(status: string, response: R) {
     this.status = status
     this.response = response
   }
@@ -77,9 +79,18 @@ export function fail(error: unknown = {}): Reply<unknown, 'error'> {
  * Answers a push with a status of the application's own, for clients that wait for more than `ok` and `error`:
  * `channel.push('order').receive('queued', …)`.
  */
-export function reply<const Status extends string, const R>(status: Status, response: R): Reply<R, Status> {
+export function reply<const Status extends string, const R>(
+  status: CheckStatus<Status>,
+  response: R,
+): Reply<R, 'custom'> {
   return new Reply(status, response)
 }
+
+type CheckStatus<Status extends string> = Status extends 'ok'
+  ? 'for the status "ok", return the declared reply itself'
+  : Status extends 'error'
+    ? 'for the status "error", return fail(…)'
+    : Status
 
 /**
  * Ends the channel after this message.

@@ -68,6 +68,7 @@ export class Presence {
   readonly #ended = new WeakSet<object>()
   #tracker: Tracker | undefined
   #generation = 0
+  #draining = false
 
   constructor(init: PresenceInit) {
     this.#init = init
@@ -178,6 +179,7 @@ export class Presence {
 
   /** This node is about to stop, and its users will come back elsewhere: the others are not told who goes. */
   drain(): void {
+    this.#draining = true
     this.#tracker?.drain()
   }
 
@@ -201,6 +203,7 @@ export class Presence {
       rows: this.#ledger.rows(),
       inherited: previous?.shown() ?? [],
     })
+    if (this.#draining) this.#tracker.drain()
     return this.#tracker
   }
 

@@ -22,7 +22,6 @@ export interface SessionRuntime extends ChannelRuntime {
   readonly turn: Turn
   readonly backlog: Backlog
   readonly clock: Clock
-  readonly log: FastifyBaseLogger
   readonly parse: JsonParse
   readonly channelsPerConnection: number
   readonly topicBytes: number
@@ -83,7 +82,7 @@ export class Session implements Outlet, SlowReader {
   }
 
   get log(): FastifyBaseLogger {
-    return this.#runtime.log.child({ connectionId: this.id })
+    return this.#runtime.host.log.child({ connectionId: this.id })
   }
 
   get channelCount(): number {
