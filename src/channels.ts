@@ -37,6 +37,12 @@ export class Channels {
     this.#lifecycle = lifecycle
   }
 
+  /** Where clients connect, as phoenix.js wants it (without `/websocket`), behind the prefix of the scope. */
+  get path(): string {
+    const { host, options } = this.#endpoint
+    return `${host.server.prefix}${options.path}`
+  }
+
   /**
    * Adds a channel, from any plugin, at any time.
    *

@@ -41,10 +41,10 @@ export class Endpoint {
   readonly #listening = new Set<Listening>()
   #connections = 0
 
-  constructor(options: ResolvedOptions, clock: Clock) {
+  constructor(options: ResolvedOptions) {
     this.options = options
-    this.clock = clock
-    this.#turn = new Turn(clock)
+    this.clock = options.clock
+    this.#turn = new Turn(options.clock)
     for (const definition of options.channels) this.router.register(definition)
     this.presence = options.presence && this.#makePresence(options.presence)
     this.groups = options.groups ? this.#makeGroups() : undefined

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ChannelDefinition, ConnectContext, ConnectGrant, Connection } from './channel/infer.ts'
 import type { Rejection } from './channel/result.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { flag, fn, isObject, limit, limitsIn, list, rate, refuse, section, whole } from './options-check.ts'
 import {
   type PresenceOptions,
@@ -66,6 +67,8 @@ export interface BerylOptions {
   }
   /** The application's own children: started last, stopped first. @default [] */
   readonly children?: readonly ChildInit[]
+  /** Where time comes from: for tests, `fakeClock()` of `fastify-beryl/testing`. @default the machine's clock */
+  readonly clock?: Clock
   readonly heartbeat?: {
     /** How often clients send one; silent clients are looked for at least as often. Shorter than the timeout. @default 30_000 */
     readonly intervalMs?: number
@@ -144,6 +147,7 @@ export interface ResolvedOptions {
   readonly pubsub: PubSubAdapter
   readonly supervision: { readonly intensity: number; readonly periodMs: number; readonly onGiveUp: OnGiveUp }
   readonly children: readonly ChildInit[]
+  readonly clock: Clock
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number }
   readonly limits: ResolvedLimits
   readonly backpressure: BackpressureLimits
@@ -196,6 +200,7 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
       onGiveUp: giveUp(supervision.onGiveUp),
     }),
     children: list<ChildInit>('children', root.children, 'a child spec', isObject),
+    clock: clockOf(root.clock),
     heartbeat: heartbeatOf(root.heartbeat),
     limits: limitsOf(root.limits),
     backpressure: backpressureOf(root.backpressure),
@@ -284,6 +289,7 @@ const ROOT = [
   'pubsub',
   'supervision',
   'children',
+  'clock',
   'heartbeat',
   'limits',
   'backpressure',
@@ -313,6 +319,14 @@ function adapterOf(pubsub: unknown): PubSubAdapter {
     return pubsub as unknown as PubSubAdapter
   }
   return refuse('pubsub', 'an adapter', pubsub)
+}
+
+function clockOf(clock: unknown): Clock {
+  if (clock === undefined) return systemClock
+  if (isObject(clock) && typeof clock.now === 'function' && typeof clock.setTimeout === 'function') {
+    return clock as unknown as Clock
+  }
+  return refuse('clock', 'a clock', clock)
 }
 
 function giveUp(onGiveUp: unknown): OnGiveUp {

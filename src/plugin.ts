@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Channels } from './channels.ts'
-import { systemClock } from './clock.ts'
 import { Endpoint } from './endpoint.ts'
 import { berylError } from './errors.ts'
 import type { Groups } from './groups.ts'
@@ -33,7 +32,7 @@ interface Node {
 
 async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> {
   const options = resolveOptions(given)
-  const endpoint = new Endpoint(options, systemClock)
+  const endpoint = new Endpoint(options)
   const lifecycle = new Lifecycle(endpoint, (error) => giveUp(app, options.supervision.onGiveUp, error))
   await attach(app, { endpoint, lifecycle })
   app.addHook('onReady', () => lifecycle.start())
@@ -101,7 +100,7 @@ function childSpec(given: BerylOptions = {}): BerylChild {
   let made: Node | undefined
   const node = (): Node => {
     if (made === undefined) {
-      const endpoint = new Endpoint(resolveOptions(given), systemClock)
+      const endpoint = new Endpoint(resolveOptions(given))
       made = { endpoint, lifecycle: new Lifecycle(endpoint, () => {}) }
     }
     return made

@@ -97,7 +97,7 @@ export class Doorkeeper {
       id: this.#house.makeConnectionId(),
       assigns,
       ip: request.ip,
-      transport: 'websocket',
+      transport: request.ws ? 'websocket' : 'test',
       connectedAt: this.#house.clock.date(),
     })
     handshake.admission = {

@@ -8,6 +8,7 @@ import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
 import { redactUrl } from './handshake.ts'
+import { redeemTicket } from './in-process.ts'
 import { answerClose, SenderWire, SocketWire } from './wire.ts'
 
 /** What the WebSocket route asks of what stands behind it. */
@@ -60,7 +61,7 @@ function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'>
     logSerializers: { req: ({ method, url, ip }: FastifyRequest) => ({ method, url: redactUrl(url), ip }) },
     onRequest: async (request, reply) => refuseIf(gate, request, reply, door.examine(request, reply)),
     preHandler: async (request, reply) => refuseIf(gate, request, reply, await door.admit(request)),
-    handler: (_request, reply) => reply.code(426).header('upgrade', 'websocket').send(),
+    handler: (request, reply) => openInProcess(door, gate, request, reply),
     wsHandler: (ws, request) => open(door, gate, ws as BerylWebSocket, request),
   }
 }
@@ -86,6 +87,23 @@ function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: Fastify
   ws[kSession] = gate.open(admission as Admission, isDirect ? new SocketWire(ws, socket) : new SenderWire(ws))
   ws.close = answerClose
   ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', place.leave)
+}
+
+/** A request that asks for no upgrade is told to, unless it is that of a client in this process. */
+function openInProcess(
+  door: Doorkeeper,
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const client = redeemTicket(request.headers)
+  if (client === undefined) return reply.code(426).header('upgrade', 'websocket').send()
+  const { admission, place } = door.handshake(request.raw) as Handshake
+  reply.raw.off('close', place.leave)
+  place.entered()
+  const open = (wire: Wire): Session => gate.open(admission as Admission, wire)
+  client.admitted({ open, left: place.leave, clock: gate.clock })
+  return reply.code(101).send()
 }
 
 /**
