@@ -237,6 +237,10 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A>
   join(context: JoinContext<P, S>): MaybePromise<JoinResult<A, S extends { join: infer X } ? X : unknown>>
   /** Runs when the join reply is on its way. */
   joined?(socket: Socket<P, S, A>): MaybePromise<void>
+  /** One handler for each event that `schema.in` declares. */
+  // Here for inference alone, which gives up on an object with an unknown property and without a required one, so that
+  // a missing `join` would be reported as something else. `HandlersIn` has the type.
+  readonly in?: unknown
   /** Rewrites (or, with `undefined`, drops) a broadcast for each subscriber: Phoenix's `handle_out`. */
   readonly intercept?: Intercepts<P, S, A>
   /** Runs once when the channel has ended, whatever way. */

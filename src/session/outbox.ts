@@ -10,8 +10,9 @@ import type { Backlog, SlowReader } from './backlog.ts'
 export class Turn {
   readonly #clock: Clock
   #outboxes: Outbox[] = []
-  #frames: readonly Frame[] = []
-  #joined: Frame | undefined
+  /** The last two joins: subscribers may speak two versions. */
+  #latest: Joined | undefined
+  #previous: Joined | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -24,20 +25,26 @@ export class Turn {
 
   /** Frames as one buffer. Subscribers of the same topics have the same frames to send: those are joined once. */
   join(frames: readonly Frame[]): Frame {
-    if (this.#joined === undefined || !sameFrames(frames, this.#frames)) {
-      this.#frames = frames
-      this.#joined = Buffer.concat(frames)
-    }
-    return this.#joined
+    if (this.#latest !== undefined && sameFrames(frames, this.#latest.frames)) return this.#latest.joined
+    if (this.#previous !== undefined && sameFrames(frames, this.#previous.frames))
+      return this.#previous.joined
+    this.#previous = this.#latest
+    this.#latest = { frames, joined: Buffer.concat(frames) }
+    return this.#latest.joined
   }
 
   #flush(): void {
     const outboxes = this.#outboxes
     this.#outboxes = []
     for (const outbox of outboxes) outbox.flush()
-    this.#frames = []
-    this.#joined = undefined
+    this.#latest = undefined
+    this.#previous = undefined
   }
+}
+
+interface Joined {
+  readonly frames: readonly Frame[]
+  readonly joined: Frame
 }
 
 function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {

@@ -34,6 +34,9 @@ const CLOSE_TIMEOUT_MS = 5_000
 
 const RETRY_AFTER_SECONDS = '5'
 
+/** What Phoenix says to whatever stands between it and the client. */
+const NOT_CACHED = 'Cache-Control: max-age=0, private, must-revalidate'
+
 const kSession = Symbol('beryl session')
 
 type BerylWebSocket = WebSocket & { [kSession]?: Session }
@@ -46,6 +49,9 @@ export async function mountWebSocket(
 ): Promise<void> {
   const door = new Doorkeeper(options, gate)
   await ensureWebSocketPlugin(app, options, door)
+  app.websocketServer.on('headers', (headers: string[], request: IncomingMessage) => {
+    if (door.handshake(request) !== undefined) headers.push(NOT_CACHED)
+  })
   const route = websocketRoute(door, gate)
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })

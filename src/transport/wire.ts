@@ -107,9 +107,17 @@ function closeWebSocket(ws: WebSocket, code: number, reason: string): void {
 }
 
 /**
- * Takes the place of `close` on our WebSockets, where ws calls it to answer a client's close frame with the client's own
- * code. A Phoenix server answers 1000.
+ * Takes the place of `close` on our WebSockets, which ws calls for two reasons. To answer a client's close frame it gives
+ * the client's own code and reason, or nothing: a Phoenix server answers 1000, and 1002 to what is no code of an
+ * endpoint. Where the client broke the rules it gives the code for that, alone.
  */
-export function answerClose(this: WebSocket): void {
-  WebSocket.prototype.close.call(this, 1000)
+export function answerClose(this: WebSocket, code?: number, reason?: string | Buffer): void {
+  const brokeRules = code !== undefined && reason === undefined
+  const answer = brokeRules ? code : isForClients(code) ? 1000 : 1002
+  WebSocket.prototype.close.call(this, answer)
+}
+
+/** 1012 to 1014 are a server's and a gateway's to send. ws lets them pass, and refuses all others that are wrong. */
+function isForClients(code: number | undefined): boolean {
+  return code === undefined || code < 1012 || code > 1014
 }
