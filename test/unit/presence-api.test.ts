@@ -383,3 +383,31 @@ test('the options refuse what is unknown, out of range or contradictory, and nam
       { code: 'BERYL_ERR_OPTION_INVALID', message },
     )
 })
+
+test('W9 C29 a look at one topic does not touch the rows of the others', () => {
+  const { presence } = setup()
+  const owners = Array.from({ length: 3_000 }, newOwner)
+  let reads = 0
+  for (const [n, owner] of owners.entries()) presence.track(`room:${n}`, 'ann', {}, { owner })
+  // Whoever walks a Map is charged with all that it holds.
+  const values = Map.prototype.values
+  const iterator = Map.prototype[Symbol.iterator]
+  Map.prototype.values = function counted(this: Map<unknown, unknown>) {
+    reads += this.size
+    return values.call(this)
+  }
+  Map.prototype[Symbol.iterator] = function counted(this: Map<unknown, unknown>) {
+    reads += this.size
+    return iterator.call(this)
+  }
+  try {
+    presence.list('room:7')
+    presence.get('room:7', 'ann')
+    presence.count('room:7')
+    presence.untrack('room:7', 'ann', owners[7] as (typeof owners)[0])
+  } finally {
+    Map.prototype.values = values
+    Map.prototype[Symbol.iterator] = iterator
+  }
+  assert.ok(reads <= 2, `${reads} rows were looked at`)
+})
