@@ -60,6 +60,12 @@ export class Changes {
     return this.#joins.has(row) || this.#leaves.has(row)
   }
 
+  /** Turns a set of rows into what it was before these changes. */
+  undo(rows: Set<Row>): void {
+    for (const row of this.#joins) rows.delete(row)
+    for (const row of this.#leaves) rows.add(row)
+  }
+
   toDiff(): PresenceDiff {
     return { joins: toPresences(this.#joins), leaves: toPresences(this.#leaves) }
   }

@@ -7,7 +7,14 @@ interface Topic {
   /** The keys that clients are not shown, because the topic has too many. Made on first use. */
   hidden: Set<string> | undefined
   batch: Batch | undefined
-  /** What {@link View.state} gave last; `undefined` after a change. */
+  /** What clients have been told so far; `undefined` where nobody asked since the last diff. */
+  state: Presences | undefined
+}
+
+/** What changed on one topic and was not told yet. */
+interface Untold {
+  readonly batches: Batch[]
+  /** What clients were told before that; made when somebody asks. */
   state: Presences | undefined
 }
 
@@ -67,7 +74,7 @@ export class View {
   readonly #topics = new Map<string, Topic>()
   readonly #shownKeys: number
   readonly #onChange: () => void
-  #queue: Batch[] = []
+  #untold = new Map<string, Untold>()
 
   /** @param onChange called when there is something to {@link View.take} and there was nothing before */
   constructor(shownKeys: number, onChange: () => void) {
@@ -103,9 +110,17 @@ export class View {
     return toPresences(topic === undefined ? [] : rowsOf(topic, limit))
   }
 
-  /** What a client that joins now is told. The same object as long as nothing changes: not to be written to. */
+  /**
+   * What a client that joins now is told: what the others have been told. The diff that follows has the rest, so nothing
+   * is told twice. The same object until then: not to be written to.
+   */
   state(name: string): Presences {
-    const topic = this.#observe(name)
+    const topic = this.#topics.get(name)
+    const untold = this.#untold.get(name)
+    if (untold !== undefined) {
+      untold.state ??= toPresences(toldRows(topic, untold.batches))
+      return untold.state
+    }
     if (topic === undefined) return Object.create(null)
     topic.state ??= toPresences(shownRowsOf(topic))
     return topic.state
@@ -127,13 +142,15 @@ export class View {
 
   /** What changed since the last call, in the order in which each topic began to change. */
   take(): Batch[] {
-    const batches = this.#queue
-    this.#queue = []
-    for (const { topic } of batches) {
-      const current = this.#topics.get(topic)
-      if (current !== undefined) current.batch = undefined
+    const untold = this.#untold
+    this.#untold = new Map()
+    for (const name of untold.keys()) {
+      const topic = this.#topics.get(name)
+      if (topic !== undefined) topic.batch = undefined
     }
-    return batches.filter((batch) => !batch.all.empty || !batch.shown.empty)
+    return [...untold.values()]
+      .flatMap(({ batches }) => batches)
+      .filter((batch) => !batch.all.empty || !batch.shown.empty)
   }
 
   #open(name: string): Topic {
@@ -149,12 +166,17 @@ export class View {
   }
 
   #batch(topic: Topic, row: Row): Batch {
-    topic.state = undefined
     if (topic.batch !== undefined && !topic.batch.betrays(row)) return topic.batch
-    topic.batch = new Batch(row.topic)
-    this.#queue.push(topic.batch)
-    if (this.#queue.length === 1) this.#onChange()
-    return topic.batch
+    const batch = new Batch(row.topic)
+    const untold = this.#untold.get(row.topic)
+    if (untold !== undefined) untold.batches.push(batch)
+    else {
+      this.#untold.set(row.topic, { batches: [batch], state: topic.state })
+      if (this.#untold.size === 1) this.#onChange()
+    }
+    topic.state = undefined
+    topic.batch = batch
+    return batch
   }
 
   #removeKey(topic: Topic, { topic: name, key }: Row, hidden: boolean): void {
@@ -184,4 +206,11 @@ function* rowsOf({ keys }: Topic, limit: number): Generator<Row> {
 
 function* shownRowsOf({ keys, hidden }: Topic): Generator<Row> {
   for (const [key, rows] of keys) if (!hidden?.has(key)) yield* eachRow(rows)
+}
+
+/** The rows that clients see, without the changes that they have not been told of. */
+function toldRows(topic: Topic | undefined, untold: readonly Batch[]): Set<Row> {
+  const rows = new Set(topic === undefined ? [] : shownRowsOf(topic))
+  for (const batch of [...untold].reverse()) batch.shown.undo(rows)
+  return rows
 }

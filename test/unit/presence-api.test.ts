@@ -286,7 +286,7 @@ test('P9 what comes and goes in one turn is not told, unless somebody read the t
   presence.untrack('room:1', 'ann', owner)
   assert.deepEqual(taken(), [])
   presence.track('room:1', 'ann', {}, { owner })
-  assert.deepEqual(Object.keys(presence.state('room:1')), ['ann'], 'a client that joins now knows ann')
+  assert.deepEqual(Object.keys(presence.list('room:1')), ['ann'], 'the reader knows ann')
   presence.untrack('room:1', 'ann', owner)
   assert.deepEqual(
     taken().map(([, { joins, leaves }]) => [Object.keys(joins), Object.keys(leaves)]),
@@ -295,6 +295,27 @@ test('P9 what comes and goes in one turn is not told, unless somebody read the t
       [[], ['ann']],
     ],
   )
+})
+
+test('K2 a client that joins within a turn is told what the others were told, and the rest by the diff: nothing twice', () => {
+  const { presence, taken } = setup()
+  const [here, gone, coming] = [newOwner(), newOwner(), newOwner()]
+  presence.track('room:1', 'here', {}, { owner: here })
+  presence.track('room:1', 'gone', {}, { owner: gone })
+  taken()
+  presence.track('room:1', 'coming', {}, { owner: coming })
+  presence.untrackAll(gone)
+  const state = presence.state('room:1')
+  assert.deepEqual(Object.keys(state).sort(), ['gone', 'here'])
+  assert.equal(presence.state('room:1'), state, 'made once for all who join in this turn')
+  const [[, diff]] = taken() as [[string, { joins: object; leaves: object }]]
+  assert.deepEqual([Object.keys(diff.joins), Object.keys(diff.leaves)], [['coming'], ['gone']])
+  assert.deepEqual(Object.keys(presence.state('room:1')).sort(), ['coming', 'here'])
+  presence.untrackAll(here)
+  presence.untrackAll(coming)
+  assert.deepEqual(Object.keys(presence.state('room:1')).sort(), ['coming', 'here'], 'until the turn is over')
+  taken()
+  assert.deepEqual(Object.keys(presence.state('room:1')), [])
 })
 
 test('C31 5,000 joins, one a turn, cost every client at most the shown keys', () => {
