@@ -65,6 +65,10 @@ class Scribe extends Actor {
     return gate('end')
   }
 
+  endWhen(word: string): void {
+    this.context.spawn(gate(word).then(() => this.context.stop('shutdown')))
+  }
+
   waiting(): number {
     return this.context.mailboxLength
   }
@@ -220,6 +224,13 @@ withScribe(
     assert.deepEqual(exits(), ['normal'])
   },
 )
+
+withScribe('A6 an actor may stop between two messages', async ({ clock, ref, exits }) => {
+  await ref.endWhen('a')
+  open('a')
+  await clock.settle()
+  assert.deepEqual(exits(), ['shutdown'])
+})
 
 withScribe('A7 a promised reply lets the mailbox go on; the caller waits for it', async ({ ref }) => {
   const reply = ref.replyLater('a')

@@ -261,3 +261,17 @@ test('kill ends the supervisor and all of its children in this turn', async () =
   await lab.clock.settle()
   assert.equal(lab.since(), '')
 })
+
+test('kill reaches a supervisor that is still starting: what it has started is killed, not asked', async () => {
+  const lab = new Lab()
+  const tree = await lab.supervise({ children: [] })
+  const sub = supervisor('sub', { children: [lab.child('a'), lab.gated('b')] })
+  const refused = assert.rejects(tree.startChild(sub))
+  await lab.clock.settle()
+  tree.kill()
+  await refused
+  assert.equal(lab.since(), '+a …b xa')
+  lab.open('b')
+  await lab.clock.settle()
+  assert.equal(lab.since(), '+b xb')
+})

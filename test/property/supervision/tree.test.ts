@@ -239,7 +239,7 @@ async function play(random: RandomTree, steps: readonly Step[], counters: Counte
   assert.equal(lab.clock.pending, 0, 'no timer is left')
 }
 
-test('random trees under random crashes and requests do what the model does, in the same order', async (t) => {
+test('S25 S43 S44 random trees under random crashes and requests do what the model does, in the same order', async (t) => {
   const counters: Counters = { runs: 0, steps: 0, trips: 0, crashes: 0 }
   await fc.assert(
     fc.asyncProperty(wholeTree, fc.array(step, { minLength: 5, maxLength: 40 }), (tree, steps) =>

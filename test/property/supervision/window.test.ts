@@ -26,7 +26,7 @@ function timesOf(between: readonly number[]): number[] {
   })
 }
 
-test('S32 the pure window trips at exactly the first restart that is one too many', (t) => {
+test('S28 S32 the pure window trips at exactly the first restart that is one too many', (t) => {
   let runs = 0
   fc.assert(
     fc.property(gaps, intensity, (between, allowed) => {
