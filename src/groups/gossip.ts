@@ -50,7 +50,6 @@ export class GroupGossip implements Process {
     this.#init = init
     this.#unlisten = init.lane.listen((from, bytes) => this.#receive(from, bytes))
     this.#timer = init.clock.setInterval(() => this.#guard(() => this.#tick()), init.periodMs)
-    init.groups.takeChanges()
     this.#tellDigest(undefined, true)
   }
 

@@ -189,6 +189,16 @@ test('what the network lost is found within five quiet seconds', () => {
   for (const { groups } of nodes) assert.deepEqual(groups.list().sort(), ['other', 'team'])
 })
 
+test('what the network lost is asked for as soon as the next change shows the gap', () => {
+  const { nodes, pass, network, clock } = cluster(['a', 'b'])
+  nodes[0].groups.create('team')
+  clock.turn()
+  network.queue.length = 0
+  nodes[0].groups.add('team', 'room:1')
+  pass()
+  assert.deepEqual(nodes[1].groups.topics('team'), new Set(['room:1']))
+})
+
 test('no group is lost when the process crashes, and what changed meanwhile is told', async () => {
   const clock = fakeClock()
   const network = new Network()

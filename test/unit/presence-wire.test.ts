@@ -25,7 +25,7 @@ const head = (kind: string): string => `6201${kind}ac0205`
 test('golden bytes: a heartbeat', () => {
   const vector = new Map([['b', { incarnation: { generation: 1, nonce: 2 }, sequence: 3 }]])
   // greeting, sequence, one node | its name, generation, nonce, sequence
-  const bytes = joined(head('01'), '01', '80', '01', '0262', '01', '02', '03')
+  const bytes = joined(head('01'), '01', '8001', '01', '0262', '01', '02', '03')
   assert.equal(hex({ kind: 'heartbeat', incarnation, greeting: true, sequence: 128, vector }), bytes)
 })
 
