@@ -123,13 +123,17 @@ export class Session implements Outlet, SlowReader {
     this.#activeAt = now
   }
 
-  /** Closes the connection behind what was sent, and ends its channels for `reason`. */
+  /**
+   * Closes the connection behind what was sent, and ends its channels for `reason`.
+   *
+   * @param text What the client is told: nothing where Phoenix says nothing.
+   */
   close(code: number, text: string, reason: TerminateReason): void {
     if (!this.#open) return
     this.#end(reason)
     this.#outbox.flush()
     this.wire.close(code, text)
-    this.#runtime.closed(this, code, text)
+    this.#runtime.closed(this, code, text === '' && reason.kind === 'shutdown' ? reason.reason : text)
   }
 
   /**

@@ -106,7 +106,7 @@ export class Sessions implements Process {
 
   async #drainOne(session: Session): Promise<void> {
     const { handlerMs, closeMs } = this.#options.drain
-    await session.drain(1012, 'service restart', DRAIN, handlerMs)
+    await session.drain(1012, '', DRAIN, handlerMs)
     if (!this.#closing.has(session)) return
     const timer = this.#clock.setTimeout(() => session.wire.terminate(), closeMs)
     await new Promise<void>((resolve) => this.#closing.set(session, resolve))
@@ -122,7 +122,7 @@ export class Sessions implements Process {
   }
 
   #closeAll(why: TerminateReason): void {
-    for (const session of [...this.#sessions.values()]) session.close(1012, 'service restart', why)
+    for (const session of [...this.#sessions.values()]) session.close(1012, '', why)
   }
 
   /** Whether slow readers hold so much memory that no new client should be let in. */
@@ -145,7 +145,7 @@ export class Sessions implements Process {
     const metadata = { connectionId: connection.id, ip: connection.ip, version: codec.version }
     this.#runtime.telemetry.emit('connection.open', {}, metadata)
     // It ended while the client was being let in: nobody may be connected and deaf.
-    if (!this.#isRunning) session.close(1012, 'service restart', RESTART)
+    if (!this.#isRunning) session.close(1012, '', RESTART)
     return session
   }
 
@@ -170,7 +170,7 @@ export class Sessions implements Process {
   /** Closes, with 1001, every connection of this node with this topic. */
   disconnect(connectionTopic: string): void {
     for (const session of [...(this.#byConnectionTopic.get(connectionTopic) ?? [])]) {
-      session.close(1001, 'disconnected', DISCONNECT)
+      session.close(1001, '', DISCONNECT)
     }
   }
 
