@@ -1,0 +1,264 @@
+import type { ChannelDefinition } from '../channel/infer.ts'
+import type { ClientMessage, ServerMessage } from './client-codec.ts'
+import { inspectShort } from './failure.ts'
+import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
+import type { Patience } from './patience.ts'
+import { matches, type Pattern } from './pattern.ts'
+import { type PresenceMeta, type PresenceState, Presences } from './presences.ts'
+import { TestPush } from './push.ts'
+import type {
+  EventReceived,
+  EventSent,
+  ExchangeOf,
+  JoinOf,
+  LooseChannel,
+  MetaReceived,
+  OkResponse,
+  PayloadArgument,
+  Received,
+  SchemaOf,
+  Sent,
+} from './types.ts'
+
+/** What a channel asks of its client. */
+export interface Line {
+  readonly patience: Patience
+  readonly mailbox: Mailbox<ServerMessage>
+  readonly crashes: readonly Crash[]
+  readonly isClosed: boolean
+  nextRef(): string
+  send(message: ClientMessage): void
+  /** From now on the channel observes what comes for its topic. */
+  attach(channel: Attached): void
+  /** Hears what is broadcast on a topic, until the returned function is called or the client is gone. */
+  listen(topic: string, listener: (broadcast: Letter) => void): () => void
+}
+
+export interface Attached {
+  readonly topic: string
+  observe(message: ServerMessage): void
+}
+
+/** The client was not let into a topic. Its `cause` is the error of `join`, where that failed. */
+export class JoinRefused extends Error {
+  override readonly name = 'JoinRefused'
+  readonly topic: string
+  /** What the channel answered, such as what it gave to `reject`. */
+  readonly response: unknown
+
+  constructor(topic: string, response: unknown, cause: unknown) {
+    super(
+      `the join of "${topic}" was refused: ${inspectShort(response)}`,
+      cause === undefined ? {} : { cause },
+    )
+    this.topic = topic
+    this.response = response
+  }
+}
+
+/** One topic of one client. What a test expected is taken: to expect it again waits for another one. */
+export class TestChannel<D extends ChannelDefinition = LooseChannel> implements Attached {
+  readonly topic: string
+  readonly #line: Line
+  readonly #broadcasts: Mailbox<Letter>
+  readonly #presences = new Presences()
+  #joinRef: string | null = null
+  #reply: unknown
+  #hasEnded = false
+  #unlisten: (() => void) | undefined
+
+  constructor(line: Line, topic: string) {
+    this.topic = topic
+    this.#line = line
+    this.#broadcasts = new Mailbox(line.patience, line.crashes)
+  }
+
+  /** The client's own name for its join; `null` before there is one. */
+  get joinRef(): string | null {
+    return this.#joinRef
+  }
+
+  /** What the last join was answered with. */
+  get reply(): OkResponse<JoinOf<D>> {
+    return this.#reply as OkResponse<JoinOf<D>>
+  }
+
+  /**
+   * Joins the topic, or joins it again. Messages may be pushed before this resolves.
+   *
+   * @throws {@link JoinRefused}
+   */
+  async join(...[payload]: PayloadArgument<Sent<JoinOf<D>>>): Promise<OkResponse<JoinOf<D>>> {
+    this.#joinRef = this.#line.nextRef()
+    this.#hasEnded = false
+    this.#line.attach(this)
+    this.#unlisten ??= this.#line.listen(this.topic, (broadcast) => this.#broadcasts.put(broadcast))
+    const { status, response } = await TestPush.settled(this.#send(this.#joinRef, 'phx_join', payload))
+    if (status !== 'ok') throw this.#refused(response)
+    this.#reply = response
+    return this.reply
+  }
+
+  /** Sends an event. */
+  push<E extends EventSent<D>>(
+    event: E,
+    ...[payload]: PayloadArgument<Sent<ExchangeOf<D, E>>>
+  ): TestPush<ExchangeOf<D, E>> {
+    return this.#send(this.#line.nextRef(), event, payload)
+  }
+
+  /** Leaves the topic. Resolves when the server has confirmed it and closed the channel. */
+  async leave(): Promise<void> {
+    const isClosed = this.#wantedEnd('leave', 'phx_close')
+    await this.#send(this.#line.nextRef(), 'phx_leave', undefined).expectReply('ok')
+    await this.#line.mailbox.expect(isClosed)
+  }
+
+  // What this client receives: pushed to it alone, or broadcast
+
+  /** Waits for an event and gives its payload. */
+  async expectPush<E extends EventReceived<SchemaOf<D>>>(
+    event: E,
+    pattern?: Pattern<Received<SchemaOf<D>, E>>,
+  ): Promise<Received<SchemaOf<D>, E>> {
+    const wanted = this.#wantedPush('expectPush', event, pattern)
+    const { payload } = await this.#line.mailbox.expect({
+      ...wanted,
+      isHopeless: () => this.#hasEnded || this.#line.isClosed,
+    })
+    return payload as Received<SchemaOf<D>, E>
+  }
+
+  /** Lets all that is ready run and makes sure that no such event has come to this client. */
+  refutePush<E extends EventReceived<SchemaOf<D>>>(
+    event: E,
+    pattern?: Pattern<Received<SchemaOf<D>, E>>,
+  ): Promise<void> {
+    return this.#line.mailbox.refute(this.#wantedPush('refutePush', event, pattern))
+  }
+
+  // What is broadcast on the topic, from all nodes, whoever is passed by
+
+  /** Waits for a broadcast on the topic and gives its payload, also where this client does not receive it. */
+  async expectBroadcast<E extends EventReceived<SchemaOf<D>>>(
+    event: E,
+    pattern?: Pattern<Received<SchemaOf<D>, E>>,
+  ): Promise<Received<SchemaOf<D>, E>> {
+    const { payload } = await this.#broadcasts.expect(
+      this.#wantedBroadcast('expectBroadcast', event, pattern),
+    )
+    return payload as Received<SchemaOf<D>, E>
+  }
+
+  /** Lets all that is ready run and makes sure that nobody has broadcast this. */
+  refuteBroadcast<E extends EventReceived<SchemaOf<D>>>(
+    event: E,
+    pattern?: Pattern<Received<SchemaOf<D>, E>>,
+  ): Promise<void> {
+    return this.#broadcasts.refute(this.#wantedBroadcast('refuteBroadcast', event, pattern))
+  }
+
+  // The end
+
+  /** Waits for the server to close the channel (`phx_close`): it was left, stopped or replaced. */
+  async expectClose(): Promise<void> {
+    await this.#line.mailbox.expect(this.#wantedEnd('expectClose', 'phx_close'))
+  }
+
+  /** Waits for the channel to crash (`phx_error`). Gives the error of the callback that failed. */
+  async expectError(): Promise<unknown> {
+    await this.#line.mailbox.expect(this.#wantedEnd('expectError', 'phx_error'))
+    return this.#line.mailbox.crash(this.topic)
+  }
+
+  // Presence
+
+  /** Who is there, as this client has been told. */
+  presences(): PresenceState<MetaReceived<SchemaOf<D>>> {
+    return this.#presences.list() as PresenceState<MetaReceived<SchemaOf<D>>>
+  }
+
+  /** Waits until the client sees a presence of `key` that fits, and gives its meta. */
+  expectPresence(
+    key: string,
+    pattern?: Pattern<MetaReceived<SchemaOf<D>>>,
+  ): Promise<PresenceMeta<MetaReceived<SchemaOf<D>>>> {
+    const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
+    return this.#line.patience.until(
+      () => this.presences()[key]?.metas.find((meta) => matches(meta, pattern)),
+      () => this.#line.isClosed,
+      () => this.#presenceFailure('expectPresence', `expected a presence of "${key}"${looks}`, pattern),
+    )
+  }
+
+  /** Waits until the client sees no presence of `key`. */
+  async expectAbsence(key: string): Promise<void> {
+    await this.#line.patience.until(
+      () => this.presences()[key] === undefined || undefined,
+      () => this.#line.isClosed,
+      () => this.#presenceFailure('expectAbsence', `expected no presence of "${key}"`, undefined),
+    )
+  }
+
+  /** @internal */
+  observe(message: ServerMessage): void {
+    this.#presences.observe(message)
+    if (this.#isEnd(message, 'phx_close') || this.#isEnd(message, 'phx_error')) this.#hasEnded = true
+  }
+
+  #send(ref: string, event: string, payload: unknown = {}): TestPush<never> {
+    const { topic } = this
+    this.#line.send({ joinRef: this.#joinRef, ref, topic, event, payload })
+    const isHopeless = (): boolean => this.#hasEnded || this.#line.isClosed
+    return new TestPush<never>(this.#line.mailbox, { topic, event, ref }, isHopeless)
+  }
+
+  #refused(response: unknown): JoinRefused {
+    this.#unlisten?.()
+    this.#unlisten = undefined
+    return new JoinRefused(this.topic, response, this.#line.mailbox.crash(this.topic))
+  }
+
+  /** Version 1 names no join: there, whatever comes for the topic is ours. */
+  #isOurs({ topic, joinRef }: ServerMessage): boolean {
+    return topic === this.topic && (joinRef === null || joinRef === this.#joinRef)
+  }
+
+  #isEnd(message: ServerMessage, event: 'phx_close' | 'phx_error'): boolean {
+    return message.event === event && this.#isOurs(message)
+  }
+
+  #wantedPush(operator: string, event: string, pattern: unknown): Wanted<ServerMessage> {
+    const fits = (message: ServerMessage): boolean =>
+      message.event === event && this.#isOurs(message) && matches(message.payload, pattern)
+    return { ...this.#describe(operator, event, pattern), fits }
+  }
+
+  #wantedBroadcast(operator: string, event: string, pattern: unknown): Wanted<Letter> {
+    const fits = (letter: Letter): boolean => letter.event === event && matches(letter.payload, pattern)
+    return { ...this.#describe(operator, event, pattern), fits }
+  }
+
+  #wantedEnd(operator: string, event: 'phx_close' | 'phx_error'): Wanted<ServerMessage> {
+    const joinRef = this.#joinRef
+    const fits = (message: ServerMessage): boolean =>
+      message.event === event &&
+      message.topic === this.topic &&
+      (message.joinRef === null || message.joinRef === joinRef)
+    const isHopeless = (): boolean => this.#line.isClosed
+    return { ...this.#describe(operator, event, undefined), fits, isHopeless }
+  }
+
+  #describe(operator: string, event: string, pattern: unknown): Omit<Wanted<Letter>, 'fits'> {
+    const no = operator.startsWith('refute') ? 'no ' : ''
+    const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
+    const summary = `expected ${no}"${event}"${looks} on "${this.topic}"`
+    return { operator, summary, topic: this.topic, expected: { event, payload: pattern } }
+  }
+
+  #presenceFailure(operator: string, summary: string, expected: unknown): Error {
+    const actual = { topic: this.topic, event: 'presences', payload: this.presences() }
+    const fits = (): boolean => false
+    return this.#broadcasts.failure({ operator, summary, topic: this.topic, expected, fits }, actual)
+  }
+}

@@ -1,0 +1,224 @@
+import type { FastifyInstance } from 'fastify'
+import type { ChannelDefinition, Connection } from '../channel/infer.ts'
+import type { Frame } from '../protocol/frame.ts'
+import type { TopicOf } from '../topic.ts'
+import type { Berth } from '../transport/in-process.ts'
+import { type Attached, type Line, TestChannel } from './channel.ts'
+import type { ClientCodec, ClientMessage, ServerMessage } from './client-codec.ts'
+import { inspectShort } from './failure.ts'
+import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
+import { type Closed, MemoryWire, type WireListener } from './memory-wire.ts'
+import { Patience } from './patience.ts'
+import { matches, type Pattern } from './pattern.ts'
+import { TestPush } from './push.ts'
+import type { ChannelAt, JoinOf, PayloadArgument, Sent } from './types.ts'
+
+/** One connected client. */
+export class TestClient {
+  /** What the server knows of the connection, with what `connect` gave. */
+  readonly connection: Connection
+  /** Everything that ever came, in order. */
+  readonly received: ServerMessage[] = []
+  /** The same as WebSocket frames, write by write. */
+  readonly writes: (readonly Frame[])[] = []
+  /** The callbacks of the application that failed for this client. */
+  readonly crashes: Crash[] = []
+  readonly #app: FastifyInstance
+  readonly #codec: ClientCodec
+  readonly #patience: Patience
+  readonly #mailbox: Mailbox<ServerMessage>
+  readonly #wire: MemoryWire
+  readonly #channels = new Map<string, Set<Attached>>()
+  readonly #cleanups: (() => void)[] = []
+  #refs = 0
+  #closed: Closed | undefined
+
+  /** @internal Made by `connect`. */
+  constructor(app: FastifyInstance, codec: ClientCodec, berth: Berth, timeoutMs: number) {
+    this.#app = app
+    this.#codec = codec
+    this.#patience = new Patience(berth.clock, timeoutMs)
+    this.#mailbox = new Mailbox(this.#patience, this.crashes)
+    this.#wire = new MemoryWire(berth, this.#listener())
+    this.connection = this.#wire.connection
+    this.#recordCrashes()
+  }
+
+  /** The id of the connection. */
+  get id(): string {
+    return this.connection.id
+  }
+
+  /** How the connection ended; `undefined` while it is open. */
+  get closed(): Closed | undefined {
+    return this.#closed
+  }
+
+  // Channels
+
+  /** A topic that is not joined yet. Typed by the definition, or by `Register`. */
+  channel<D extends ChannelDefinition>(definition: D, topic: TopicOf<D['pattern']>): TestChannel<D>
+  channel<T extends string>(topic: T): TestChannel<ChannelAt<T>>
+  channel(...args: readonly unknown[]): TestChannel {
+    return new TestChannel(this.#line(), args.at(-1) as string)
+  }
+
+  /**
+   * Joins a topic. Typed by the definition, or by `Register`. What was answered is the `reply` of the channel.
+   *
+   * @throws `JoinRefused`
+   */
+  join<D extends ChannelDefinition>(
+    definition: D,
+    topic: TopicOf<D['pattern']>,
+    ...payload: PayloadArgument<Sent<JoinOf<D>>>
+  ): Promise<TestChannel<D>>
+  join<T extends string>(topic: T, payload?: unknown): Promise<TestChannel<ChannelAt<T>>>
+  async join(...args: readonly unknown[]): Promise<TestChannel> {
+    const [topic, payload] = (typeof args[0] === 'string' ? args : args.slice(1)) as [string, unknown]
+    const channel = new TestChannel(this.#line(), topic)
+    await channel.join(payload)
+    return channel
+  }
+
+  // Messages
+
+  /** Sends a heartbeat and waits for its reply. */
+  async heartbeat(): Promise<void> {
+    const heartbeat = { topic: 'phoenix', event: 'heartbeat', ref: this.#nextRef() }
+    this.send({ joinRef: null, payload: {}, ...heartbeat })
+    await new TestPush(this.#mailbox, heartbeat, () => this.#closed !== undefined).expectReply('ok')
+  }
+
+  /** Sends a message as it is: any refs, any topic. */
+  send(message: ClientMessage): void {
+    const { data, isBinary } = this.#codec.encode(message)
+    this.sendRaw(data, isBinary)
+  }
+
+  /** Sends the content of one WebSocket message, a text if not said otherwise. */
+  sendRaw(data: string | Uint8Array, isBinary = typeof data !== 'string'): void {
+    this.#wire.send(Buffer.from(data as Uint8Array), isBinary)
+  }
+
+  /** Waits for a message that looks like this, whatever its topic. */
+  expectMessage(pattern: Pattern<ServerMessage>): Promise<ServerMessage> {
+    return this.#mailbox.expect({
+      ...this.#wantedMessage('expectMessage', `expected a message ${inspectShort(pattern)}`, pattern),
+      isHopeless: () => this.#closed !== undefined,
+    })
+  }
+
+  /** Lets all that is ready run and makes sure that no message looks like this. */
+  refuteMessage(pattern: Pattern<ServerMessage>): Promise<void> {
+    return this.#mailbox.refute(
+      this.#wantedMessage('refuteMessage', `expected no message ${inspectShort(pattern)}`, pattern),
+    )
+  }
+
+  /** Lets everything that is ready run: promises, immediates, frames. */
+  settle(): Promise<void> {
+    return this.#patience.settle()
+  }
+
+  // The end
+
+  /** Closes the connection as a client does. Resolves when the server has taken note. @param code @default 1000 */
+  async close(code = 1000): Promise<void> {
+    this.#wire.leave(code)
+    await this.settle()
+  }
+
+  /** Breaks the connection, as a lost network does. */
+  drop(): Promise<void> {
+    return this.close(1006)
+  }
+
+  /** Waits for the connection to be closed, with this code where one is given. */
+  async expectClosed(code?: number): Promise<Closed> {
+    const summary = `expected the connection to be closed${code === undefined ? '' : ` with ${code}`}`
+    const wanted = this.#wantedMessage('expectClosed', summary, undefined)
+    const closed = await this.#patience.until(
+      () => this.#closed,
+      () => false,
+      () => this.#mailbox.failure(wanted),
+    )
+    if (code === undefined || closed.code === code) return closed
+    throw this.#mailbox.failure(wanted, { ...NOWHERE, event: 'closed', payload: closed })
+  }
+
+  #wantedMessage(operator: string, summary: string, pattern: unknown): Wanted<ServerMessage> {
+    return { operator, summary, topic: '', expected: pattern, fits: (message) => matches(message, pattern) }
+  }
+
+  #listener(): WireListener {
+    return {
+      written: (frames) => this.#written(frames),
+      closed: (closed) => {
+        this.#closed = closed
+        this.#patience.wake()
+        // What its channels broadcast while they end is still heard.
+        void this.settle().then(() => {
+          for (const cleanup of this.#cleanups) cleanup()
+        })
+      },
+    }
+  }
+
+  #written(frames: readonly Frame[]): void {
+    this.writes.push(frames)
+    for (const frame of frames) {
+      const message = this.#codec.decode(frame)
+      this.received.push(message)
+      for (const channel of this.#channels.get(message.topic) ?? []) channel.observe(message)
+      this.#mailbox.put(message)
+    }
+  }
+
+  #recordCrashes(): void {
+    const record = (topic: string, event: string, error: unknown): void => {
+      this.crashes.push({ topic, event, error })
+    }
+    this.#cleanups.push(
+      this.#app.channels.onTelemetry('channel.crash', (_, { connectionId, topic, event, error }) => {
+        if (connectionId === this.id) record(topic, event, error)
+      }),
+      this.#app.channels.onTelemetry('channel.join', (_, { connectionId, topic, outcome, error }) => {
+        if (connectionId === this.id && outcome === 'crashed') record(topic, 'join', error)
+      }),
+    )
+  }
+
+  #nextRef(): string {
+    return String(++this.#refs)
+  }
+
+  #listen(topic: string, listener: (broadcast: Letter) => void): () => void {
+    const end = this.#app.channels.subscribe(topic, listener)
+    this.#cleanups.push(end)
+    return end
+  }
+
+  #attach(channel: Attached): void {
+    const others = this.#channels.get(channel.topic) ?? new Set()
+    this.#channels.set(channel.topic, others.add(channel))
+  }
+
+  #line(): Line {
+    const isClosed = (): boolean => this.#closed !== undefined
+    return {
+      patience: this.#patience,
+      mailbox: this.#mailbox,
+      crashes: this.crashes,
+      get isClosed() {
+        return isClosed()
+      },
+      nextRef: () => this.#nextRef(),
+      send: (message) => this.send(message),
+      attach: (channel) => this.#attach(channel),
+      listen: (topic, listener) => this.#listen(topic, listener),
+    }
+  }
+}
+
+const NOWHERE = { joinRef: null, ref: null, topic: '' }

@@ -1,0 +1,83 @@
+import type { FastifyInstance } from 'fastify'
+import qs from 'qs'
+import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../transport/in-process.ts'
+import { TestClient } from './client.ts'
+import { type ClientCodec, clientV1, clientV2 } from './client-codec.ts'
+
+/** How a client introduces itself, and how long its tests wait. */
+export interface ConnectOptions {
+  /** The query of the URL: what `connect` sees as `params`. Nested as Phoenix nests them. @default {} */
+  readonly params?: Readonly<Record<string, unknown>>
+  /** The token that phoenix.js takes as `authToken`. @default none */
+  readonly authToken?: string
+  /** The version of the protocol. @default '2.0.0' */
+  readonly vsn?: string
+  /** Headers of the request, such as `cookie`, `authorization` or `origin`. @default {} */
+  readonly headers?: Readonly<Record<string, string>>
+  /** The address that the client has. @default '127.0.0.1' */
+  readonly remoteAddress?: string
+  /** The path of the mount, where it is not that of the instance. @default app.channels.path */
+  readonly path?: string
+  /** After how many milliseconds of real time an expectation gives up. @default 5000 */
+  readonly timeoutMs?: number
+}
+
+/** The client was not let in. */
+export class ConnectRefused extends Error {
+  override readonly name = 'ConnectRefused'
+  readonly statusCode: number
+  readonly body: string
+  readonly headers: Readonly<Record<string, unknown>>
+
+  constructor(statusCode: number, body: string, headers: Readonly<Record<string, unknown>>) {
+    super(`the connection was refused with ${statusCode}${body === '' ? '' : `: ${body}`}`)
+    this.statusCode = statusCode
+    this.body = body
+    this.headers = headers
+  }
+}
+
+/**
+ * Connects a client without a network. Its request takes the way of every other: through Fastify's hooks, the origin
+ * check and `connect`, into a session of its own. Nothing listens on a port; what belongs to the socket alone (frames of
+ * the wrong size, compression, slow readers) has to be tested with one.
+ *
+ * @param app An instance with fastify-beryl, ready or not.
+ * @throws {@link ConnectRefused} with the status that the request was answered with.
+ */
+export async function connect(app: FastifyInstance, options: ConnectOptions = {}): Promise<TestClient> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, remoteAddress } = options
+  await app.ready()
+  let berth: Berth | undefined
+  const ticket = issueTicket({
+    admitted: (own) => {
+      berth = own
+    },
+  })
+  const response = await app.inject({
+    url: urlOf(app, options),
+    headers: { ...headersOf(options), [TICKET_HEADER]: ticket },
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+  })
+  voidTicket(ticket)
+  if (berth === undefined) throw new ConnectRefused(response.statusCode, response.body, response.headers)
+  return new TestClient(app, codecOf(options), berth, timeoutMs)
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000
+const DEFAULT_VERSION = '2.0.0'
+
+function urlOf(app: FastifyInstance, { params, vsn = DEFAULT_VERSION, path }: ConnectOptions): string {
+  return `${path ?? app.channels.path}/websocket?${qs.stringify({ ...params, vsn })}`
+}
+
+function headersOf({ headers, authToken }: ConnectOptions): Record<string, string> {
+  if (authToken === undefined) return { ...headers }
+  const token = Buffer.from(authToken).toString('base64url')
+  return { 'sec-websocket-protocol': `phoenix, base64url.bearer.phx.${token}`, ...headers }
+}
+
+/** Unknown versions are the server's to refuse. */
+function codecOf({ vsn = DEFAULT_VERSION }: ConnectOptions): ClientCodec {
+  return vsn.startsWith('1.') ? clientV1 : clientV2
+}

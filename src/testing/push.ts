@@ -1,0 +1,80 @@
+import type { ServerMessage } from './client-codec.ts'
+import { inspectShort } from './failure.ts'
+import type { Mailbox, Wanted } from './mailbox.ts'
+import { matches, type Pattern } from './pattern.ts'
+import type { ErrorResponse, OkResponse } from './types.ts'
+
+/** The payload of a reply. */
+export interface ReplyPayload {
+  readonly status: string
+  readonly response: unknown
+}
+
+/** A message that was sent, and the reply to it. `X` is what the channel declares for its event. */
+export class TestPush<X = unknown> {
+  readonly ref: string
+  readonly #topic: string
+  readonly #event: string
+  readonly #mailbox: Mailbox<ServerMessage>
+  readonly #isHopeless: () => boolean
+
+  constructor(
+    mailbox: Mailbox<ServerMessage>,
+    { topic, event, ref }: { topic: string; event: string; ref: string },
+    isHopeless: () => boolean,
+  ) {
+    this.ref = ref
+    this.#topic = topic
+    this.#event = event
+    this.#mailbox = mailbox
+    this.#isHopeless = isHopeless
+  }
+
+  /**
+   * Waits for the reply and gives its response.
+   *
+   * @param status @default 'ok'
+   * @param pattern What the response must look like.
+   * @throws `AssertionError` where another reply came, or none.
+   */
+  expectReply(status?: 'ok', pattern?: Pattern<OkResponse<X>>): Promise<OkResponse<X>>
+  expectReply(status: 'error', pattern?: Pattern<ErrorResponse<X>>): Promise<ErrorResponse<X>>
+  expectReply(status: string, pattern?: Pattern<unknown>): Promise<unknown>
+  async expectReply(status = 'ok', pattern?: unknown): Promise<unknown> {
+    const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
+    const wanted = this.#wanted('expectReply', `expected a reply "${status}"${looks} to "${this.#event}"`, {
+      status,
+      response: pattern,
+    })
+    const reply = await this.#mailbox.expect(wanted)
+    const given = reply.payload as ReplyPayload
+    if (given.status !== status || !matches(given.response, pattern))
+      throw this.#mailbox.failure(wanted, reply)
+    return given.response
+  }
+
+  /**
+   * Lets all that is ready run and makes sure that no reply has come. A handler that waits for something else (a promise
+   * of the test's, a timer) is not waited for.
+   */
+  refuteReply(): Promise<void> {
+    return this.#mailbox.refute(
+      this.#wanted('refuteReply', `expected no reply to "${this.#event}"`, undefined),
+    )
+  }
+
+  /** @internal Waits for the reply, whatever it says. */
+  static settled(push: TestPush<unknown>): Promise<ReplyPayload> {
+    const wanted = push.#wanted(
+      'join',
+      `expected an answer to "${push.#event}" on "${push.#topic}"`,
+      undefined,
+    )
+    return push.#mailbox.expect(wanted).then(({ payload }) => payload as ReplyPayload)
+  }
+
+  #wanted(operator: string, summary: string, expected: unknown): Wanted<ServerMessage> {
+    const fits = ({ event, ref }: ServerMessage): boolean => event === 'phx_reply' && ref === this.ref
+    return { operator, summary, topic: this.#topic, expected, fits, isHopeless: this.#isHopeless }
+  }
+}

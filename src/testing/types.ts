@@ -1,0 +1,73 @@
+import type { TSchema } from 'typebox'
+import type { ChannelDefinition, ChannelSchema, Register } from '../channel/infer.ts'
+import type { PayloadIn, PayloadOut } from '../channel/schema.ts'
+import type { TopicOf } from '../topic.ts'
+
+// Types only: a channel's contract, seen from the client. What the server takes in, the client sends.
+
+/** A channel of which nothing is known to the type checker: every event exists and carries anything. */
+export interface LooseSchema extends ChannelSchema {
+  readonly in: { readonly [event: string]: TSchema }
+  readonly out: { readonly [event: string]: TSchema }
+}
+
+export type LooseChannel = ChannelDefinition<string, LooseSchema>
+
+type Registered = Register extends { channels: infer C extends readonly ChannelDefinition[] }
+  ? C[number]
+  : never
+
+type RegisteredAt<T extends string, D = Registered> =
+  D extends ChannelDefinition<infer P> ? (T extends TopicOf<P> ? D : never) : never
+
+/** The registered channel of a topic; a loose one where none is registered. */
+export type ChannelAt<T extends string> = [RegisteredAt<T>] extends [never] ? LooseChannel : RegisteredAt<T>
+
+/** What a client sends where the contract says `X`. */
+export type Sent<X> = X extends { payload: infer P extends TSchema }
+  ? PayloadOut<P>
+  : X extends { reply: TSchema }
+    ? unknown
+    : X extends TSchema
+      ? PayloadOut<X>
+      : unknown
+
+/** The response of an `ok` reply where the contract says `X`. */
+export type OkResponse<X> = X extends { reply: infer R extends TSchema } ? PayloadIn<R> : unknown
+
+/** The response of an `error` reply: the declared one, or one of the library's own. */
+export type ErrorResponse<X> = X extends { error: infer E extends TSchema }
+  ? PayloadIn<E> | { reason: string }
+  : unknown
+
+export type SchemaOf<D> = D extends { schema: infer S } ? S : never
+
+/** What a definition declares for the join. */
+export type JoinOf<D> = SchemaOf<D> extends { join: infer X } ? X : unknown
+
+type ExchangesIn<S> = S extends { in: infer I } ? I : Record<never, never>
+
+/** The events that a client may push. */
+export type EventSent<D> = keyof ExchangesIn<SchemaOf<D>> & string
+
+/** What a definition declares for an event that clients push. */
+export type ExchangeOf<D, E> = E extends keyof ExchangesIn<SchemaOf<D>>
+  ? ExchangesIn<SchemaOf<D>>[E]
+  : unknown
+
+type SchemasOut<S> = S extends { out: infer O } ? O : Record<never, never>
+
+export type EventReceived<S> = (keyof SchemasOut<S> & string) | 'presence_state' | 'presence_diff'
+
+/** What a client receives with an event. */
+export type Received<S, E> = E extends keyof SchemasOut<S> ? PayloadIn<SchemasOut<S>[E] & TSchema> : unknown
+
+/** The meta of one presence. */
+export type MetaReceived<S> = S extends { presence: infer M extends TSchema } ? PayloadIn<M> : unknown
+
+/** A payload may be left out where `{}` is one. */
+export type PayloadArgument<P> = unknown extends P
+  ? [payload?: unknown]
+  : Record<never, never> extends P
+    ? [payload?: P]
+    : [payload: P]
