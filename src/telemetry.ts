@@ -1,4 +1,4 @@
-import { channel as diagnosticsChannel } from 'node:diagnostics_channel'
+import { type Channel, channel as diagnosticsChannel } from 'node:diagnostics_channel'
 
 /**
  * Everything that the library reports: name → measurements (numbers, with their unit in the name) and metadata.
@@ -69,6 +69,8 @@ export type TelemetryListener<N extends TelemetryName> = (
  */
 export class Telemetry {
   readonly #listeners = new Map<TelemetryName, Set<TelemetryListener<never>>>()
+  /** Looked up once each: Node's own look-up is a walk through a map of weak references. */
+  readonly #diagnostics = new Map<TelemetryName, Channel>()
 
   /** Adds a listener; the returned function removes it. */
   on<N extends TelemetryName>(name: N, listener: TelemetryListener<N>): () => void {
@@ -91,7 +93,16 @@ export class Telemetry {
         })
       }
     }
-    const diagnostics = diagnosticsChannel(`fastify-beryl:${name}`)
+    const diagnostics = this.#diagnosticsOf(name)
     if (diagnostics.hasSubscribers) diagnostics.publish({ measurements, metadata })
+  }
+
+  #diagnosticsOf(name: TelemetryName): Channel {
+    let channel = this.#diagnostics.get(name)
+    if (channel === undefined) {
+      channel = diagnosticsChannel(`fastify-beryl:${name}`)
+      this.#diagnostics.set(name, channel)
+    }
+    return channel
   }
 }

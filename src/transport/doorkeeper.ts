@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/infer.ts'
+import { isPromiseLike } from '../channel/interpret.ts'
 import { Rejection } from '../channel/result.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
@@ -83,15 +84,23 @@ export class Doorkeeper {
     return undefined
   }
 
-  /** Asks `connect`. What that throws is the application's error: Fastify's error handler answers, by default with 500. */
-  async admit(request: FastifyRequest): Promise<Refusal | undefined> {
-    const handshake = this.#handshakes.get(request.raw) as Handshake
-    const { params, token, codec } = handshake
-    const granted = await this.#withinTime(this.#options.connect({ params, request, authToken: token }))
-    if (granted === TIMED_OUT) return { reason: 'too slow', statusCode: 503, limit: 'handshakeTimeoutMs' }
-    if (granted instanceof Rejection) return { reason: 'connect', statusCode: 403 }
+  /**
+   * Asks `connect`; gives a promise only where that does. What `connect` throws is the application's error: Fastify's
+   * error handler answers, by default with 500.
+   */
+  admit(request: FastifyRequest): Refusal | undefined | Promise<Refusal | undefined> {
+    const { params, token } = this.#handshakes.get(request.raw) as Handshake
+    const granted = this.#options.connect({ params, request, authToken: token })
+    if (!isPromiseLike(granted)) return this.#granted(request, granted)
+    return this.#withinTime(granted).then((settled) => this.#granted(request, settled))
+  }
+
+  #granted(request: FastifyRequest, granted: unknown): Refusal | undefined {
+    if (granted === TIMED_OUT) return TOO_SLOW
+    if (granted instanceof Rejection) return REJECTED
     const { closedBecause } = this.#house
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
+    const handshake = this.#handshakes.get(request.raw) as Handshake
     const { assigns, expiresAt } = grantOf(granted)
     const connection: Connection = Object.freeze({
       id: this.#house.makeConnectionId(),
@@ -100,28 +109,25 @@ export class Doorkeeper {
       transport: request.ws ? 'websocket' : 'test',
       connectedAt: this.#house.clock.date(),
     })
-    handshake.admission = {
-      connection,
-      codec,
-      connectionTopic: this.#options.connectionTopic?.(connection),
-      expiresAt,
-    }
+    const connectionTopic = this.#options.connectionTopic?.(connection)
+    handshake.admission = { connection, codec: handshake.codec, connectionTopic, expiresAt }
     return undefined
   }
 
-  async #withinTime(work: unknown): Promise<unknown> {
+  async #withinTime(work: PromiseLike<unknown>): Promise<unknown> {
     const { handshakeTimeoutMs } = this.#options.limits
-    if (!(work instanceof Promise) || !Number.isFinite(handshakeTimeoutMs)) return work
-    let late: () => void
-    const timeout = new Promise<typeof TIMED_OUT>((resolve) => {
-      late = () => resolve(TIMED_OUT)
+    if (!Number.isFinite(handshakeTimeoutMs)) return work
+    let timer: Timer | undefined
+    const timeout = new Promise((resolve) => {
+      timer = this.#house.clock.setTimeout(() => resolve(TIMED_OUT), handshakeTimeoutMs)
     })
-    const timer = this.#house.clock.setTimeout(() => late(), handshakeTimeoutMs)
-    return Promise.race([work, timeout]).finally(() => timer.cancel())
+    return Promise.race([work, timeout]).finally(() => timer?.cancel())
   }
 }
 
 const TIMED_OUT = Symbol('too slow')
+const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'handshakeTimeoutMs' }
+const REJECTED: Refusal = { reason: 'connect', statusCode: 403 }
 const FORBIDDEN_ORIGIN: Refusal = { reason: 'origin', statusCode: 403 }
 const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
 const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { WebSocket } from 'ws'
+import { isPromiseLike } from '../channel/interpret.ts'
 import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
@@ -65,23 +66,29 @@ function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'>
     exposeHeadRoute: false,
     // Tokens travel in the query, and logs are read by many.
     logSerializers: { req: ({ method, url, ip }: FastifyRequest) => ({ method, url: redactUrl(url), ip }) },
-    onRequest: async (request, reply) => refuseIf(gate, request, reply, door.examine(request, reply)),
-    preHandler: async (request, reply) => refuseIf(gate, request, reply, await door.admit(request)),
+    onRequest: (request, reply, done) => goOn(gate, request, reply, done, door.examine(request, reply)),
+    preHandler(request, reply, done) {
+      const refusal = door.admit(request)
+      if (!isPromiseLike(refusal)) return goOn(gate, request, reply, done, refusal)
+      refusal.then((settled) => goOn(gate, request, reply, done, settled as Refusal | undefined), done)
+    },
     handler: (request, reply) => openInProcess(door, gate, request, reply),
     wsHandler: (ws, request) => open(door, gate, ws as BerylWebSocket, request),
   }
 }
 
-function refuseIf(
+/** On to the next hook, or back to the client. */
+function goOn(
   gate: Gate,
   request: FastifyRequest,
   reply: FastifyReply,
+  done: () => void,
   refusal: Refusal | undefined,
-): FastifyReply | undefined {
-  if (refusal === undefined) return undefined
+): void {
+  if (refusal === undefined) return done()
   gate.refused(request.ip, refusal)
   if (refusal.statusCode === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
-  return reply.code(refusal.statusCode).send()
+  reply.code(refusal.statusCode).send()
 }
 
 function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
