@@ -11,6 +11,7 @@ import type { JoinOutcome, Telemetry } from '../telemetry.ts'
 import { fitsName, PHOENIX_TOPIC } from '../topic.ts'
 import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide } from './decide.ts'
+import { InFlight } from './in-flight.ts'
 import { Meter, type MeterRates } from './meter.ts'
 import { Outbox, type Turn } from './outbox.ts'
 import type { Wire } from './wire.ts'
@@ -61,9 +62,7 @@ export class Session implements Outlet, SlowReader {
   #open = true
   #bytesRead = 0
   #activeAt: number
-  #pending = 0
-  #isPaused = false
-  #whenSettled: (() => void) | undefined
+  #inFlight: InFlight | undefined
 
   constructor(runtime: SessionRuntime, admission: Admission, wire: Wire) {
     this.connection = admission.connection
@@ -111,7 +110,7 @@ export class Session implements Outlet, SlowReader {
   silentMs(now: number): number {
     const { bytesRead } = this.wire
     // Who is not read cannot be heard.
-    if (bytesRead !== this.#bytesRead || this.#isPaused) {
+    if (bytesRead !== this.#bytesRead || this.#inFlight?.isPaused) {
       this.#bytesRead = bytesRead
       this.#activeAt = now
     }
@@ -140,23 +139,11 @@ export class Session implements Outlet, SlowReader {
    * Lets what is at work finish, for `graceMs` at the most, then closes as {@link close} does. Nothing more is read.
    */
   async drain(code: number, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
-    this.#isPaused = true
-    this.wire.pause()
     for (const topic of [...(this.#topics?.values() ?? [])]) topic.shutdown(reason)
-    if (this.#pending > 0) await this.#settledWithin(graceMs)
+    await this.#atWork().hold(this.#runtime.clock, graceMs)
     // A paused socket would not hear the client's answer to the close.
     this.wire.resume()
     this.close(code, text, reason)
-  }
-
-  #settledWithin(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#runtime.clock.setTimeout(resolve, ms)
-      this.#whenSettled = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
   }
 
   /** The connection is gone. */
@@ -213,20 +200,18 @@ export class Session implements Outlet, SlowReader {
 
   /** An async callback began. */
   pending(): void {
-    if (++this.#pending <= this.#runtime.pendingHandlers || this.#isPaused || !this.#open) return
-    this.#limitReached('pendingHandlers')
-    this.#isPaused = true
-    this.wire.pause()
+    if (this.#atWork().began()) this.#limitReached('pendingHandlers')
   }
 
   /** An async callback is done. */
   settled(): void {
-    this.#pending--
-    if (this.#isPaused && this.#open && this.#pending <= this.#runtime.pendingHandlers / 2) {
-      this.#isPaused = false
-      this.wire.resume()
-    }
-    if (this.#pending === 0) this.#whenSettled?.()
+    this.#atWork().done()
+  }
+
+  /** Made on first use: most clients never meet an async callback. */
+  #atWork(): InFlight {
+    this.#inFlight ??= new InFlight(this.wire, this.#runtime.pendingHandlers)
+    return this.#inFlight
   }
 
   /** Whether the client is so far behind that it should be spared what can be told later in one piece. */
