@@ -97,7 +97,7 @@ function nanosPerMessage(push: (amount: number) => void): number {
 async function nanosPerCall(): Promise<{ call: number; cast: number; promise: number }> {
   const pool = await startDynamicSupervisor({ child: Counter })
   const counter = await pool.startChild()
-  const counterCasts = cast<Counter>(counter)
+  const counterCasts = cast(counter)
   const calls = 200_000
   const time = async (run: () => unknown): Promise<number> => {
     const before = performance.now()

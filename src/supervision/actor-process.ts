@@ -1,6 +1,7 @@
 import { berylError } from '../errors.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
+import { throwLater } from './events.ts'
 import { type ExitReason, exitError } from './exit-reason.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext } from './process.ts'
@@ -17,7 +18,7 @@ export interface ActorContext extends Owned {
   readonly mailboxLength: number
   /** Ends the actor after this message: `terminate` runs, then the reply goes out, then it exits. @default 'normal' */
   readonly stop: (reason?: ExitReason) => void
-  /** Returned from a method: the reply follows when the promise settles, the mailbox goes on meanwhile. */
+  /** Returned from a method: the reply follows, the mailbox goes on meanwhile. If it rejects, the actor crashes. */
   readonly later: <R>(reply: Promise<R>) => Later<R>
 }
 
@@ -229,7 +230,12 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   #notify(listener: (reason: ExitReason) => void, reason: ExitReason): void {
-    if (this.#monitors.delete(listener)) listener(reason)
+    if (!this.#monitors.delete(listener)) return
+    try {
+      listener(reason)
+    } catch (error) {
+      throwLater(error)
+    }
   }
 
   #abandon(): void {

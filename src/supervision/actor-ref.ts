@@ -37,20 +37,16 @@ type Calls<T> = {
     : never
 }
 
-type Casts<T> = {
-  readonly [K in keyof MethodsOf<T>]: MethodsOf<T>[K] extends (...args: infer A) => unknown
-    ? (...args: A) => void
-    : never
-}
-
 /**
  * A way to one incarnation of an actor, as a pid is: each public method of the class becomes an asynchronous call. After
  * the actor's end every call fails at once with BERYL_ERR_NOPROC; the next incarnation has another ref.
  */
 export type ActorRef<T> = Calls<T> & Ref
 
-/** The same methods without replies: they never fail, also when nobody is there. Made by {@link cast}. */
-export type ActorCasts<T> = Casts<T>
+/** The methods of a ref without replies: they never fail, also when nobody is there. Made by {@link cast}. */
+export type ActorCasts<R extends Ref> = {
+  readonly [K in keyof R]: R[K] extends (...args: infer A) => unknown ? (...args: A) => void : never
+}
 
 /** The side of a process that its refs talk to. */
 export interface Callee {
@@ -122,9 +118,9 @@ export function withTimeout<T extends Ref>(ref: T, timeoutMs: number | 'infinity
  *
  * @example cast(counter).increment()
  */
-export function cast<T>(ref: ActorRef<T>): ActorCasts<T> {
+export function cast<R extends Ref>(ref: R): ActorCasts<R> {
   const Casts = castsOf.get(ref.constructor)
-  return new (Casts as Faces['Casts'])(Ref.callee(ref)) as ActorCasts<T>
+  return new (Casts as Faces['Casts'])(Ref.callee(ref)) as ActorCasts<R>
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { berylError } from '../errors.ts'
 import { type ChildPolicy, refuse } from './child-spec.ts'
 import type { Report, SupervisorEvent } from './events.ts'
-import { describe, type ExitReason, isNormal } from './exit-reason.ts'
+import { describe, type ExitReason, endRequest, isNormal } from './exit-reason.ts'
 import { Incarnation, type Place } from './incarnation.ts'
 import { type Deadlines, Limit } from './limit.ts'
 import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
@@ -118,13 +118,14 @@ export abstract class Child implements Place {
 
   /** Sends it an exit signal, as if from outside: its supervisor treats the end as its own. */
   exit(reason: ExitReason): void {
-    if (reason === 'killed') this.#life?.kill()
-    else this.#life?.shutdown(reason)
+    if (reason !== 'killed') this.#life?.shutdown(reason)
+    else if (this.state === 'starting') this.#killStart()
+    else this.#life?.kill()
   }
 
   /** Ends it without waiting. */
   kill(): void {
-    if (this.state === 'starting') this.#rare?.limit?.set(0)
+    if (this.state === 'starting') this.#killStart()
     this.state = 'stopping'
     this.#life?.kill()
   }
@@ -174,6 +175,11 @@ export abstract class Child implements Place {
     this.#owner.report?.(event)
   }
 
+  #killStart(): void {
+    this.#life?.abort('killed')
+    this.#rare?.limit?.set(0)
+  }
+
   async #startLater(life: Incarnation, pending: Promise<StartResult>): Promise<StartOutcome> {
     const limit = new Limit(this.clock, this.policy.startTimeoutMs)
     const rare = this.#makeRare()
@@ -192,6 +198,11 @@ export abstract class Child implements Place {
   }
 
   #startTimedOut(life: Incarnation, pending: Promise<StartResult>): StartFailure {
+    const asked = life.aborted
+    const error =
+      asked === undefined
+        ? berylError('BERYL_ERR_START_TIMEOUT', this.path, this.policy.startTimeoutMs)
+        : endRequest(this.path, asked)
     life.abort('killed')
     let settled = false
     // What still comes of it is never adopted: two incarnations would run at once, one of them unsupervised.
@@ -202,10 +213,7 @@ export abstract class Child implements Place {
       })
     rest.catch(() => undefined)
     this.clock.setImmediate(() => settled || this.abandoned(rest, life.incarnation))
-    return this.#startFailed(
-      life,
-      berylError('BERYL_ERR_START_TIMEOUT', this.path, this.policy.startTimeoutMs),
-    )
+    return this.#startFailed(life, error)
   }
 
   #startFailed(life: Incarnation, error: unknown): StartFailure {

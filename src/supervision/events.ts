@@ -14,7 +14,7 @@ interface OfChild {
  * Nested supervisors report to the listener of the tree they stand in.
  */
 export type SupervisorEvent =
-  /** A start succeeded; `restarted` tells whether it was one of the supervisor's own restarts. */
+  /** A start succeeded; `restarted` tells whether the child had been started before. */
   | ({ readonly type: 'child_started'; readonly restarted: boolean } & OfChild)
   /** A start threw, rejected, timed out or gave something that is no process. */
   | ({ readonly type: 'child_start_failed'; readonly error: unknown } & OfChild)
@@ -39,3 +39,21 @@ export type SupervisorEvent =
 
 /** Takes the events of a tree. What it throws is thrown again outside of the tree, where Node reports it. */
 export type Report = (event: SupervisorEvent) => void
+
+/** A listener that throws must not end the tree: Node hears of it as of any uncaught error. */
+export function guarded(report: Report): Report {
+  return (event) => {
+    try {
+      report(event)
+    } catch (error) {
+      throwLater(error)
+    }
+  }
+}
+
+/** Throws outside of what is going on, where Node reports it: for the error of somebody's listener. */
+export function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
+}

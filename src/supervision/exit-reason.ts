@@ -42,6 +42,11 @@ export function exitError(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_EXITED', path, formatReason(reason), cause)
 }
 
+/** What a signal is aborted with when its process is asked to end for `reason`, which is the `cause`. */
+export function endRequest(path: string, reason: ExitReason): Error {
+  return berylError('BERYL_ERR_ASKED_TO_END', path, formatReason(reason), { cause: reason })
+}
+
 /** Shows whatever was thrown: the one idiom for causes that nobody typed. */
 export function describe(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message

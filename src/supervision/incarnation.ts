@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.ts'
-import { berylError } from '../errors.ts'
 import type { Report } from './events.ts'
-import { type ExitReason, formatReason, isExitReason } from './exit-reason.ts'
+import { type ExitReason, endRequest, isExitReason } from './exit-reason.ts'
 import type { Process, StartContext } from './process.ts'
 
 /** What an incarnation knows of the place it stands in. */
@@ -51,9 +50,14 @@ export class Incarnation implements StartContext {
   get signal(): AbortSignal {
     if (this.#aborter === undefined) {
       this.#aborter = new AbortController()
-      if (this.#aborted !== undefined) this.#aborter.abort(this.#abortError(this.#aborted))
+      if (this.#aborted !== undefined) this.#aborter.abort(endRequest(this.path, this.#aborted))
     }
     return this.#aborter.signal
+  }
+
+  /** What the signal was aborted with, if it was. */
+  get aborted(): ExitReason | undefined {
+    return this.#aborted
   }
 
   abandoned(rest: Promise<unknown>): void {
@@ -73,7 +77,7 @@ export class Incarnation implements StartContext {
   abort(reason: ExitReason): void {
     if (this.#aborted !== undefined) return
     this.#aborted = reason
-    this.#aborter?.abort(this.#abortError(reason))
+    this.#aborter?.abort(endRequest(this.path, reason))
   }
 
   /** Asks the process to end; one that throws at this is killed. */
@@ -100,10 +104,6 @@ export class Incarnation implements StartContext {
     this.exit = isExitReason(outcome) ? outcome : { error: outcome }
     this.abort(this.exit)
     this.#place.ended(this)
-  }
-
-  #abortError(reason: ExitReason): Error {
-    return berylError('BERYL_ERR_ASKED_TO_END', this.path, formatReason(reason), { cause: reason })
   }
 }
 

@@ -9,14 +9,13 @@ export {
 } from './actor.ts'
 export type { ActorContext, ActorProcess } from './actor-process.ts'
 export { type ActorCasts, type ActorRef, cast, type Later, monitor, withTimeout } from './actor-ref.ts'
-export {
-  type AutoShutdown,
-  type ChildInit,
-  type ChildPolicy,
-  type ChildSpec,
-  type Restart,
-  resolveChildSpec,
-  type ShutdownRule,
+export type {
+  AutoShutdown,
+  ChildInit,
+  ChildPolicy,
+  ChildSpec,
+  Restart,
+  ShutdownRule,
 } from './child-spec.ts'
 export {
   type ActorPoolOptions,
@@ -28,7 +27,7 @@ export {
   type TemplateOptions,
 } from './dynamic-supervisor.ts'
 export type { Report, SupervisorEvent } from './events.ts'
-export { type ExitReason, exitError, formatReason, isNormal } from './exit-reason.ts'
+export { type ExitReason, formatReason, isNormal } from './exit-reason.ts'
 export { formatTree } from './format-tree.ts'
 export { dynamicSupervisor, supervise, supervisor } from './nested.ts'
 export type {

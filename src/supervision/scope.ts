@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock.ts'
+import { throwLater } from './events.ts'
 
 /** Anything that emits events to listeners: an EventEmitter, a socket, a stream. */
 export interface Emitter<L> {
@@ -76,7 +77,7 @@ export class Scope implements Owned {
   /** Cancels every timer and takes off every listener; what is added later goes at once. */
   close(): void {
     this.#closed = true
-    for (const dispose of this.#disposers) dispose()
+    for (const dispose of this.#disposers) quietly(dispose)
     this.#disposers.clear()
   }
 
@@ -88,6 +89,15 @@ export class Scope implements Owned {
     this.#disposers.add(release)
     if (this.#closed) release()
     return release
+  }
+}
+
+/** What is somebody else's may throw when it is taken off; the rest must go all the same. */
+function quietly(dispose: () => void): void {
+  try {
+    dispose()
+  } catch (error) {
+    throwLater(error)
   }
 }
 

@@ -1,9 +1,8 @@
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { berylError } from '../errors.ts'
-import type { Child, ChildOwner, StartOutcome } from './child.ts'
-import { StartFailure } from './child.ts'
-import type { Report } from './events.ts'
-import { type ExitReason, formatReason } from './exit-reason.ts'
+import { type Child, type ChildOwner, StartFailure, type StartOutcome } from './child.ts'
+import { guarded, type Report } from './events.ts'
+import { type ExitReason, endRequest } from './exit-reason.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext, TreeNode } from './process.ts'
 import { register, unregister } from './registry.ts'
@@ -141,6 +140,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   async boot(): Promise<void> {
     if (this.#name !== undefined) register(this.#name, this)
     this.#listen()
+    if (this.ending) throw await this.#endedBeforeStart()
     const failure = await new Promise<StartOutcome>((resolve, reject) => {
       this.#mailbox.push({ run: () => settle(() => this.#bootChildren(), resolve, reject) })
     })
@@ -197,13 +197,13 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
       this.#state = 'running'
       return undefined
     }
-    const asked = this.#asked
-    const error =
-      asked === undefined
-        ? failure?.error
-        : berylError('BERYL_ERR_ASKED_TO_END', this.path, formatReason(asked))
-    await this.#end(asked ?? { shutdown: error })
+    const error = this.#asked === undefined ? failure?.error : endRequest(this.path, this.#asked)
+    await this.#end({ shutdown: error })
     return new StartFailure(error)
+  }
+
+  async #endedBeforeStart(): Promise<Error> {
+    return endRequest(this.path, await this.exited)
   }
 
   /** Hears of the end while it starts, when its own supervisor has no process of it yet that it could ask. */
@@ -294,18 +294,5 @@ function settle<T>(
     resolve(result)
   } catch (error) {
     reject(error)
-  }
-}
-
-/** A listener that throws must not end the tree: Node hears of it as of any uncaught error. */
-function guarded(report: Report): Report {
-  return (event) => {
-    try {
-      report(event)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
   }
 }

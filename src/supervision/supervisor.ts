@@ -1,25 +1,12 @@
 import { berylError } from '../errors.ts'
-import { Child, type ChildOwner, StartFailure, type StartOutcome, startFailed } from './child.ts'
-import {
-  type ChildInit,
-  type ChildPolicy,
-  type ChildSpec,
-  checkSignificant,
-  refuse,
-  resolveChildSpec,
-} from './child-spec.ts'
+import { StartFailure, type StartOutcome, startFailed } from './child.ts'
+import { type ChildInit, type ChildSpec, checkSignificant, refuse, resolveChildSpec } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 import { Deadlines } from './limit.ts'
-import type {
-  ChildState,
-  HandleOf,
-  MaybePromise,
-  ProcessDetails,
-  StartContext,
-  StartResult,
-} from './process.ts'
+import type { ChildState, HandleOf, ProcessDetails, StartContext, StartResult } from './process.ts'
 import { whereis } from './registry.ts'
 import { restartGroup, type Strategy } from './restart-policy.ts'
+import { SpecChild } from './spec-child.ts'
 import { type CommonOptions, resolveStrategy } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
 
@@ -49,27 +36,6 @@ type HandleIn<C extends readonly ChildInit[], I extends string> = HandleOfInit<
 >
 
 type HandleOfInit<T> = [T] extends [never] ? unknown : T extends ChildInit<infer R> ? HandleOf<R> : unknown
-
-class SpecChild extends Child {
-  readonly spec: ChildSpec
-
-  constructor(owner: ChildOwner, spec: ChildSpec) {
-    super(owner)
-    this.spec = spec
-  }
-
-  override get id(): string {
-    return this.spec.id
-  }
-
-  override get policy(): ChildPolicy {
-    return this.spec
-  }
-
-  protected override launch(context: StartContext): MaybePromise<StartResult> {
-    return this.spec.start(context)
-  }
-}
 
 /**
  * A static supervisor: children with ids, in an order. Made by {@link startSupervisor}.
@@ -275,7 +241,7 @@ export class Supervisor<
     return child
   }
 
-  #started(child: Child, failure: StartOutcome): unknown {
+  #started(child: SpecChild, failure: StartOutcome): unknown {
     if (failure !== undefined) throw startFailed(child.path, failure)
     return child.handle
   }

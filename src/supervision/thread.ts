@@ -83,7 +83,7 @@ export class ThreadProcess implements Process {
     this.exited = new Promise((resolve) => {
       this.handle.once('exit', (code) => resolve(this.#exitOf(code)))
     })
-    this.handle.once('error', (error: unknown) => {
+    this.handle.on('error', (error: unknown) => {
       this.#failure = { error }
     })
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { ChildInit, ChildPolicy } from './child-spec.ts'
-import type { ExitReason } from './exit-reason.ts'
+import { type ExitReason, endRequest } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
 
@@ -49,6 +49,9 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   readonly #context: StartContext
   readonly #run: WorkerRun<H>
   readonly #scope: Scope
+  /** Besides its supervisor, whoever has the process may ask it to end. */
+  readonly #stopper = new AbortController()
+  #signal: AbortSignal | undefined = undefined
   /** Settles with the work itself, not with the exit: the two part when it is killed. */
   #work: Promise<void> | undefined = undefined
   #handle: H | undefined = undefined
@@ -85,6 +88,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
 
   shutdown(reason: ExitReason): void {
     this.#asked ??= reason
+    this.#stopper.abort(endRequest(this.#context.path, reason))
   }
 
   kill(): void {
@@ -137,7 +141,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   /** An end that was asked for may show as the rejection of whatever was under way. */
   #exitOf(error: unknown): ExitReason {
     const isAbort =
-      error === this.#context.signal.reason || (error instanceof Error && error.name === 'AbortError')
+      error === this.#anySignal().reason || (error instanceof Error && error.name === 'AbortError')
     return this.#asked !== undefined && isAbort ? this.#asked : { error }
   }
 
@@ -154,8 +158,14 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
     if (this.#work !== undefined) this.#context.abandoned(this.#work)
   }
 
+  #anySignal(): AbortSignal {
+    this.#signal ??= AbortSignal.any([this.#context.signal, this.#stopper.signal])
+    return this.#signal
+  }
+
   #workerContext(): WorkerContext<H> {
     const context = this.#context
+    const signal = (): AbortSignal => this.#anySignal()
     const takeReady = (): WorkerContext<H>['ready'] => {
       if (this.#start === 'now' && this.#work === undefined) this.#start = 'waiting'
       return (...handle) => this.#ready(handle[0])
@@ -167,12 +177,12 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
       incarnation: context.incarnation,
       clock: context.clock,
       get signal() {
-        return context.signal
+        return signal()
       },
       get ready() {
         return takeReady()
       },
-      stopped: () => aborted(context.signal),
+      stopped: () => aborted(signal()),
       setTimeout,
       setInterval,
       on,

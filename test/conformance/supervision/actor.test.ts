@@ -247,9 +247,9 @@ withScribe('A4 A7 a promised reply fails with the actor', async ({ ref, tree }) 
 })
 
 withScribe('A8 a cast never fails, also to nobody', async ({ clock, ref, tree }) => {
-  cast<Scribe>(ref).write('a')
+  cast(ref).write('a')
   tree.exitChild('scribe')
-  cast<Scribe>(ref).fail()
+  cast(ref).fail()
   await clock.settle()
   assert.equal(read(), 'a init')
 })
@@ -335,8 +335,8 @@ test('A15 an init that hangs is killed after the start timeout: the name is free
 withScribe(
   'A16 terminate runs when it is asked to end, after what waited, and not when it is killed',
   async ({ clock, tree, ref }) => {
-    cast<Scribe>(ref).slow('a')
-    cast<Scribe>(ref).write('b')
+    cast(ref).slow('a')
+    cast(ref).write('b')
     const stopping = tree.terminateChild('scribe')
     open('a')
     await stopping
@@ -409,7 +409,7 @@ withScribe(
   async ({ clock, ref, tree }) => {
     const source = new EventEmitter()
     await ref.every(100, source)
-    cast<Scribe>(ref).slow('a')
+    cast(ref).slow('a')
     source.emit('word', 'heard')
     await clock.advance(100)
     assert.equal(read(), 'a…', 'both wait for their turn')

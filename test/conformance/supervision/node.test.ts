@@ -77,6 +77,18 @@ test('N2 an AbortError of a worker that nobody asked to end is a crash', async (
   assert.deepEqual(reasons, [{ error }])
 })
 
+test('N5 whoever holds the process of a worker may ask it to end', async () => {
+  const lab = new Lab()
+  const tree = await lab.supervise({
+    children: [worker('w', ({ stopped }) => stopped(), { restart: 'transient' })],
+  })
+  const process = tree.which('w') as Process
+  process.shutdown({ shutdown: 'by hand' })
+  assert.deepEqual(await process.exited, { shutdown: 'by hand' })
+  await lab.clock.settle()
+  assert.equal(tree.children()[0]?.state, 'stopped')
+})
+
 test('N3 a start that takes too long has failed; what comes of it later is killed, never adopted', async () => {
   const lab = new Lab()
   const starting = lab.supervise({ children: [lab.gated('a', { startTimeoutMs: 100 })] })

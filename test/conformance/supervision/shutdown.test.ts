@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   type ChildInit,
+  currentSupervisor,
   type ExitReason,
   startDynamicSupervisor,
   supervisor,
@@ -274,4 +275,25 @@ test('kill reaches a supervisor that is still starting: what it has started is k
   lab.open('b')
   await lab.clock.settle()
   assert.equal(lab.since(), '+b xb')
+})
+
+test('a signal that is aborted already starts nothing', async () => {
+  const lab = new Lab()
+  const starting = lab.supervise({ name: 'top', signal: AbortSignal.abort(), children: [lab.child('a')] })
+  await assert.rejects(starting, code('BERYL_ERR_ASKED_TO_END'))
+  assert.equal(lab.since(), '')
+  assert.equal(currentSupervisor('top'), undefined)
+})
+
+test('an exit signal to a child that is starting fails its start', async () => {
+  const lab = new Lab()
+  const tree = await lab.supervise({ children: [] })
+  const killed = assert.rejects(tree.startChild(lab.gated('a')), /'supervisor\/a' was asked to end: killed/)
+  await lab.clock.settle()
+  tree.exitChild('a')
+  await killed
+  lab.open('a')
+  await lab.clock.settle()
+  assert.equal(lab.since(), '…a +a xa')
+  assert.deepEqual(tree.children(), [])
 })
