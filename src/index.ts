@@ -2,6 +2,7 @@ import './plugin.ts'
 
 export { defineChannel } from './channel/define.ts'
 export type {
+  AnySocket,
   ChannelDefinition,
   ChannelSchema,
   ConnectContext,

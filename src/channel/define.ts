@@ -97,18 +97,17 @@ function compileIntercept(
 
 function compileExchange(refuse: Refuse, field: string, exchange: unknown): CompiledExchange {
   if (!isObject(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
-  // A TypeBox schema hides its kind from Object.keys; the long form is a plain object with only these fields.
-  const isLongForm =
-    !('~kind' in exchange) && Object.keys(exchange).every((key) => EXCHANGE_FIELDS.includes(key))
-  if (!isLongForm)
+  if (isTypeBox(exchange))
     return { payload: compileSchema(refuse, field, exchange), reply: undefined, error: undefined }
+  onlyFields(refuse, field, exchange, EXCHANGE_FIELDS)
   const part = (name: string): PayloadSchema | undefined =>
     exchange[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, exchange[name])
   return { payload: part('payload'), reply: part('reply'), error: part('error') }
 }
 
 function compileSchema(refuse: Refuse, field: string, schema: unknown): PayloadSchema {
-  if (!isObject(schema)) return refuse(field, 'a TypeBox schema', schema)
+  if (!isObject(schema) || !isTypeBox(schema))
+    return refuse(field, 'a TypeBox schema (Type.Unsafe makes one of any JSON schema)', schema)
   try {
     return new PayloadSchema(schema as TSchema)
   } catch (cause) {
@@ -141,6 +140,13 @@ function callback(refuse: Refuse, field: string, value: unknown): Callback | und
   if (value === undefined || typeof value === 'function') return value as Callback | undefined
   return refuse(field, 'a function', value)
 }
+
+/** Compiling is no test: to TypeBox, any object is a schema, and one whose keywords it does not know allows all. */
+function isTypeBox(value: Fields): boolean {
+  return TYPEBOX_MARKS.some((mark) => mark in value)
+}
+
+const TYPEBOX_MARKS = ['~kind', '~unsafe', '~refine', '~binary']
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -49,7 +49,7 @@ type ReplyOf<X> = X extends { reply: infer R extends TSchema } ? PayloadOut<R> :
 type ErrorOf<X> = X extends { error: infer E extends TSchema } ? PayloadOut<E> : unknown
 
 /** Whether a schema is any channel's, not one in particular: then all names are strings and all payloads unknown. */
-type IsAnySchema<S> = ChannelSchema extends S ? true : false
+type IsAnySchema<S> = ChannelSchema extends S ? ('in' extends keyof S ? true : false) : false
 
 type EventsOut<S> = S extends { out: infer O extends Record<string, TSchema> } ? O : Record<never, never>
 
@@ -156,18 +156,23 @@ export interface SocketPresence<Meta> {
   list(): Record<string, { metas: (Meta & { phx_ref: string; phx_ref_prev?: string })[] }>
 }
 
+/** The presence of a socket of any channel. */
+interface AnyPresence {
+  track(key: string, meta: object): void
+  update(key: string, meta: object | ((meta: Readonly<Record<string, unknown>>) => object)): void
+  untrack(key: string): void
+  list(): Record<string, { metas: { phx_ref: string; phx_ref_prev?: string }[] }>
+}
+
 /** The presence that a channel's sockets have; a sentence where its schema declares none. */
 type PresenceOf<S> =
   IsAnySchema<S> extends true
-    ? SocketPresence<object>
+    ? AnyPresence
     : S extends { presence: infer M extends TSchema }
       ? SocketPresence<PayloadOut<M>>
       : 'this channel declares no presence: add `presence` to its schema'
 
-/**
- * One joined topic of one client, as its handlers see it. `Socket` alone is the socket of any channel: what helpers take
- * that serve several.
- */
+/** One joined topic of one client, as its handlers see it. */
 export interface Socket<P extends string = string, S = ChannelSchema, A = unknown> {
   /** The id of the connection. */
   readonly id: string
@@ -195,6 +200,9 @@ export interface Socket<P extends string = string, S = ChannelSchema, A = unknow
   stop(reason?: StopReason): void
 }
 
+/** The socket of any channel: what functions take that serve several. Made structural, so that each `Socket` fits. */
+export type AnySocket = Pick<Socket, keyof Socket>
+
 /** Why a channel ended. */
 export type TerminateReason =
   /** The client left the topic. */
@@ -215,12 +223,16 @@ type MaybePromise<T> = T | Promise<T>
 /** Handles one event that clients push. */
 export type Handler<X, S = Socket> = (payload: PayloadOf<X>, socket: S) => MaybePromise<HandlerResult<X>>
 
-type HandlersIn<P extends string, S, A> = S extends { in: infer I }
-  ? {
-      readonly in: {
-        readonly [E in keyof I]: Handler<I[E], Socket<P, S, A>>
-      }
-    }
+type EventsIn<S> = S extends { in: infer I } ? I : Record<never, never>
+
+// Mapped, not conditional: what is inferred for the assigns would come too late to a condition's branches.
+type HandlersIn<P extends string, S, A> = {
+  readonly [E in keyof EventsIn<S>]: Handler<EventsIn<S>[E], Socket<P, S, A>>
+}
+
+/** Handlers are required where events are declared, and only there. */
+type RequireIn<S> = S extends { in: object }
+  ? { readonly in: unknown }
   : { readonly in?: { readonly 'this channel declares no incoming events: add `in` to its schema'?: never } }
 
 type Intercepts<P extends string, S, A> = {
@@ -238,14 +250,12 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A>
   /** Runs when the join reply is on its way. */
   joined?(socket: Socket<P, S, A>): MaybePromise<void>
   /** One handler for each event that `schema.in` declares. */
-  // Here for inference alone, which gives up on an object with an unknown property and without a required one, so that
-  // a missing `join` would be reported as something else. `HandlersIn` has the type.
-  readonly in?: unknown
+  readonly in?: HandlersIn<P, S, A>
   /** Rewrites (or, with `undefined`, drops) a broadcast for each subscriber: Phoenix's `handle_out`. */
   readonly intercept?: Intercepts<P, S, A>
   /** Runs once when the channel has ended, whatever way. */
   terminate?(reason: TerminateReason, socket: Socket<P, S, A>): MaybePromise<void>
-} & HandlersIn<P, S, A>
+} & RequireIn<S>
 
 /** `S`, with a sentence in the place of everything in it that is wrong. */
 type CheckSchema<S> = {
@@ -305,7 +315,10 @@ type Registered = Register extends { channels: infer C extends readonly ChannelD
 type IsRegistered = [Registered] extends [never] ? false : true
 
 /** The topics of all registered channels; any string where none is registered. */
-export type RegisteredTopic = IsRegistered extends true ? TopicOf<Registered['pattern']> : string
+export type RegisteredTopic = IsRegistered extends true
+  ? // Not `TopicOf` of them all: a compiler's message shall list the topics.
+    { readonly [P in Registered['pattern']]: TopicOf<P> }[Registered['pattern']]
+  : string
 
 /** The patterns of all registered channels that match a topic. */
 type Matching<T extends string, P = Registered['pattern']> = P extends string
@@ -314,16 +327,24 @@ type Matching<T extends string, P = Registered['pattern']> = P extends string
     : never
   : never
 
-/** Of several patterns that match, the one whose topics all others match too: the router takes the most specific. */
+/** Of several patterns that match, the most specific: the one that the router takes. */
 type MostSpecific<P extends string, All extends string = P> = P extends string
-  ? [TopicOf<P>] extends [TopicOf<All>]
+  ? [Narrower<All, P>] extends [never]
     ? P
     : never
   : never
 
+type Narrower<Q extends string, P extends string> = Q extends P
+  ? never
+  : TopicOf<Q> extends TopicOf<P>
+    ? Q
+    : never
+
 /** The schema of the channel that a topic belongs to. */
-type SchemaOf<T extends string, D = Registered> =
-  D extends ChannelDefinition<infer P, infer S> ? (P extends MostSpecific<Matching<T>> ? S : never) : never
+type SchemaOf<T extends string> = T extends string ? SchemaFor<MostSpecific<Matching<T>>> : never
+
+type SchemaFor<P extends string, D = Registered> =
+  D extends ChannelDefinition<infer Q, infer S> ? (Q extends P ? S : never) : never
 
 /** The events that may be sent to a topic. */
 export type RegisteredEvent<T extends string> = IsRegistered extends true ? EventOut<SchemaOf<T>> : string

@@ -14,7 +14,7 @@ export class Rejection<E = unknown> {
 /** An answer with a status: `error` where made by {@link fail}, one of the application's own by {@link reply}. */
 export class Reply<R = unknown, Kind extends 'error' | 'custom' = 'error' | 'custom'> {
   /** Tells the two kinds apart to the type checker; there is no such property at run time. */
-  declare readonly '~kind'?: Kind
+  declare readonly '~kind': Kind
   readonly status: string
   readonly response: R
   constructor(status: string, response: R) {

@@ -1,0 +1,124 @@
+import { type AnySocket, Binary, defineChannel, fail, later, reject, reply, stop } from 'fastify-beryl'
+import { Type } from 'typebox'
+import { expectSame } from '../same.ts'
+
+// What must compile, and what it infers.
+
+const Name = Type.Object({ name: Type.String() })
+
+/** The channel of the guides, with everything that a definition may have. */
+export const room = defineChannel('room:*', {
+  schema: {
+    join: {
+      payload: Name,
+      reply: Type.Object({ members: Type.Integer() }),
+      error: Type.Object({ reason: Type.String() }),
+    },
+    in: {
+      say: { payload: Type.Object({ body: Type.String() }), reply: Type.Object({ id: Type.String() }) },
+      typing: Type.Object({ on: Type.Boolean() }),
+      upload: { payload: Binary({ maxBytes: 10 }), reply: Binary() },
+      anything: {},
+    },
+    out: { said: Type.Object({ id: Type.String() }), image: Binary() },
+    presence: Name,
+  },
+  async join({ topic, id, payload, connection, server, log }) {
+    expectSame<typeof topic, `room:${string}`>()
+    expectSame<typeof id, string>()
+    expectSame<typeof payload, { name: string }>()
+    expectSame<typeof connection.assigns, Record<string, unknown>>()
+    log.info({ topics: server.channels.topics() }, 'joining')
+    if (payload.name === '') return reject({ reason: 'no name' })
+    return { assigns: { name: payload.name, since: 0 }, reply: { members: 1 } }
+  },
+  joined(socket) {
+    expectSame<typeof socket.assigns, { name: string; since: number }>()
+    expectSame<typeof socket.topic, `room:${string}`>()
+    socket.assigns.since = 1
+    socket.presence.track(socket.assigns.name, { name: socket.assigns.name })
+    socket.presence.update(socket.assigns.name, (meta) => ({ name: meta.name.trim() }))
+    const here = socket.presence.list()
+    expectSame<(typeof here)[string]['metas'][number]['name'], string>()
+    helper(socket)
+  },
+  in: {
+    say(payload, socket) {
+      expectSame<typeof payload, { body: string }>()
+      socket.broadcast('said', { id: socket.assigns.name })
+      if (payload.body === '') return fail({ reason: 'empty' })
+      if (payload.body === 'queue') return reply('queued', { position: 1 })
+      if (payload.body === 'bye') return stop('normal', { id: '1' })
+      if (payload.body === 'away') return stop({ shutdown: 'away' }, fail({ reason: 'away' }))
+      if (payload.body === 'quiet') return stop()
+      if (payload.body === 'slow') return later(Promise.resolve({ id: '1' }))
+      if (payload.body === 'odd') return later(Promise.resolve(fail()))
+      return { id: '1' }
+    },
+    async typing({ on }, socket) {
+      if (on) socket.broadcastFrom('said', { id: socket.id })
+    },
+    upload(bytes, socket) {
+      expectSame<typeof bytes, Buffer>()
+      socket.push('image', bytes)
+      return new Uint8Array(bytes.length)
+    },
+    anything(payload) {
+      expectSame<typeof payload, unknown>()
+    },
+  },
+  intercept: {
+    said(payload, socket) {
+      expectSame<typeof payload, { id: string }>()
+      return payload.id === socket.id ? undefined : payload
+    },
+  },
+  terminate(reason, socket) {
+    if (reason.kind === 'closed') socket.log.info({ code: reason.code satisfies number })
+    if (reason.kind === 'stopped') socket.log.info({ reason: reason.reason })
+  },
+})
+
+expectSame<(typeof room)['pattern'], 'room:*'>()
+
+/** A helper that serves channels of every kind. */
+function helper(socket: AnySocket): string {
+  socket.push('said', { id: '1' })
+  socket.presence.track(socket.id, { name: 'helper' })
+  return socket.topic
+}
+
+/** Nothing but `join` is needed. */
+export const lobby = defineChannel('lobby', {
+  schema: {},
+  join({ id, payload }) {
+    expectSame<typeof id, ''>()
+    expectSame<typeof payload, unknown>()
+    return { assigns: undefined }
+  },
+})
+
+/** A join with a reply and no payload, and one with the payload alone. */
+export const clock = defineChannel('clock', {
+  schema: { join: { reply: Type.Object({ now: Type.Number() }) } },
+  join: () => ({ assigns: {}, reply: { now: 0 } }),
+})
+export const named = defineChannel('named:*', {
+  schema: { join: Name },
+  join: ({ payload }) => ({ assigns: { name: payload.name satisfies string } }),
+})
+
+/** A schema of its own constant, shared with the client. */
+const contract = { in: { ping: { reply: Type.Object({ pong: Type.Literal(true) }) } } }
+export const shared = defineChannel('*', {
+  schema: contract,
+  join: () => ({ assigns: {} }),
+  in: { ping: () => ({ pong: true as const }) },
+})
+
+/** JSON schemas from elsewhere come in by Type.Unsafe. */
+export const foreign = defineChannel('foreign', {
+  schema: { in: { any: Type.Unsafe<{ a: 1 }>({ type: 'object' }) } },
+  join: () => ({ assigns: {} }),
+  in: { any: ({ a }) => void (a satisfies 1) },
+})
