@@ -131,7 +131,7 @@ export class Peer {
   }
 
   /**
-   * Takes a range of its changes, of the incarnation that is known here.
+   * Takes a range of its changes, of the incarnation that is known here. Whoever sends something is up.
    *
    * @param isAnswer whether it answers a request of this tracker
    */
@@ -179,14 +179,14 @@ export class Peer {
       return
     }
     this.#rows.set(row.dot, row)
-    if (this.#status !== 'down') this.#visible.add(row)
+    this.#visible.add(row)
   }
 
   #drop(dot: number): void {
     const row = this.#rows.get(dot)
     if (row === undefined) return
     this.#rows.delete(dot)
-    if (this.#status !== 'down') this.#visible.remove(row)
+    this.#visible.remove(row)
   }
 
   #restart(): void {
@@ -205,7 +205,7 @@ export class Peer {
   }
 
   #settle(): void {
-    if (this.#status !== 'down') for (const row of this.#stale.values()) this.#visible.remove(row)
+    for (const row of this.#stale.values()) this.#visible.remove(row)
     this.#stale.clear()
   }
 }

@@ -168,6 +168,30 @@ test('P3 a snapshot in pages, with changes between them and pages lost, ends in 
   })
 })
 
+test('P3 a page of a snapshot is not put on a state that older changes led to', () => {
+  const a = new Replica('a')
+  const b = new Replica('b')
+  const rows = ['one', 'two', 'three', 'five'].map((ref) => a.row('k'.repeat(50), ref))
+  const [one, two, three, five] = rows as [Row, Row, Row, Row]
+  for (const row of [one, two, three]) a.state.journal.join(row)
+  const older = [...a.state.journal.since(1)]
+  a.state.journal.leave(two)
+  a.state.journal.join(five)
+  const pages = [...a.state.journal.since(0)]
+  assert.deepEqual(
+    pages.map(({ after, upTo }) => [after, upTo]),
+    [
+      [0, 1],
+      [1, 3],
+      [3, 5],
+    ],
+  )
+  for (const { message } of a.state.greet()) b.hear('a', message)
+  for (const message of [pages[0], ...older, pages[2]]) if (message !== undefined) b.hear('a', message)
+  exchange(a, b)
+  assert.deepEqual(b.refs(), ['five', 'one', 'three'])
+})
+
 test('P4 a key that its owner adds again survives the removal of the former row, in both orders', () => {
   for (const order of [0, 1]) {
     const a = new Replica('a')
@@ -251,6 +275,54 @@ test('P6 a successor without rows clears its predecessor with its first heartbea
   assert.ok(hello)
   b.hear('a', hello.message)
   assert.deepEqual(b.refs(), [])
+})
+
+test('P6 what was hidden with a node that was down is not shown again by its successor', () => {
+  const a = new Replica('a')
+  const b = new Replica('b')
+  a.state.journal.join(a.row())
+  exchange(a, b)
+  b.state.tick(4_000 + TIMING.downMs)
+  const successor = new Replica('a', 2)
+  successor.state.journal.join(successor.row('k', 'new'))
+  for (const { message } of successor.state.greet()) b.hear('a', message, 15_000)
+  assert.deepEqual(b.refs(), [])
+  exchange(successor, b)
+  assert.deepEqual(b.refs(), ['new'])
+})
+
+test('P6 a node that rises above its former run tells its next change with the next period', () => {
+  const a = new Replica('a')
+  for (let n = 0; n < 5; n++) {
+    const row = a.row()
+    a.state.journal.join(row)
+    if (n > 0) a.state.journal.leave(row)
+  }
+  a.state.tick(1_000)
+  const vector = new Map([['a', { incarnation: { generation: 9, nonce: 1 }, sequence: 3 }]])
+  a.hear('b', {
+    kind: 'heartbeat',
+    incarnation: { generation: 1, nonce: 1 },
+    greeting: false,
+    sequence: 0,
+    vector,
+  })
+  assert.equal(a.state.journal.incarnation.generation, 10)
+  assert.deepEqual(
+    a.state.tick(2_000).map(({ message }) => message.kind),
+    ['snapshot'],
+  )
+})
+
+test('a node that another one knows, and this one does not, is asked to introduce itself', () => {
+  const c = new Replica('c')
+  const vector = new Map([['a', { incarnation: { generation: 1, nonce: 1 }, sequence: 3 }]])
+  const incarnation = { generation: 1, nonce: 1 }
+  const answers = c.hear('b', { kind: 'heartbeat', incarnation, greeting: false, sequence: 0, vector })
+  assert.deepEqual(
+    answers.map(({ to, message }) => [to, message.kind]),
+    [['a', 'heartbeat']],
+  )
 })
 
 test('P8 C24 C26 down hides, up shows without a transfer, permanent down leaves nothing behind', (t) => {

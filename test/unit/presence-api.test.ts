@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PresenceDiff } from '../../src/presence/diff.ts'
+import { Changes, type PresenceDiff } from '../../src/presence/diff.ts'
 import { soloLane } from '../../src/presence/lane.ts'
+import { Ledger } from '../../src/presence/ledger.ts'
 import type { PresenceLimits } from '../../src/presence/options.ts'
 import { Presence, type PresenceEvent } from '../../src/presence/presence.ts'
+import { makeRow } from '../../src/presence/row.ts'
 import { ManualClock } from '../property/presence-network.ts'
 
 interface Setup {
@@ -431,4 +433,22 @@ test('W9 C29 a look at one topic does not touch the rows of the others', () => {
     Map.prototype[Symbol.iterator] = iterator
   }
   assert.ok(reads <= 2, `${reads} rows were looked at`)
+})
+
+test('P9 a row that goes and comes back within a turn has not changed', () => {
+  const row = makeRow({ topic: 't', key: 'k', owner: 1, ref: 'r', json: '{}' })
+  const changes = new Changes()
+  changes.leave(row)
+  changes.join(row)
+  assert.equal(changes.empty, true)
+})
+
+test('an owner without presences leaves nothing behind', () => {
+  const ledger = new Ledger()
+  const owner = {}
+  const row = makeRow({ topic: 't', key: 'k', owner: ledger.idOf(owner), ref: 'r', json: '{}' })
+  ledger.put(owner, row)
+  assert.deepEqual([ledger.size, ledger.owners, ledger.count(owner, 't')], [1, 1, 1])
+  assert.equal(ledger.take(owner, 't', 'k'), row)
+  assert.deepEqual([ledger.size, ledger.owners, ledger.count(owner, 't')], [0, 0, 0])
 })

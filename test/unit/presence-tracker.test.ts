@@ -187,6 +187,47 @@ test('while a node drains, its users who come back elsewhere never seem to go', 
   assert.equal(c.presence.get('room:1', 'ann')?.metas.length, 1)
 })
 
+test('a node that drains goes on to, when its process crashes meanwhile', () => {
+  const { nodes, pass } = cluster(['a', 'b'])
+  const [a, b] = nodes
+  a.presence.track('room:1', 'ann', {}, { owner })
+  pass(PERIOD_MS)
+  a.presence.drain()
+  a.crash()
+  a.presence.end(owner)
+  pass(10_000)
+  assert.deepEqual(keysOf(b), ['ann'])
+  a.stop()
+  pass(10_000)
+  assert.deepEqual(keysOf(b), [])
+})
+
+test('a second start ends the process that ran before', async () => {
+  const presence = new Presence({
+    lane: () => soloLane('a'),
+    sink: { subscribed: () => true, diff() {} },
+    clock: new ManualClock(),
+  })
+  const first = presence.start()
+  presence.start()
+  assert.equal(await first.exited, 'killed')
+})
+
+test('K6 on another node too an updated key keeps its place among those that clients are shown', () => {
+  const { nodes, pass } = cluster(['a', 'b'], { limits: { shownKeys: 1 } })
+  const [a, b] = nodes
+  for (const key of ['ann', 'bob']) a.presence.track('room:1', key, {}, { owner })
+  pass(PERIOD_MS)
+  a.presence.update('room:1', 'ann', { n: 1 }, { owner })
+  b.told.length = 0
+  pass(PERIOD_MS)
+  assert.deepEqual(
+    b.told.map(([, { joins, leaves }]) => [Object.keys(joins), Object.keys(leaves)]),
+    [[['ann'], ['ann']]],
+  )
+  assert.deepEqual(Object.keys(b.presence.state('room:1')), ['ann'])
+})
+
 test('N18 P14 a node that stood still for 45 s declares nobody down, whatever the wall clock says', () => {
   const network = new Network()
   const clocks = [new ManualClock(), new ManualClock()] as const
