@@ -47,14 +47,15 @@ export class ConnectRefused extends Error {
  */
 export async function connect(app: FastifyInstance, options: ConnectOptions = {}): Promise<TestClient> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, remoteAddress } = options
-  await app.ready()
+  const root = rootOf(app)
+  await root.ready()
   let berth: Berth | undefined
   const ticket = issueTicket({
     admitted: (own) => {
       berth = own
     },
   })
-  const response = await app.inject({
+  const response = await root.inject({
     url: urlOf(app, options),
     headers: { ...headersOf(options), [TICKET_HEADER]: ticket },
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
@@ -66,6 +67,12 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
 
 const DEFAULT_TIMEOUT_MS = 5_000
 const DEFAULT_VERSION = '2.0.0'
+
+/** The `ready` of a scope runs no `onReady` hooks, on which the tree starts: only that of the outermost instance does. */
+function rootOf(app: FastifyInstance): FastifyInstance {
+  const parent: unknown = Object.getPrototypeOf(app)
+  return parent === Object.prototype || parent === null ? app : rootOf(parent as FastifyInstance)
+}
 
 function urlOf(app: FastifyInstance, { params, vsn = DEFAULT_VERSION, path }: ConnectOptions): string {
   return `${path ?? app.channels.path}/websocket?${qs.stringify({ ...params, vsn })}`
