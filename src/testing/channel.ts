@@ -57,7 +57,7 @@ export class JoinRefused extends Error {
 }
 
 /** One topic of one client. What a test expected is taken: to expect it again waits for another one. */
-export class TestChannel<D extends ChannelDefinition = LooseChannel> implements Attached {
+export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   readonly topic: string
   readonly #line: Line
   readonly #broadcasts: Mailbox<Letter>
