@@ -136,12 +136,9 @@ print('awaiting a promise of a direct call', calls.promise, 'ns')
 print('awaiting a call of an ActorRef, synchronous method', calls.call, 'ns')
 print('a cast to an ActorRef, synchronous method', calls.cast, 'ns')
 
-const small: number[] = []
-const large: number[] = []
-for (let round = 0; round < ROUNDS; round++) {
-  small.push(await startAndStopMs(1_000))
-  large.push(await startAndStopMs(10_000))
-}
-print('start and stop 1,000 children', median(small), 'ms')
-print('start and stop 10,000 children', median(large), 'ms')
-print('growth for ten times the children', median(large) / median(small), 'times')
+const counts = [1_000, 10_000, 100_000]
+const times = counts.map((): number[] => [])
+for (let round = 0; round < ROUNDS; round++)
+  for (const [index, count] of counts.entries()) times[index]?.push(await startAndStopMs(count))
+for (const [index, count] of counts.entries())
+  print(`start and stop ${count.toLocaleString('en')} children`, median(times[index] ?? []), 'ms')
