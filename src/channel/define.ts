@@ -65,7 +65,9 @@ function compileIn(refuse: Refuse, schemas: unknown, handlers: unknown): Map<str
   const events = new Map<string, CompiledEvent>()
   for (const [event, exchange] of Object.entries(declared)) {
     checkEvent(refuse, `schema.in.${event}`, event)
-    const handle = callback(refuse, `in.${event}`, handling[event])
+    // Own: an event may be named like a method of every object.
+    const own = Object.hasOwn(handling, event) ? handling[event] : undefined
+    const handle = callback(refuse, `in.${event}`, own)
     if (handle === undefined) return refuse(`in.${event}`, 'a handler for the declared event', undefined)
     events.set(event, { ...compileExchange(refuse, `schema.in.${event}`, exchange), handle })
   }
