@@ -1,9 +1,5 @@
-import type {
-  ChannelDefinition,
-  RegisteredEvent,
-  RegisteredPayload,
-  RegisteredTopic,
-} from './channel/infer.ts'
+import type { ChannelDefinition } from './channel/infer.ts'
+import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from './channel/registered.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { TopicListener } from './pubsub/subscribers.ts'

@@ -1,10 +1,10 @@
 import './plugin.ts'
 
+export type { ChannelSchema } from './channel/contract.ts'
 export { defineChannel } from './channel/define.ts'
 export type {
   AnySocket,
   ChannelDefinition,
-  ChannelSchema,
   ConnectContext,
   ConnectGrant,
   Connection,

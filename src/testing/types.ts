@@ -1,7 +1,8 @@
 import type { TSchema } from 'typebox'
-import type { ChannelDefinition, ChannelSchema, Register } from '../channel/infer.ts'
+import type { ChannelSchema } from '../channel/contract.ts'
+import type { ChannelDefinition } from '../channel/infer.ts'
+import type { RegisteredChannel } from '../channel/registered.ts'
 import type { PayloadIn, PayloadOut } from '../channel/schema.ts'
-import type { TopicOf } from '../topic.ts'
 
 // Types only: a channel's contract, seen from the client. What the server takes in, the client sends.
 
@@ -13,15 +14,10 @@ export interface LooseSchema extends ChannelSchema {
 
 export type LooseChannel = ChannelDefinition<string, LooseSchema>
 
-type Registered = Register extends { channels: infer C extends readonly ChannelDefinition[] }
-  ? C[number]
-  : never
-
-type RegisteredAt<T extends string, D = Registered> =
-  D extends ChannelDefinition<infer P> ? (T extends TopicOf<P> ? D : never) : never
-
 /** The registered channel of a topic; a loose one where none is registered. */
-export type ChannelAt<T extends string> = [RegisteredAt<T>] extends [never] ? LooseChannel : RegisteredAt<T>
+export type ChannelAt<T extends string> = [RegisteredChannel<T>] extends [never]
+  ? LooseChannel
+  : RegisteredChannel<T>
 
 /** What a client sends where the contract says `X`. */
 export type Sent<X> = X extends { payload: infer P extends TSchema }
