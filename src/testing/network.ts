@@ -1,0 +1,107 @@
+import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
+
+/** What a {@link memoryNetwork} does to messages. */
+export interface NetworkOptions {
+  /** How often each message is delivered. @default 1 */
+  readonly copies?: number
+}
+
+/** Several nodes in one process, without a broker. */
+export interface MemoryNetwork {
+  /** The adapter of one more node: what the option `pubsub` takes. */
+  adapter(): PubSubAdapter
+  /** Delivers bytes that no node has sent to all that subscribe to a topic of the broker. */
+  inject(topic: string, bytes: Uint8Array): void
+  /** Loses everything from now on; the nodes are told that the network is `down`. */
+  cut(): void
+  /** The end of {@link cut}. */
+  heal(): void
+  /** The topics of the broker that some node subscribes to. */
+  topics(): string[]
+}
+
+/**
+ * Makes a network. Like a broker, it delivers later and in order, to every subscriber of a topic, the sender included.
+ *
+ * @example
+ * const network = memoryNetwork()
+ * await here.register(beryl, { pubsub: network.adapter() })
+ * await there.register(beryl, { pubsub: network.adapter() })
+ */
+export function memoryNetwork({ copies = 1 }: NetworkOptions = {}): MemoryNetwork {
+  const ports = new Set<Port>()
+  let status: AdapterStatus = 'up'
+
+  function carry(topic: string, bytes: Uint8Array): void {
+    const own = Uint8Array.from(bytes)
+    queueMicrotask(() => {
+      for (const port of ports) for (let copy = 0; copy < copies; copy++) port.arrive(topic, own)
+    })
+  }
+
+  function change(to: AdapterStatus): void {
+    status = to
+    for (const port of ports) port.report(to)
+  }
+
+  return {
+    adapter: () => new Port(ports, carry, () => status),
+    inject: carry,
+    cut: () => change('down'),
+    heal: () => change('up'),
+    topics: () => [...new Set([...ports].flatMap((port) => [...port.topics]))],
+  }
+}
+
+/** One node's end of the network. */
+class Port implements PubSubAdapter {
+  readonly name = 'memory'
+  readonly topics = new Set<string>()
+  readonly #ports: Set<Port>
+  readonly #carry: (topic: string, bytes: Uint8Array) => void
+  readonly #status: () => AdapterStatus
+  #deliver: Deliver = () => {}
+  #report: ReportStatus = () => {}
+
+  constructor(ports: Set<Port>, carry: Deliver, status: () => AdapterStatus) {
+    this.#ports = ports
+    this.#carry = carry
+    this.#status = status
+  }
+
+  get status(): AdapterStatus {
+    return this.#status()
+  }
+
+  start(_node: string, deliver: Deliver, report: ReportStatus): void {
+    this.#deliver = deliver
+    this.#report = report
+    this.#ports.add(this)
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    if (this.status === 'up') this.#carry(topic, bytes)
+  }
+
+  /** Confirmed later, as by a broker. */
+  async subscribe(topic: string): Promise<void> {
+    this.topics.add(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    this.topics.delete(topic)
+  }
+
+  stop(): void {
+    this.#ports.delete(this)
+    this.topics.clear()
+  }
+
+  arrive(topic: string, bytes: Uint8Array): void {
+    if (this.topics.has(topic)) this.#deliver(topic, bytes)
+  }
+
+  report(status: AdapterStatus): void {
+    this.#report(status)
+  }
+}
