@@ -1,25 +1,76 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+// The convention of samples is told in docs/README.md.
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A fenced block of a page. */
+export interface Sample {
+  readonly language: string
+  /** What stands behind the language: `run`, `skip`. */
+  readonly marks: readonly string[]
+  /** The file that the block's first line names. */
+  readonly name: string | undefined
+  readonly code: string
+  /** The line of the page on which the block begins. */
+  readonly line: number
+  /** What stands right above the block. */
+  readonly above: string
+  /** The output that the page shows: a block of text that follows. */
+  readonly output: string | undefined
+}
+
+const FENCE = /^```(\w*)([^\n]*)\n(.*?)^```$/gms
+const NAME = /^\/\/ ([\w-]+\.(?:ts|js))\n/
+
+/** The pages that hold samples, as paths from the root. */
+export function pages(): string[] {
+  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  return ['README.md', ...docs.filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)].sort()
+}
+
+export function samplesOf(page: string): Sample[] {
+  const text = readFileSync(join(root, page), 'utf8')
+  const blocks = [...text.matchAll(FENCE)]
+  return blocks.map((block, index) => {
+    const [all, language = '', marks = '', code = ''] = block
+    const next = blocks[index + 1]
+    const between = next && text.slice(block.index + all.length, next.index)
+    return {
+      language,
+      marks: marks.split(' ').filter((mark) => mark !== ''),
+      name: NAME.exec(code)?.[1],
+      code,
+      line: text.slice(0, block.index).split('\n').length,
+      above: text.slice(0, block.index).trimEnd().split('\n').at(-1) ?? '',
+      output: next?.[1] === 'text' && between?.trim() === '' ? next[3] : undefined,
+    }
+  })
+}
 
 /**
  * Writes the samples of a guide into a folder of their own: every fenced block of TypeScript that begins with a comment
  * which names a file. They import the package by its name, as a reader would.
  */
 export function extractSamples(guide: string): { folder: string; files: string[] } {
-  const text = readFileSync(join(root, 'docs', `${guide}.md`), 'utf8')
-  const folder = join(root, '.tmp', 'docs', guide)
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  const folder = emptyFolder('docs', guide)
   const files: string[] = []
-  for (const [, name, code] of text.matchAll(/^```ts\n\/\/ ([\w-]+\.ts)\n(.*?)^```$/gms)) {
-    if (name === undefined || code === undefined) continue
+  for (const { language, name, code } of samplesOf(`docs/${guide}.md`)) {
+    if (language !== 'ts' || name === undefined) continue
     writeFileSync(join(folder, name), code)
     files.push(name)
   }
   return { folder, files }
+}
+
+/** A folder for the samples of one page, three levels below the root. */
+export function emptyFolder(kind: string, page: string): string {
+  const folder = join(root, '.tmp', kind, basename(page, '.md'))
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  return folder
 }
 
 export function importSample(folder: string, file: string): Promise<unknown> {
@@ -27,19 +78,34 @@ export function importSample(folder: string, file: string): Promise<unknown> {
 }
 
 /** Where `tsc` finds the samples: their own project, as strict as the project itself. */
-export function writeProject(folder: string): string {
-  const project = join(folder, 'tsconfig.json')
+export function writeProject(
+  folder: string,
+  { name = 'tsconfig.json', include = ['*.ts'], options = {} }: ProjectOptions = {},
+): string {
   const up = '../../..'
+  const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
+  const paths = Object.entries<string[]>(compilerOptions.paths).map(
+    ([entry, targets]) => [entry, targets.map((target) => join(up, target))] as const,
+  )
+  const project = join(folder, name)
   writeFileSync(
     project,
     JSON.stringify({
       extends: `${up}/tsconfig.json`,
       compilerOptions: {
-        paths: { 'fastify-beryl': [`${up}/src/index.ts`] },
+        paths: Object.fromEntries(paths),
         typeRoots: [`${up}/node_modules/@types`],
+        ...options,
       },
-      include: ['*.ts'],
+      include,
+      exclude: [],
     }),
   )
   return project
+}
+
+interface ProjectOptions {
+  readonly name?: string
+  readonly include?: readonly string[]
+  readonly options?: object
 }

@@ -10,9 +10,11 @@ export interface Compiler {
 const program = (name: string): string =>
   fileURLToPath(new URL(`../../node_modules/${name}/bin/tsc`, import.meta.url))
 
+export const typescript7: Compiler = { name: '7', program: program('typescript') }
+
 /** Every version of TypeScript whose users the types must serve. */
 export const compilers: readonly Compiler[] = [
-  { name: '7', program: program('typescript') },
+  typescript7,
   { name: '5.9', program: program('typescript-5.9') },
 ]
 

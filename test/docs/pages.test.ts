@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type Complaint, compile, typescript7 } from '../support/compile.ts'
+import { emptyFolder, pages, root, type Sample, samplesOf, writeProject } from './samples.ts'
+
+// Every page of the docs: its samples compile, those that are marked run, and its links lead somewhere.
+
+const run = promisify(execFile)
+const globals = fileURLToPath(new URL('fragment-globals.d.ts', import.meta.url))
+
+for (const page of pages()) {
+  const samples = samplesOf(page)
+  const typed = samples.filter(({ language, marks }) => language === 'ts' && !marks.includes('skip'))
+  if (typed.length > 0)
+    test(`the ${typed.length} samples of TypeScript in ${page} compile`, () => check(page, typed))
+
+  const marked = typed.filter(({ marks }) => marks.includes('run'))
+  for (const sample of marked)
+    test(`the sample of ${page}, line ${sample.line}, runs`, () => runs(page, typed, sample))
+
+  const scripts = samples.filter(({ language }) => language === 'js')
+  if (scripts.length > 0)
+    test(`the ${scripts.length} samples of JavaScript in ${page} parse`, () => parse(page, scripts))
+
+  test(`each sample of ${page} is of a known kind, and one that is skipped says why`, () => {
+    for (const { language, marks, above, line } of samples) {
+      assert.match(language, /^(|ts|js|sh|json|html|css|text|mermaid)$/, `line ${line}`)
+      for (const mark of marks) assert.match(mark, /^(run|skip)$/, `line ${line}`)
+      if (marks.includes('skip')) assert.match(above, /^<!-- skipped: .+ -->$/, `line ${line}`)
+    }
+  })
+
+  test(`the links of ${page} lead somewhere`, () => {
+    for (const target of linksOf(page)) assert.ok(existsSync(join(root, dirname(page), target)), target)
+  })
+}
+
+async function check(page: string, samples: readonly Sample[]): Promise<void> {
+  const folder = write(emptyFolder('pages', page), samples)
+  const named = samples.filter(({ name }) => name !== undefined)
+  const fragments = samples.filter(({ name }) => name === undefined)
+  const projects = []
+  if (named.length > 0) projects.push(writeProject(folder, { include: named.map(fileOf) }))
+  if (fragments.length > 0) projects.push(writeFragments(folder, fragments))
+  const complaints = await Promise.all(projects.map((project) => compile(typescript7, project)))
+  assert.equal(complaints.flat().map(show).join('\n'), '')
+}
+
+function writeFragments(folder: string, fragments: readonly Sample[]): string {
+  copyFileSync(globals, join(folder, 'globals.d.ts'))
+  return writeProject(folder, {
+    name: 'tsconfig.fragments.json',
+    include: ['globals.d.ts', ...fragments.map(fileOf)],
+    options: { noUnusedLocals: false, noUnusedParameters: false },
+  })
+}
+
+function write(folder: string, samples: readonly Sample[]): string {
+  for (const sample of samples) {
+    // A fragment is a module, too, so that no two of them share their names.
+    const end = sample.name === undefined ? '\nexport {}\n' : ''
+    writeFileSync(join(folder, fileOf(sample)), sample.code + end)
+  }
+  return folder
+}
+
+function fileOf({ name, line }: Sample): string {
+  return name ?? `line-${line}.ts`
+}
+
+function show({ file, line, text }: Complaint): string {
+  return `${file}:${line}: ${text}`
+}
+
+async function runs(page: string, all: readonly Sample[], sample: Sample): Promise<void> {
+  const folder = write(emptyFolder('runs', `${page}-${sample.line}`), all)
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', join(folder, fileOf(sample))], {
+    cwd: root,
+    timeout: 60_000,
+  })
+  if (sample.output !== undefined) assert.equal(stdout, sample.output)
+}
+
+async function parse(page: string, samples: readonly Sample[]): Promise<void> {
+  const folder = emptyFolder('scripts', page)
+  for (const { code, line } of samples) {
+    const file = join(folder, `line-${line}.mjs`)
+    writeFileSync(file, code)
+    await run(process.execPath, ['--check', file])
+  }
+}
+
+/** The links of a page to files of the project. */
+function linksOf(page: string): string[] {
+  const text = readFileSync(join(root, page), 'utf8').replace(/^```.*?^```$/gms, '')
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
+  return targets
+    .filter((target) => !/^(https?:|mailto:|#)/.test(target))
+    .map((target) => target.split('#')[0] ?? '')
+}
