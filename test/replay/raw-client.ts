@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
+import { constants, inflateRawSync } from 'node:zlib'
 import type { WireEvent } from './transcript.ts'
 
 /** More than any step takes on a slow machine: only a step that never happens waits so long. */
@@ -31,6 +32,7 @@ export class RawClient {
   readonly #fences = new Map<string, () => void>()
   #socket: Socket | undefined
   #buffer = Buffer.alloc(0)
+  #inflated = Buffer.alloc(0)
   #wake: () => void = () => {}
   #phase: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting'
   #midMessage = false
@@ -42,6 +44,7 @@ export class RawClient {
       host: '127.0.0.1',
       port,
       path,
+      agent: false,
       headers: {
         host: `localhost:${port}`,
         connection: 'Upgrade',
@@ -199,12 +202,23 @@ export class RawClient {
   }
 
   #take(opcode: number, payload: Buffer, frame: Buffer): void {
-    assert.equal((frame[0] as number) & 0xf0, 0x80, 'a server sends whole frames without reserved bits')
-    if (opcode === TEXT) return this.#takeText(payload.toString())
+    const isCompressed = ((frame[0] as number) & 0x40) !== 0
+    assert.equal((frame[0] as number) & 0xb0, 0x80, 'a server sends whole frames without reserved bits')
+    if (opcode === TEXT) return this.#takeText((isCompressed ? this.#inflate(payload) : payload).toString())
     if (opcode === BINARY) return this.#push({ t: 'recv', hex: payload.toString('hex') })
     if (opcode === PONG) return this.#push({ t: 'recv_pong', hex: payload.toString('hex') })
     assert.equal(opcode, CLOSE, 'a server sends text, binary, pong and close')
     this.#takeClose(payload)
+  }
+
+  /** permessage-deflate: each message goes on where the last one ended. */
+  #inflate(payload: Buffer): Buffer {
+    const data = inflateRawSync(Buffer.concat([payload, Buffer.from([0, 0, 255, 255])]), {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      dictionary: this.#inflated,
+    })
+    this.#inflated = Buffer.concat([this.#inflated, data]).subarray(-32_768)
+    return data
   }
 
   #takeText(text: string): void {

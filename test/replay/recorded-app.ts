@@ -222,6 +222,12 @@ export function mounts(clock: Clock): readonly BerylOptions[] {
     { ...common, path: '/max', limits: { ...unmetered, channelsPerConnection: 2 } },
     { ...common, path: '/sub', subprotocols: ['chat.v2', 'chat.v1'] },
     { ...common, path: '/auth' },
+    // Not recorded: what Phoenix does not bound.
+    {
+      ...common,
+      path: '/bounded',
+      limits: { ...unmetered, messages: { perSecond: 1, burst: 5 }, mailbox: 2 },
+    },
   ]
 }
 

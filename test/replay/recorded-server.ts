@@ -54,6 +54,11 @@ export class RecordedServer {
   async stop(): Promise<void> {
     this.#beside.terminate()
     await this.empty(0)
+    await this.close()
+  }
+
+  /** Closes the Fastify instance, whoever is connected. */
+  async close(): Promise<void> {
     await this.#app.close()
   }
 
