@@ -82,9 +82,10 @@ function resolveLimits(field: string, given: PresenceLimits): ResolvedPresenceOp
   const limits = { ...LIMITS }
   for (const name of Object.keys(LIMITS) as (keyof PresenceLimits)[]) {
     const value = given[name] ?? LIMITS[name]
-    if (value !== false && !isInteger(value, 1))
-      refuse(`${field}.${name}`, 'an integer from 1, or false', value)
-    limits[name] = value === false ? Number.POSITIVE_INFINITY : value
+    // Resolved already: what is resolved again stays as it is.
+    const isOff = value === false || value === Number.POSITIVE_INFINITY
+    if (!isOff && !isInteger(value, 1)) refuse(`${field}.${name}`, 'an integer from 1, or false', value)
+    limits[name] = isOff ? Number.POSITIVE_INFINITY : value
   }
   return Object.freeze(limits)
 }
