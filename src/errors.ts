@@ -55,7 +55,6 @@ export const errorTable = {
   BERYL_ERR_RESULT_INVALID: {
     message: "channel '%s', %s: wanted %s, got %s",
     statusCode: 500,
-    closeCode: 1011,
     retryable: false,
   },
   BERYL_ERR_NOT_RUNNING: {
@@ -170,8 +169,8 @@ export function show(value: unknown): string {
   if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function'
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'object' && value !== null) {
-    const name = value.constructor?.name
-    if (name !== undefined && name !== 'Object') return `an instance of ${name}`
+    const name: unknown = value.constructor?.name
+    if (typeof name === 'string' && name !== 'Object') return `an instance of ${name}`
     const keys = Object.keys(value)
     return keys.length === 0 ? '{}' : `{ ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''} }`
   }

@@ -48,7 +48,9 @@ async function check(page: string, samples: readonly Sample[]): Promise<void> {
   if (named.length > 0) projects.push(writeProject(folder, { include: named.map(fileOf) }))
   if (fragments.length > 0) projects.push(writeFragments(folder, fragments))
   const complaints = await Promise.all(projects.map((project) => compile(typescript7, project)))
-  assert.equal(complaints.flat().map(show).join('\n'), '')
+  // The sources have a check of their own.
+  const own = complaints.flat().filter(({ file }) => file.includes('.tmp/'))
+  assert.equal(own.map(show).join('\n'), '')
 }
 
 function writeFragments(folder: string, fragments: readonly Sample[]): string {
