@@ -99,7 +99,12 @@ export class Endpoint {
         const channel = this.router.match(topic)
         if (channel !== undefined) checkPresence(channel, meta)
       },
-      report: (event) => this.telemetry.emit('presence.event', {}, event),
+      report: (event) => {
+        this.telemetry.emit('presence.event', {}, event)
+        if (event.type === 'limit_reached') {
+          this.telemetry.emit('limit.reached', {}, { limit: `presence.limits.${event.limit}` })
+        }
+      },
     })
   }
 

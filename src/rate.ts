@@ -20,7 +20,9 @@ export class Rate {
 
   /** How many milliseconds too early something of this cost is; 0 where it may happen. */
   waitMs(due: number, now: number, cost = 1): number {
-    return Math.max(0, Math.ceil(this.charge(due, now, cost) - now - this.#toleranceMs))
+    // What costs more than a whole bucket may happen when the bucket is full, and is paid for afterwards.
+    const neededMs = Math.min(cost * this.#intervalMs, this.#toleranceMs)
+    return Math.max(0, Math.ceil(Math.max(due, now) + neededMs - now - this.#toleranceMs))
   }
 
   /** The due time after it has happened. */

@@ -24,6 +24,6 @@ export function refuse(
   message: Message,
   response: { readonly reason: string; readonly [detail: string]: unknown },
 ): void {
-  outlet.refused(String(message.topic), message.event, response.reason)
+  outlet.refused(message.topic, message.event, response.reason)
   answer(outlet, joinRef, message, 'error', response)
 }

@@ -1,7 +1,7 @@
 import { berylError, show } from '../errors.ts'
 import type { CompiledChannel, CompiledExchange, JoinRequest } from './definition.ts'
 import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
-import { type PayloadIssue, type PayloadSchema, showIssues } from './schema.ts'
+import { type PayloadIssue, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
 
 // What callbacks gave, as closed unions. Whatever is not on the menu is a crash that says what is.
 
@@ -29,10 +29,8 @@ export function askToJoin(
   channel: CompiledChannel,
   request: JoinRequest,
 ): JoinVerdict | Promise<JoinVerdict> {
-  const { payload } = channel.joinExchange
-  if (payload !== undefined && !payload.accepts(request.payload)) {
-    return { kind: 'invalid_payload', errors: payload.issues(request.payload) }
-  }
+  const errors = refusedBecause(channel.joinExchange.payload, request.payload)
+  if (errors !== undefined) return { kind: 'invalid_payload', errors }
   try {
     const result = channel.join(request)
     if (!isPromiseLike(result)) return interpretJoin(channel, result)

@@ -16,6 +16,7 @@ export class JoiningTopic implements PendingTopic {
   readonly isJoining = true
   readonly topic: string
   readonly joinRef: Ref
+  askedAt = 0
   readonly #runtime: ChannelRuntime
   readonly #outlet: Outlet
   readonly #definition: CompiledChannel
@@ -85,10 +86,20 @@ export class JoiningTopic implements PendingTopic {
       verdict.assigns,
     )
     if (this.#gone !== undefined) return channel.close(this.#gone)
-    const subscribed = this.#runtime.pubsub.subscribe(this.topic, channel)
-    if (subscribed === undefined) return this.#accepted(channel, verdict.reply)
+    this.#subscribe(channel, verdict.reply)
+  }
+
+  /** The adapter of the pubsub is foreign code: it may reject, and it may throw. */
+  #subscribe(channel: ChannelProcess, reply: unknown): void {
+    let subscribed: undefined | Promise<void>
+    try {
+      subscribed = this.#runtime.pubsub.subscribe(this.topic, channel)
+    } catch (error) {
+      return this.#undo(channel, error)
+    }
+    if (subscribed === undefined) return this.#accepted(channel, reply)
     subscribed.then(
-      () => this.#accepted(channel, verdict.reply),
+      () => this.#accepted(channel, reply),
       (error) => this.#undo(channel, error),
     )
   }

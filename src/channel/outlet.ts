@@ -12,6 +12,8 @@ export interface PendingTopic {
   readonly isJoining: true
   readonly topic: string
   readonly joinRef: Ref
+  /** When, on the monotonic clock. */
+  askedAt: number
   receive(message: Message): void
   /** The server goes: as {@link close}. */
   shutdown(reason: TerminateReason): void
@@ -32,6 +34,8 @@ export interface JoinedTopic extends Subscriber {
   shutdown(reason: TerminateReason): void
   /** The client, which was spared presence diffs because it was far behind, can be told again. */
   caughtUp(): void
+  /** How many messages wait for the channel. */
+  readonly waiting: number
   /** Ends the channel at once: what is at work now will not be answered. */
   close(reason: TerminateReason): void
   /** Ends the channel at once for another join of its topic. Gives the frame that tells the client of the end. */
@@ -60,8 +64,12 @@ export interface Outlet {
   ended(channel: JoinedTopic, reason: TerminateReason): void
   /** A callback failed: for the operator, not for the client. */
   crashed(topic: string, event: string, error: unknown): void
+  /** When a handler begins; `undefined` where nobody wants to know how long it takes. */
+  measuring(): number | undefined
+  /** A handler that was measured is done. */
+  handled(topic: string, event: string, startedAt: number): void
   /** A message got an error reply that the library itself made. */
-  refused(topic: string, event: unknown, reason: string): void
+  refused(topic: unknown, event: unknown, reason: string): void
 }
 
 /** The application that is served. Looked up when needed: an embedded tree may start before it is known. */

@@ -10,6 +10,7 @@ import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
 import { checkOut, interpretReply, isPromiseLike, type ReplyVerdict } from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { isNormalStop, type StopReason } from './result.ts'
+import { refusedBecause } from './schema.ts'
 
 type State = 'joined' | 'terminating' | 'ended'
 
@@ -119,6 +120,10 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
 
   // Messages
 
+  get waiting(): number {
+    return this.#mailbox?.length ?? 0
+  }
+
   #enqueue(message: Message): void {
     this.#mailbox ??= []
     if (this.#mailbox.length < this.#runtime.mailboxLimit) this.#mailbox.push(message)
@@ -130,25 +135,32 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (message.event === 'phx_leave') return this.#leave(message)
     const event = this.#definition.in.get(message.event as string)
     if (event === undefined) return this.#refuse(message, { reason: 'unknown_event' })
-    const { payload } = event
-    if (payload !== undefined && !payload.accepts(message.payload)) {
-      return this.#refuse(message, { reason: 'invalid_payload', errors: payload.issues(message.payload) })
-    }
+    const errors = refusedBecause(event.payload, message.payload)
+    if (errors !== undefined) return this.#refuse(message, { reason: 'invalid_payload', errors })
     this.#busy = true
+    const startedAt = this.#outlet.measuring()
     let result: unknown
     try {
       result = event.handle(message.payload, this.#socket)
     } catch (error) {
       return this.#crash(message.event as string, error)
     }
-    if (isPromiseLike(result)) return this.#handleLater(message, event, result)
+    if (isPromiseLike(result)) return this.#handleLater(message, event, result, startedAt)
     this.#busy = false
+    if (startedAt !== undefined) this.#outlet.handled(this.topic, message.event as string, startedAt)
     this.#answer(message, event, result)
   }
 
-  #handleLater(message: Message, event: CompiledEvent, result: PromiseLike<unknown>): void {
-    this.#await(message.event as string, result, (settled) => {
+  #handleLater(
+    message: Message,
+    event: CompiledEvent,
+    result: PromiseLike<unknown>,
+    startedAt: number | undefined,
+  ): void {
+    const name = message.event as string
+    this.#await(name, result, (settled) => {
       this.#busy = false
+      if (startedAt !== undefined) this.#outlet.handled(this.topic, name, startedAt)
       this.#answer(message, event, settled)
       this.#drain()
     })

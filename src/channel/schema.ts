@@ -55,7 +55,7 @@ export class PayloadSchema {
 
   /** Why {@link accepts} said no. */
   issues(value: unknown): PayloadIssue[] {
-    if (value === TOO_DEEP) return [{ path: '', message: 'must not be nested so deeply' }]
+    if (value === TOO_DEEP) return [DEEP]
     if (value instanceof Uint8Array && !this.#bytesFit)
       return [{ path: '', message: 'must be JSON, not binary' }]
     return this.#validator
@@ -64,6 +64,17 @@ export class PayloadSchema {
       .map(({ instancePath, message }) => ({ path: instancePath, message }))
   }
 }
+
+/** Why a payload is refused; `undefined` where it is not. Where no schema is declared, all that can be handled is taken. */
+export function refusedBecause(
+  schema: PayloadSchema | undefined,
+  value: unknown,
+): PayloadIssue[] | undefined {
+  if (schema === undefined) return value === TOO_DEEP ? [DEEP] : undefined
+  return schema.accepts(value) ? undefined : schema.issues(value)
+}
+
+const DEEP: PayloadIssue = { path: '', message: 'must not be nested so deeply' }
 
 /** The issues on one line, for the messages of errors. */
 export function showIssues(issues: readonly PayloadIssue[]): string {

@@ -7,22 +7,28 @@ interface Bucket {
   filledAt: number
 }
 
+/** The limits that refuse. (`shownKeys` only shows less.) */
+export type GuardedLimit = 'keys' | 'metaBytes' | 'changesPerSecond'
+
 /** Throws at the caller whose owner does too much. What was refused costs no part of a limit. */
 export class LimitGuard {
   readonly #limits: ResolvedPresenceOptions['limits']
   readonly #buckets = new WeakMap<object, Bucket>()
 
-  constructor(limits: ResolvedPresenceOptions['limits']) {
+  readonly #reached: (limit: GuardedLimit) => void
+
+  /** @param reached told of every refusal */
+  constructor(limits: ResolvedPresenceOptions['limits'], reached: (limit: GuardedLimit) => void) {
     this.#limits = limits
+    this.#reached = reached
   }
 
   checkKeys(ledger: Ledger, owner: object, topic: string, key: string): void {
-    if (ledger.count(owner, topic) >= this.#limits.keys) refuse(key, topic, 'keys', this.#limits.keys)
+    if (ledger.count(owner, topic) >= this.#limits.keys) this.#refuse(key, topic, 'keys')
   }
 
   checkMeta(topic: string, key: string, json: string): void {
-    const { metaBytes } = this.#limits
-    if (Buffer.byteLength(json) > metaBytes) refuse(key, topic, 'metaBytes', metaBytes)
+    if (Buffer.byteLength(json) > this.#limits.metaBytes) this.#refuse(key, topic, 'metaBytes')
   }
 
   /** Takes one of the changes that an owner has in a second; a second's worth may come at once. */
@@ -34,11 +40,12 @@ export class LimitGuard {
     bucket.tokens = Math.min(changesPerSecond, bucket.tokens + earned)
     bucket.filledAt = now
     this.#buckets.set(owner, bucket)
-    if (bucket.tokens < 1) refuse(key, topic, 'changesPerSecond', changesPerSecond)
+    if (bucket.tokens < 1) this.#refuse(key, topic, 'changesPerSecond')
     bucket.tokens--
   }
-}
 
-function refuse(key: string, topic: string, limit: string, value: number): never {
-  throw berylError('BERYL_ERR_PRESENCE_LIMIT', key, topic, `presence.limits.${limit}`, value)
+  #refuse(key: string, topic: string, limit: GuardedLimit): never {
+    this.#reached(limit)
+    throw berylError('BERYL_ERR_PRESENCE_LIMIT', key, topic, `presence.limits.${limit}`, this.#limits[limit])
+  }
 }

@@ -5,7 +5,7 @@ import { berylError, show } from '../errors.ts'
 import type { PresenceDiff, PresenceEntry, Presences } from './diff.ts'
 import type { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
-import { LimitGuard } from './limits.ts'
+import { type GuardedLimit, LimitGuard } from './limits.ts'
 import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
 import { refMaker } from './ref.ts'
 import { makeRow, type Row, trackedMeta } from './row.ts'
@@ -39,6 +39,8 @@ export type PresenceEvent =
   | TrackerEvent
   /** A listener of `onDiff`, or the sink, threw. The others were called nevertheless. */
   | { readonly type: 'listener_failed'; readonly topic: string; readonly error: unknown }
+  /** An owner wanted more than it may: it was refused with BERYL_ERR_PRESENCE_LIMIT. */
+  | { readonly type: 'limit_reached'; readonly limit: GuardedLimit }
 
 export interface PresenceInit {
   /** Opens the lane to the other nodes; called at each start of the tracker. */
@@ -74,7 +76,9 @@ export class Presence {
     this.#init = init
     this.#clock = init.clock ?? systemClock
     this.#options = resolvePresenceOptions(init.options)
-    this.#limits = new LimitGuard(this.#options.limits)
+    this.#limits = new LimitGuard(this.#options.limits, (limit) =>
+      this.#report({ type: 'limit_reached', limit }),
+    )
     this.#view = new View(this.#options.limits.shownKeys, () => this.#clock.setImmediate(() => this.#tell()))
   }
 

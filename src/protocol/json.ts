@@ -1,5 +1,5 @@
 import { parse as secureParse } from 'secure-json-parse'
-import { type JsonParse, MalformedFrame, TOO_DEEP } from './message.ts'
+import { type JsonParse, MalformedFrame, type Message, TOO_DEEP } from './message.ts'
 
 /** How `__proto__` and `constructor.prototype` keys are met: as Fastify's options of the same names. */
 export interface PoisoningOptions {
@@ -34,10 +34,21 @@ export function jsonParse(options: PoisoningOptions): JsonParse {
   }
 }
 
-/** The payload, or {@link TOO_DEEP} where the text that holds it nests more than {@link MAX_DEPTH} levels. */
-export function boundDepth(text: string, payload: unknown): unknown {
+/**
+ * The message, with {@link TOO_DEEP} for a payload where the text that holds it nests more than {@link MAX_DEPTH} levels.
+ *
+ * @throws MalformedFrame where what answers repeat (refs, topic) may be what is nested.
+ */
+export function boundDepth(text: string, message: Message): Message {
   // d levels need d opening and d closing characters: a short text needs no look.
-  return text.length > 2 * MAX_DEPTH && depth(text) > MAX_DEPTH ? TOO_DEEP : payload
+  if (text.length <= 2 * MAX_DEPTH || depth(text) <= MAX_DEPTH) return message
+  const { joinRef, ref, topic, event } = message
+  if ([joinRef, ref, topic, event].some(isNested)) throw new MalformedFrame('nested too deeply')
+  return { ...message, payload: TOO_DEEP }
+}
+
+function isNested(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 /** The escape of any surrogate: the only way for half of one to hide in text that is well-formed UTF-8. */

@@ -17,7 +17,7 @@ export const v1: Codec = {
       throw new MalformedFrame('not an object')
     for (const field of FIELDS) if (!Object.hasOwn(map, field)) throw new MalformedFrame(`no ${field}`)
     const { topic, event, payload, ref, join_ref: joinRef = null } = map as Record<string, unknown>
-    return { joinRef, ref, topic, event, payload: boundDepth(text, payload) }
+    return boundDepth(text, { joinRef, ref, topic, event, payload })
   },
 
   encodePush(_joinRef, topic, event, payload) {

@@ -62,13 +62,13 @@ function decodeText(data: Buffer, parse: JsonParse): Message {
   if (!Array.isArray(array)) throw new MalformedFrame('not an array')
   // Elements behind the fifth are ignored, as Phoenix does.
   if (array.length < 5) throw new MalformedFrame(`an array of ${array.length}, not 5`)
-  return {
+  return boundDepth(text, {
     joinRef: array[0],
     ref: array[1],
     topic: array[2],
     event: array[3],
-    payload: boundDepth(text, array[4]),
-  }
+    payload: array[4],
+  })
 }
 
 function encodeText(joinRef: Ref, ref: Ref, topic: unknown, event: string, payload: unknown): Frame {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
-import type { Telemetry } from '../telemetry.ts'
+import type { Probe, Telemetry } from '../telemetry.ts'
 import type { AdapterStatus, PubSubAdapter } from './adapter.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
 import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope } from './envelope.ts'
@@ -35,6 +35,7 @@ export class PubSub implements Process {
   readonly #adapter: PubSubAdapter
   readonly #inbox: NodeInbox
   readonly #telemetry: Telemetry
+  readonly #sent: Probe<'broadcast.sent'>
   readonly #topics = new Map<string, TopicSubscribers>()
   readonly #lanes = new Map<string, LaneListener>()
   readonly #seen = new Seen()
@@ -46,6 +47,7 @@ export class PubSub implements Process {
     this.#adapter = adapter
     this.#inbox = inbox
     this.#telemetry = telemetry
+    this.#sent = telemetry.probe('broadcast.sent')
     this.exited = new Promise((resolve) => {
       this.#exit = resolve
     })
@@ -123,6 +125,7 @@ export class PubSub implements Process {
     if (subscribers === undefined) return
     const broadcast = new Broadcast(topic, event, payload)
     subscribers.deliver(broadcast, except)
+    if (this.#sent.isHeard) this.#sent.emit({ subscribers: subscribers.size }, { topic, event })
     if (broadcast.skipped > 0) {
       this.#telemetry.emit(
         'broadcast.skipped',

@@ -9,6 +9,8 @@ export interface MeterRates {
   readonly heartbeats: Rate
 }
 
+type MessageLimit = 'limits.messages' | 'limits.bytesPerSecond'
+
 /** A second without a refusal is a pause; a client that goes on for so long without one is flooding. */
 const PAUSE_MS = 1_000
 const FLOOD_MS = 5_000
@@ -22,6 +24,7 @@ export class Meter {
   #heartbeatsDue = 0
   /** By topic; only where channels have a limit of their own. */
   #channelsDue: Map<string, number> | undefined
+  #limit: MessageLimit = 'limits.messages'
   #refusedAt = Number.NEGATIVE_INFINITY
   #floodingSince = 0
 
@@ -32,14 +35,20 @@ export class Meter {
   /** A message of so many bytes. What must wait is not counted: a refusal costs the client nothing more. */
   message(now: number, bytes: number): number {
     const { messages, bytes: byteRate } = this.#rates
-    const waitMs = Math.max(
-      messages?.waitMs(this.#messagesDue, now) ?? 0,
-      byteRate?.waitMs(this.#bytesDue, now, bytes) ?? 0,
-    )
-    if (waitMs > 0) return waitMs
+    const messageWaitMs = messages?.waitMs(this.#messagesDue, now) ?? 0
+    const byteWaitMs = byteRate?.waitMs(this.#bytesDue, now, bytes) ?? 0
+    if (messageWaitMs > 0 || byteWaitMs > 0) {
+      this.#limit = byteWaitMs > messageWaitMs ? 'limits.bytesPerSecond' : 'limits.messages'
+      return Math.max(messageWaitMs, byteWaitMs)
+    }
     if (messages !== undefined) this.#messagesDue = messages.charge(this.#messagesDue, now)
     if (byteRate !== undefined) this.#bytesDue = byteRate.charge(this.#bytesDue, now, bytes)
     return 0
+  }
+
+  /** The limit that the last refused message reached. */
+  get limit(): MessageLimit {
+    return this.#limit
   }
 
   /** A message to a joined channel, which counts against that channel too. */

@@ -5,9 +5,10 @@ import { JoiningTopic } from '../channel/joining.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
 import type { Clock } from '../clock.ts'
+import { show } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
-import type { JoinOutcome, Telemetry } from '../telemetry.ts'
+import type { JoinOutcome, LimitName, Probe, Telemetry } from '../telemetry.ts'
 import { fitsName, PHOENIX_TOPIC } from '../topic.ts'
 import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide } from './decide.ts'
@@ -20,6 +21,8 @@ import type { Wire } from './wire.ts'
 export interface SessionRuntime extends ChannelRuntime {
   readonly router: Router
   readonly telemetry: Telemetry
+  readonly received: Probe<'message.received'>
+  readonly handled: Probe<'message.handled'>
   readonly turn: Turn
   readonly backlog: Backlog
   readonly clock: Clock
@@ -155,8 +158,19 @@ export class Session implements Outlet, SlowReader {
     this.#runtime.gone(this)
   }
 
-  /** The connection broke, or the client broke the rules of WebSocket. Its end follows. */
-  failed(error: unknown): void {
+  /** The client was silent for too long. */
+  idle(): void {
+    this.#limitReached('heartbeat.timeoutMs')
+    this.close(1001, 'idle timeout', { kind: 'idle' })
+  }
+
+  /**
+   * The connection broke, or the client broke the rules of WebSocket. Its end follows.
+   *
+   * @param limit The limit that its frames reached, where that is the reason.
+   */
+  failed(error: unknown, limit?: LimitName): void {
+    if (limit !== undefined) this.#limitReached(limit)
     this.#runtime.telemetry.emit('connection.error', {}, { connectionId: this.id, error })
   }
 
@@ -180,11 +194,11 @@ export class Session implements Outlet, SlowReader {
     const now = this.#runtime.clock.now()
     const isHeartbeat = message.topic === PHOENIX_TOPIC && message.event === 'heartbeat'
     const waitMs = isHeartbeat ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
-    return waitMs === 0 || this.#tooOften(message, waitMs, now, 'messages')
+    return waitMs === 0 || this.#tooOften(message, waitMs, now, this.#meter.limit)
   }
 
   /** Always false. A client that goes on and on is closed; one that makes a pause is told how long. */
-  #tooOften(message: Message, waitMs: number, now: number, limit: string): false {
+  #tooOften(message: Message, waitMs: number, now: number, limit: LimitName): false {
     this.#limitReached(limit)
     if (this.#meter.isFlooding(now)) {
       this.close(1008, 'rate limit', { kind: 'closed', code: 1008 })
@@ -194,13 +208,13 @@ export class Session implements Outlet, SlowReader {
     return false
   }
 
-  #limitReached(limit: string): void {
+  #limitReached(limit: LimitName): void {
     this.#runtime.telemetry.emit('limit.reached', {}, { limit, connectionId: this.id })
   }
 
   /** An async callback began. */
   pending(): void {
-    if (this.#atWork().began()) this.#limitReached('pendingHandlers')
+    if (this.#atWork().began()) this.#limitReached('limits.pendingHandlers')
   }
 
   /** An async callback is done. */
@@ -224,7 +238,7 @@ export class Session implements Outlet, SlowReader {
   }
 
   cut(limit: BacklogLimit): void {
-    this.#limitReached(limit)
+    this.#limitReached(`backpressure.${limit}`)
     this.wire.terminate()
   }
 
@@ -258,9 +272,10 @@ export class Session implements Outlet, SlowReader {
   }
 
   #push(message: Message, channel: JoinedTopic): void {
+    if (this.#runtime.received.isHeard) this.#received(message)
     const now = this.#runtime.rates.channelMessages === undefined ? 0 : this.#runtime.clock.now()
     const waitMs = this.#meter.channelMessage(now, channel.topic)
-    if (waitMs > 0) this.#tooOften(message, waitMs, now, 'channelMessages')
+    if (waitMs > 0) this.#tooOften(message, waitMs, now, 'limits.channelMessages')
     else channel.receive(message)
   }
 
@@ -274,13 +289,13 @@ export class Session implements Outlet, SlowReader {
     if (definition === undefined) return this.#unmatched(message)
     const now = this.#runtime.clock.now()
     const waitMs = this.#meter.join(now)
-    if (waitMs > 0) return void this.#tooOften(message, waitMs, now, 'joins')
+    if (waitMs > 0) return void this.#tooOften(message, waitMs, now, 'limits.joins')
     // A rejoin takes the place of the channel that it replaces.
     if (old === undefined && this.channelCount >= channelsPerConnection) {
-      this.#limitReached('channelsPerConnection')
       return refuse(this, message.joinRef, message, { reason: 'too many channels joined' })
     }
     const pending = new JoiningTopic(this.#runtime, this, definition, message, old?.supersede())
+    pending.askedAt = now
     this.#topics ??= new Map()
     this.#topics.set(topic, pending)
     pending.ask()
@@ -288,6 +303,11 @@ export class Session implements Outlet, SlowReader {
 
   #unmatched(message: Message): void {
     refuse(this, null, message, { reason: 'unmatched topic' })
+  }
+
+  #received({ topic, event }: Message): void {
+    const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event) }
+    this.#runtime.received.emit({}, metadata)
   }
 
   // Outlet: what the channels of this session ask of it
@@ -301,13 +321,14 @@ export class Session implements Outlet, SlowReader {
   }
 
   joined(channel: JoinedTopic): void {
+    const pending = this.#topics?.get(channel.topic) as PendingTopic
     this.#topics?.set(channel.topic, channel)
-    this.#report(channel.topic, 'ok')
+    this.#report(pending, 'ok')
   }
 
   notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
     if (this.#topics?.get(pending.topic) === pending) this.#topics.delete(pending.topic)
-    this.#report(pending.topic, outcome, error)
+    this.#report(pending, outcome, error)
   }
 
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {
@@ -320,12 +341,37 @@ export class Session implements Outlet, SlowReader {
     this.#runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
   }
 
-  refused(topic: string, event: unknown, reason: string): void {
-    const metadata = { connectionId: this.id, topic, event: String(event), reason }
+  refused(topic: unknown, event: unknown, reason: string): void {
+    const limit = LIMIT_BEHIND[reason]
+    if (limit !== undefined) this.#limitReached(limit)
+    const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event), reason }
     this.#runtime.telemetry.emit('message.refused', {}, metadata)
   }
 
-  #report(topic: string, outcome: JoinOutcome, error?: unknown): void {
-    this.#runtime.telemetry.emit('channel.join', {}, { connectionId: this.id, topic, outcome, error })
+  measuring(): number | undefined {
+    return this.#runtime.handled.isHeard ? this.#runtime.clock.now() : undefined
   }
+
+  handled(topic: string, event: string, startedAt: number): void {
+    const durationMs = this.#runtime.clock.now() - startedAt
+    this.#runtime.handled.emit({ durationMs }, { connectionId: this.id, topic, event })
+  }
+
+  #report({ topic, askedAt }: PendingTopic, outcome: JoinOutcome, error?: unknown): void {
+    const durationMs = this.#runtime.clock.now() - askedAt
+    const metadata = { connectionId: this.id, topic, outcome, error }
+    this.#runtime.telemetry.emit('channel.join', { durationMs }, metadata)
+  }
+}
+
+/** The limits that are told to the client by a reason of their own. Rates have one in common. */
+const LIMIT_BEHIND: { readonly [reason: string]: LimitName } = {
+  overloaded: 'limits.mailbox',
+  topic_too_long: 'limits.topicBytes',
+  'too many channels joined': 'limits.channelsPerConnection',
+}
+
+/** A client's word, for people. What is no string may be an object whose own `toString` is none. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : show(value)
 }

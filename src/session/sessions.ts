@@ -50,12 +50,17 @@ export class Sessions implements Process {
   #sweptAt: number
   #exit: (reason: ExitReason) => void = () => {}
 
-  constructor(runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog'>, options: SessionsOptions) {
+  constructor(
+    runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog' | 'received' | 'handled'>,
+    options: SessionsOptions,
+  ) {
     const { clock } = runtime
     this.#backlog = new Backlog(options.backpressure, clock)
     this.#runtime = {
       ...runtime,
       backlog: this.#backlog,
+      received: runtime.telemetry.probe('message.received'),
+      handled: runtime.telemetry.probe('message.handled'),
       closed: (session, code, reason) => this.#closed(session, code, reason),
       gone: (session) => this.#gone(session),
     }
@@ -189,12 +194,10 @@ export class Sessions implements Process {
       sessions?.delete(session)
       if (sessions?.size === 0) this.#byConnectionTopic.delete(connectionTopic)
     }
+    const { bytesRead: receivedBytes, sentBytes } = session.wire
     const durationMs = this.#clock.date() - connection.connectedAt
-    this.#runtime.telemetry.emit(
-      'connection.close',
-      { durationMs },
-      { connectionId: connection.id, code, reason },
-    )
+    const metadata = { connectionId: connection.id, code, reason }
+    this.#runtime.telemetry.emit('connection.close', { durationMs, receivedBytes, sentBytes }, metadata)
   }
 
   #gone(session: Session): void {
@@ -222,8 +225,7 @@ export class Sessions implements Process {
         continue
       }
       if (late) session.touch(now)
-      else if (session.silentMs(now) >= this.#options.idleMs)
-        session.close(1001, 'idle timeout', { kind: 'idle' })
+      else if (session.silentMs(now) >= this.#options.idleMs) session.idle()
     }
   }
 }

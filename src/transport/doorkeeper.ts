@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../clock.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
+import type { LimitName } from '../telemetry.ts'
 import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
 import { authToken, chooseProtocol, offeredProtocols, parseParams } from './handshake.ts'
 
@@ -31,7 +32,7 @@ export interface Refusal {
   readonly reason: string
   readonly statusCode: number
   /** The limit of the options that is reached, where that is the reason. */
-  readonly limit?: string
+  readonly limit?: LimitName
 }
 
 /** What is known of a client between the first hook and the upgrade. */
@@ -126,14 +127,15 @@ export class Doorkeeper {
 }
 
 const TIMED_OUT = Symbol('too slow')
-const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'handshakeTimeoutMs' }
+const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.handshakeTimeoutMs' }
 const REJECTED: Refusal = { reason: 'connect', statusCode: 403 }
 const FORBIDDEN_ORIGIN: Refusal = { reason: 'origin', statusCode: 403 }
 const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
 const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }
 
 function fullBecause(limit: keyof AdmissionLimits): Refusal {
-  return { reason: `limit ${limit}`, statusCode: limit === 'connectionsPerIp' ? 429 : 503, limit }
+  const statusCode = limit === 'connectionsPerIp' ? 429 : 503
+  return { reason: `limit ${limit}`, statusCode, limit: `limits.${limit}` }
 }
 
 /** `connect` gives the assigns, or `{ assigns, expiresAt }`. */

@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws'
 import { isPromiseLike } from '../channel/interpret.ts'
 import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
+import type { LimitName } from '../telemetry.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
 import { redactUrl } from './handshake.ts'
 import { redeemTicket } from './in-process.ts'
@@ -200,5 +201,18 @@ function onClose(this: BerylWebSocket, code: number): void {
 }
 
 function onError(this: BerylWebSocket, error: Error): void {
-  this[kSession]?.failed(error)
+  this[kSession]?.failed(error, limitOf(error))
+}
+
+/** The limit that made ws refuse a frame. Two have a code in common. */
+function limitOf({ code, message }: Error & { code?: string }): LimitName | undefined {
+  switch (code) {
+    case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
+    case 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH':
+      return 'limits.payloadBytes'
+    case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
+      return message.includes('fragments') ? 'limits.fragments' : 'limits.bufferedChunks'
+    default:
+      return undefined
+  }
 }
