@@ -128,7 +128,9 @@ function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): 
   ws.removeAllListeners('error')
   // Its end would give back the client's place.
   reply.raw.removeAllListeners('close')
-  if (socket !== undefined && reply.raw.socket === socket) reply.raw.detachSocket(socket)
+  if (socket === undefined) return
+  socket.removeListener('timeout', cut)
+  if (reply.raw.socket === socket) reply.raw.detachSocket(socket)
 }
 
 /**
@@ -153,6 +155,7 @@ async function ensureWebSocketPlugin(
   const { compression, drain, limits } = options
   const isFirst = !upgraded.has(app.server)
   upgraded.add(app.server)
+  if (isFirst) boundUpgrades(app, limits.handshakeTimeoutMs)
   const serverOptions = {
     // ws takes 0 for no limit.
     maxPayload: finite(limits.payloadBytes),
@@ -174,6 +177,16 @@ async function ensureWebSocketPlugin(
 
 const upgraded = new WeakSet<object>()
 
+/**
+ * Outside of the scope that has @fastify/websocket, an upgrade is answered (404, say) and its connection then belongs to
+ * nobody: neither the HTTP server nor ws would ever end it. Whatever comes of an upgrade comes within the time for a
+ * handshake; ws switches this off where it takes over.
+ */
+function boundUpgrades(app: FastifyInstance, handshakeTimeoutMs: number): void {
+  const timeoutMs = finite(2 * handshakeTimeoutMs)
+  app.server.on('upgrade', (_request, socket) => (socket as Socket).setTimeout(timeoutMs, cut))
+}
+
 function withTrailingSlash(app: FastifyInstance, url: string): string[] {
   const { ignoreTrailingSlash, routerOptions } = app.initialConfig as {
     ignoreTrailingSlash?: boolean
@@ -191,6 +204,10 @@ function badRequest(_request: FastifyRequest, reply: FastifyReply): FastifyReply
 }
 
 // Listeners, shared by all connections
+
+function cut(this: Socket): void {
+  this.destroy()
+}
 
 function onMessage(this: BerylWebSocket, data: Buffer, isBinary: boolean): void {
   this[kSession]?.receive(data, isBinary)
