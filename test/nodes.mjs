@@ -15,7 +15,8 @@ const kinds = readdirSync(fileURLToPath(new URL('.', import.meta.url)), { withFi
 const asked = process.argv.slice(2)
 const versions = asked.length > 0 ? asked : SUPPORTED
 const failed = versions.filter((version) => !passesOn(version))
-for (const version of versions) console.log(`Node ${version}: ${failed.includes(version) ? 'failed' : 'passed'}`)
+for (const version of versions)
+  console.log(`Node ${version}: ${failed.includes(version) ? 'failed' : 'passed'}`)
 process.exitCode = failed.length > 0 ? 1 : 0
 
 function passesOn(version) {
