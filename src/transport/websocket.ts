@@ -50,6 +50,7 @@ export async function mountWebSocket(
   gate: Gate,
 ): Promise<void> {
   const door = new Doorkeeper(options, gate)
+  endLateUpgrades(app)
   await ensureWebSocketPlugin(app, options, door)
   app.websocketServer.on('headers', (headers: string[], request: IncomingMessage) => {
     if (door.handshake(request) !== undefined) headers.push(NOT_CACHED)
@@ -185,6 +186,22 @@ const upgraded = new WeakSet<object>()
 function boundUpgrades(app: FastifyInstance, handshakeTimeoutMs: number): void {
   const timeoutMs = finite(2 * handshakeTimeoutMs)
   app.server.on('upgrade', (_request, socket) => (socket as Socket).setTimeout(timeoutMs, cut))
+}
+
+/**
+ * While Fastify closes it answers an upgrade with 503 before any hook, and nobody ends the socket, which no server counts
+ * as idle: `close` would wait for as long as the client stays. Clients come back within 10 ms, so there is often one.
+ */
+function endLateUpgrades(app: FastifyInstance): void {
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  app.server.on('upgrade', (_request, socket: Socket) => {
+    // Behind the answer, which another listener gives in this turn.
+    if (isClosing) queueMicrotask(() => socket.destroySoon())
+  })
 }
 
 function withTrailingSlash(app: FastifyInstance, url: string): string[] {
