@@ -146,4 +146,16 @@ describe('W17 the depth of a payload', () => {
     const deepest = nested(MAX_DEPTH - 1)
     assert.equal(JSON.stringify(payloadOf(deepest)), deepest)
   })
+
+  test('makes a message malformed where it is not the payload that is nested: an answer would repeat it', () => {
+    for (const place of [0, 1, 2, 3]) {
+      const parts = ['"1"', '"2"', '"t"', '"e"', '{}']
+      parts[place] = nested(600)
+      const message = `[${parts.join(',')}]`
+      assert.throws(
+        () => v2.decode(Buffer.from(message), false, parse),
+        (error) => error instanceof MalformedFrame && error.message === 'nested too deeply',
+      )
+    }
+  })
 })
