@@ -3,6 +3,7 @@ import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from './chan
 import type { Endpoint } from './endpoint.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { TopicListener } from './pubsub/subscribers.ts'
+import type { SessionLoad } from './session/session.ts'
 import type { TreeNode } from './supervision/process.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from './telemetry.ts'
@@ -19,6 +20,11 @@ export interface BerylStatus {
   /** The supervised tree; absent before it has started. `formatTree` draws it. */
   readonly tree: TreeNode | undefined
 }
+
+/** What waits on this node: for slow readers, for channels, for callbacks. */
+export type BerylLoad = SessionLoad
+
+const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
 
 /**
  * `fastify.channels`. All sending is synchronous, fire and forget: it returns when the frames are on their way, throws
@@ -118,6 +124,11 @@ export class Channels {
   /** The ids of this node's connections. */
   connections(): string[] {
     return Array.from(this.#endpoint.sessions?.all() ?? [], (session) => session.id)
+  }
+
+  /** What waits on this node. Looks at every connection: for a scrape of metrics, not for each request. */
+  load(): BerylLoad {
+    return this.#endpoint.sessions?.load ?? IDLE
   }
 
   status(): BerylStatus {

@@ -1,43 +1,142 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from './clock.ts'
 import type { SupervisorEvent } from './supervision/events.ts'
 import { isNormal } from './supervision/exit-reason.ts'
-import type { Telemetry } from './telemetry.ts'
+import type { LimitName, Telemetry } from './telemetry.ts'
 
 /** What a client may put into a line of the log. */
 const MAX_CLIENT_TEXT = 128
+/** Lines that a client causes: one for each level in this time. */
+const CLIENT_LINE_MS = 1_000
 
 /** Turns telemetry into lines of the log. Nothing else in the library logs while it runs. */
-export function attachLogger(telemetry: Telemetry, log: FastifyBaseLogger): void {
-  telemetry.on('connection.open', (_, metadata) => log.debug(metadata, 'connection opened'))
-  telemetry.on('connection.close', ({ durationMs }, { connectionId, code, reason }) =>
-    log.debug({ connectionId, code, reason: cut(reason), durationMs }, 'connection closed'),
+export function attachLogger(telemetry: Telemetry, log: FastifyBaseLogger, clock: Clock): void {
+  const clients = new ClientLines(log, clock)
+  logConnections(telemetry, clients)
+  logChannels(telemetry, clients)
+  logNode(telemetry, log)
+}
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/**
+ * The lines that clients cause. No client fills the log: each may cause one line a second at each level. The next line
+ * says how many were left out.
+ */
+class ClientLines {
+  readonly #log: FastifyBaseLogger
+  readonly #clock: Clock
+  /** When a client (and level) last had a line, oldest first. Holds a second's worth. */
+  readonly #writtenAt = new Map<string, number>()
+  readonly #leftOut = { debug: 0, info: 0, warn: 0, error: 0 }
+
+  constructor(log: FastifyBaseLogger, clock: Clock) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  /** @param client a connection's id, or an address */
+  write(level: Level, client: string, fields: object, text: string): void {
+    const now = this.#clock.now()
+    this.#forget(now)
+    const key = `${level} ${client}`
+    if (this.#writtenAt.has(key)) {
+      this.#leftOut[level]++
+      return
+    }
+    this.#writtenAt.set(key, now)
+    const leftOut = this.#leftOut[level]
+    this.#leftOut[level] = 0
+    this.#log[level](leftOut === 0 ? fields : { ...fields, leftOut }, text)
+  }
+
+  #forget(now: number): void {
+    for (const [key, at] of this.#writtenAt) {
+      if (now - at < CLIENT_LINE_MS) return
+      this.#writtenAt.delete(key)
+    }
+  }
+}
+
+function logConnections(telemetry: Telemetry, clients: ClientLines): void {
+  telemetry.on('connection.open', (_, metadata) =>
+    clients.write('debug', metadata.connectionId, metadata, 'connection opened'),
   )
-  telemetry.on('connection.refused', (_, metadata) => log.info(metadata, 'connection refused'))
+  telemetry.on('connection.close', (measurements, { connectionId, code, reason }) =>
+    clients.write(
+      'debug',
+      connectionId,
+      { connectionId, code, reason: cut(reason), ...measurements },
+      'connection closed',
+    ),
+  )
+  telemetry.on('connection.refused', (_, metadata) =>
+    clients.write('info', metadata.ip, metadata, 'connection refused'),
+  )
   telemetry.on('connection.malformed', ({ bytes }, metadata) =>
-    log.info({ ...metadata, bytes }, 'connection closed: malformed frame'),
+    clients.write(
+      'info',
+      metadata.connectionId,
+      { ...metadata, bytes },
+      'connection closed: malformed frame',
+    ),
   )
   telemetry.on('connection.error', (_, { connectionId, error }) =>
-    log.debug({ connectionId, err: error }, 'connection failed'),
+    clients.write('debug', connectionId, { connectionId, err: error }, 'connection failed'),
   )
-  telemetry.on('channel.join', (_, { connectionId, topic, outcome, error }) => {
-    const fields = { connectionId, topic: cut(topic), outcome }
-    if (outcome === 'crashed') log.error({ ...fields, err: error }, 'join crashed')
-    else log.debug(fields, 'join answered')
+  telemetry.on('connection.crash', (_, { connectionId, error }) =>
+    clients.write('error', connectionId, { connectionId, err: error }, 'connection crashed'),
+  )
+  telemetry.on('limit.reached', (_, metadata) => {
+    const { limit, connectionId, ip } = metadata
+    clients.write(ofServer.has(limit) ? 'warn' : 'info', connectionId ?? ip ?? '', metadata, 'limit reached')
+  })
+}
+
+/** Limits at which clients who did nothing wrong are turned away. */
+const ofServer = new Set<LimitName>([
+  'limits.connections',
+  'limits.pendingUpgrades',
+  'limits.handshakeTimeoutMs',
+  'backpressure.maxTotalBytes',
+])
+
+function logChannels(telemetry: Telemetry, clients: ClientLines): void {
+  telemetry.on('channel.join', ({ durationMs }, { connectionId, topic, outcome, error }) => {
+    const fields = { connectionId, topic: cut(topic), outcome, durationMs }
+    if (outcome === 'crashed') clients.write('error', connectionId, { ...fields, err: error }, 'join crashed')
+    else clients.write('debug', connectionId, fields, 'join answered')
   })
   telemetry.on('channel.end', (_, { connectionId, topic, kind }) =>
-    log.debug({ connectionId, topic: cut(topic), kind }, 'channel ended'),
+    clients.write('debug', connectionId, { connectionId, topic: cut(topic), kind }, 'channel ended'),
   )
   telemetry.on('channel.crash', (_, { connectionId, topic, event, error }) =>
-    log.error({ connectionId, topic: cut(topic), event: cut(event), err: error }, 'channel crashed'),
+    clients.write(
+      'error',
+      connectionId,
+      { connectionId, topic: cut(topic), event: cut(event), err: error },
+      'channel crashed',
+    ),
   )
   telemetry.on('message.refused', (_, { connectionId, topic, event, reason }) =>
-    log.debug({ connectionId, topic: cut(topic), event: cut(event), reason }, 'message refused'),
+    clients.write(
+      'debug',
+      connectionId,
+      { connectionId, topic: cut(topic), event: cut(event), reason },
+      'message refused',
+    ),
   )
+}
+
+function logNode(telemetry: Telemetry, log: FastifyBaseLogger): void {
   telemetry.on('broadcast.skipped', ({ subscribers }, { topic, event, version }) =>
     log.warn({ topic: cut(topic), event, version, subscribers }, 'binary broadcast skipped older clients'),
   )
   telemetry.on('listener.failed', (_, { topic, error }) =>
-    log.error({ topic, err: error }, 'listener failed'),
+    log.error({ topic: cut(topic), err: error }, 'listener failed'),
+  )
+  telemetry.on('telemetry.failed', (_, { name, error }) =>
+    log.error({ name, err: error }, 'telemetry listener failed and was taken off'),
   )
   telemetry.on('pubsub.status', (_, { adapter, status, error }) =>
     log.warn({ adapter, status, err: error }, `pubsub is ${status}`),

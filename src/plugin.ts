@@ -44,7 +44,7 @@ async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Prom
   const { options } = endpoint
   if (app.hasDecorator('channels')) throw berylError('BERYL_ERR_ALREADY_REGISTERED', options.path)
   endpoint.host.attach(app)
-  attachLogger(endpoint.telemetry, app.log)
+  attachLogger(endpoint.telemetry, app.log, endpoint.clock)
   if (!options.checksOrigin) {
     app.log.warn('checkOrigin is false: pages of any site may connect in the name of their visitors')
   }

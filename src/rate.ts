@@ -5,6 +5,9 @@ export interface RateOptions {
   readonly burst?: number
 }
 
+/** Whoever waited as long as he was told must not be refused for a rounding error. */
+const ROUNDING_MS = 1e-6
+
 /**
  * A rate limit (a token bucket, kept as GCRA keeps it). What each limited thing has of its own is one number, its *due
  * time*: that at which its bucket is full again. It starts at 0.
@@ -22,7 +25,7 @@ export class Rate {
   waitMs(due: number, now: number, cost = 1): number {
     // What costs more than a whole bucket may happen when the bucket is full, and is paid for afterwards.
     const neededMs = Math.min(cost * this.#intervalMs, this.#toleranceMs)
-    return Math.max(0, Math.ceil(Math.max(due, now) + neededMs - now - this.#toleranceMs))
+    return Math.max(0, Math.ceil(Math.max(due, now) + neededMs - now - this.#toleranceMs - ROUNDING_MS))
   }
 
   /** The due time after it has happened. */

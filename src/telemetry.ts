@@ -19,6 +19,8 @@ export interface TelemetryEvents {
     measurements: { bytes: number }
     metadata: { connectionId: string; reason: string }
   }
+  /** The library failed while it handled a message: a bug. The connection is closed with 1011. */
+  'connection.crash': { measurements: object; metadata: { connectionId: string; error: unknown } }
   'connection.error': { measurements: object; metadata: { connectionId: string; error: unknown } }
   'channel.join': {
     measurements: { durationMs: number }

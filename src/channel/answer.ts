@@ -1,3 +1,4 @@
+import type { ReplyReason } from '../errors.ts'
 import type { Message, Ref, ReplyStatus } from '../protocol/message.ts'
 import type { Outlet } from './outlet.ts'
 
@@ -13,7 +14,7 @@ export function answer(
   const { ref, topic } = message
   const frame =
     codec.encodeReply(joinRef, ref, topic, status, response) ??
-    codec.encodeReply(joinRef, ref, topic, 'error', { reason: 'binary_unsupported' })
+    codec.encodeReply(joinRef, ref, topic, 'error', { reason: 'binary_unsupported' satisfies ReplyReason })
   if (frame !== undefined) outlet.send(frame)
 }
 
@@ -22,7 +23,7 @@ export function refuse(
   outlet: Outlet,
   joinRef: Ref,
   message: Message,
-  response: { readonly reason: string; readonly [detail: string]: unknown },
+  response: { readonly reason: ReplyReason; readonly [detail: string]: unknown },
 ): void {
   outlet.refused(message.topic, message.event, response.reason)
   answer(outlet, joinRef, message, 'error', response)

@@ -1,4 +1,4 @@
-import { berylError, show } from '../errors.ts'
+import { berylError, type ReplyReason, show } from '../errors.ts'
 import type { CompiledChannel, CompiledExchange, JoinRequest } from './definition.ts'
 import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
 import { type PayloadIssue, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
@@ -48,9 +48,9 @@ export function refusal(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): unknown 
     case 'rejected':
       return verdict.error
     case 'invalid_payload':
-      return { reason: 'invalid_payload', errors: verdict.errors }
+      return { reason: 'invalid_payload' satisfies ReplyReason, errors: verdict.errors }
     case 'crashed':
-      return { reason: 'join crashed' }
+      return { reason: 'join crashed' satisfies ReplyReason }
     default:
       return verdict satisfies never
   }

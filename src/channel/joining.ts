@@ -22,7 +22,7 @@ export class JoiningTopic implements PendingTopic {
   readonly #definition: CompiledChannel
   readonly #message: Message
   readonly #predecessor: Frame | undefined
-  readonly #waiting: Message[] = []
+  readonly #messages: Message[] = []
   #gone: TerminateReason | undefined
 
   /**
@@ -44,8 +44,12 @@ export class JoiningTopic implements PendingTopic {
     this.#predecessor = predecessor
   }
 
+  get waiting(): number {
+    return this.#messages.length
+  }
+
   receive(message: Message): void {
-    if (this.#waiting.length < this.#runtime.mailboxLimit) this.#waiting.push(message)
+    if (this.#messages.length < this.#runtime.mailboxLimit) this.#messages.push(message)
     else refuse(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
   }
 
@@ -114,7 +118,7 @@ export class JoiningTopic implements PendingTopic {
     this.#sendPredecessor()
     this.#outlet.joined(channel)
     channel.joined()
-    this.#outlet.redeliver(this.#waiting)
+    this.#outlet.redeliver(this.#messages)
   }
 
   /** `join` said yes, and then it could not be. */
@@ -128,7 +132,7 @@ export class JoiningTopic implements PendingTopic {
     answer(this.#outlet, this.joinRef, this.#message, 'error', refusal(verdict))
     this.#sendPredecessor()
     this.#outlet.notJoined(this, verdict.kind, verdict.kind === 'crashed' ? verdict.error : undefined)
-    this.#outlet.redeliver(this.#waiting)
+    this.#outlet.redeliver(this.#messages)
   }
 
   #sendPredecessor(): void {

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
@@ -14,6 +15,8 @@ export interface PendingTopic {
   readonly joinRef: Ref
   /** When, on the monotonic clock. */
   askedAt: number
+  /** How many messages wait for the answer. */
+  readonly waiting: number
   receive(message: Message): void
   /** The server goes: as {@link close}. */
   shutdown(reason: TerminateReason): void
@@ -69,7 +72,7 @@ export interface Outlet {
   /** A handler that was measured is done. */
   handled(topic: string, event: string, startedAt: number): void
   /** A message got an error reply that the library itself made. */
-  refused(topic: unknown, event: unknown, reason: string): void
+  refused(topic: unknown, event: unknown, reason: ReplyReason): void
 }
 
 /** The application that is served. Looked up when needed: an embedded tree may start before it is known. */

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Message, Ref } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
@@ -206,7 +207,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#end({ reason: { kind: 'left' }, last: 'phx_close' })
   }
 
-  #refuse(message: Message, response: { reason: string; errors?: unknown }): void {
+  #refuse(message: Message, response: { reason: ReplyReason; errors?: unknown }): void {
     refuse(this.#outlet, this.#wireRef, message, response)
   }
 

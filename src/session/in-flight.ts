@@ -18,6 +18,11 @@ export class InFlight {
     this.#limit = limit
   }
 
+  /** How many are at work. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Whether the client's socket is not read. */
   get isPaused(): boolean {
     return this.#isPaused || this.#isHeld

@@ -5,7 +5,7 @@ import { JoiningTopic } from '../channel/joining.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
 import type { Clock } from '../clock.ts'
-import { show } from '../errors.ts'
+import { type CloseCode, type ReplyReason, show } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
 import type { JoinOutcome, LimitName, Probe, Telemetry } from '../telemetry.ts'
@@ -36,6 +36,18 @@ export interface SessionRuntime extends ChannelRuntime {
   closed(session: Session, code: number, reason: string): void
   /** The connection of a session is gone, down to the socket. Once. */
   gone(session: Session): void
+}
+
+/** What waits, for one client or for many. */
+export interface SessionLoad {
+  /** Bytes that were written and that the operating system has not taken: slow readers. */
+  readonly bufferedBytes: number
+  /** Messages that wait for a channel whose callback is at work. */
+  readonly waitingMessages: number
+  /** The most of them that wait for one channel. */
+  readonly longestMailbox: number
+  /** Async callbacks at work. */
+  readonly pendingCallbacks: number
 }
 
 /** What the client was let in with. */
@@ -91,6 +103,18 @@ export class Session implements Outlet, SlowReader {
     return this.#topics?.size ?? 0
   }
 
+  /** What of this client waits: see `BerylLoad`. */
+  get load(): SessionLoad {
+    let waitingMessages = 0
+    let longestMailbox = 0
+    for (const { waiting } of this.#topics?.values() ?? []) {
+      waitingMessages += waiting
+      longestMailbox = Math.max(longestMailbox, waiting)
+    }
+    const { bufferedBytes } = this.wire
+    return { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks: this.#inFlight?.count ?? 0 }
+  }
+
   /** The channel that this client has joined on a topic. */
   channel(topic: string): JoinedTopic | undefined {
     const channel = this.#topics?.get(topic)
@@ -106,7 +130,11 @@ export class Session implements Outlet, SlowReader {
     } catch (error) {
       return this.#malformed(data.length, error)
     }
-    if (this.#mayPass(message, data.length)) this.#route(message)
+    try {
+      if (this.#mayPass(message, data.length)) this.#route(message)
+    } catch (error) {
+      this.#crash(error)
+    }
   }
 
   /** For how long no byte came from the client. Looked at now and then, so that messages need not be counted. */
@@ -130,7 +158,7 @@ export class Session implements Outlet, SlowReader {
    *
    * @param text What the client is told: nothing where Phoenix says nothing.
    */
-  close(code: number, text: string, reason: TerminateReason): void {
+  close(code: CloseCode, text: string, reason: TerminateReason): void {
     if (!this.#open) return
     this.#end(reason)
     this.#outbox.flush()
@@ -141,7 +169,7 @@ export class Session implements Outlet, SlowReader {
   /**
    * Lets what is at work finish, for `graceMs` at the most, then closes as {@link close} does. Nothing more is read.
    */
-  async drain(code: number, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
+  async drain(code: CloseCode, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
     for (const topic of [...(this.#topics?.values() ?? [])]) topic.shutdown(reason)
     await this.#atWork().hold(this.#runtime.clock, graceMs)
     // A paused socket would not hear the client's answer to the close.
@@ -186,6 +214,12 @@ export class Session implements Outlet, SlowReader {
     const reason = error instanceof MalformedFrame ? error.message : 'not readable'
     this.#runtime.telemetry.emit('connection.malformed', { bytes }, { connectionId: this.id, reason })
     this.close(1007, reason, { kind: 'closed', code: 1007 })
+  }
+
+  /** A fault of the library's own ends this session, and no other. */
+  #crash(error: unknown): void {
+    this.#runtime.telemetry.emit('connection.crash', {}, { connectionId: this.id, error })
+    this.close(1011, '', { kind: 'crashed', error })
   }
 
   // Limits
@@ -341,7 +375,7 @@ export class Session implements Outlet, SlowReader {
     this.#runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
   }
 
-  refused(topic: unknown, event: unknown, reason: string): void {
+  refused(topic: unknown, event: unknown, reason: ReplyReason): void {
     const limit = LIMIT_BEHIND[reason]
     if (limit !== undefined) this.#limitReached(limit)
     const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event), reason }
@@ -365,7 +399,7 @@ export class Session implements Outlet, SlowReader {
 }
 
 /** The limits that are told to the client by a reason of their own. Rates have one in common. */
-const LIMIT_BEHIND: { readonly [reason: string]: LimitName } = {
+const LIMIT_BEHIND: { readonly [reason in ReplyReason]?: LimitName } = {
   overloaded: 'limits.mailbox',
   topic_too_long: 'limits.topicBytes',
   'too many channels joined': 'limits.channelsPerConnection',

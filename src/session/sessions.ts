@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../clock.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import { Backlog, type BackpressureLimits } from './backlog.ts'
-import { type Admission, Session, type SessionRuntime } from './session.ts'
+import { type Admission, Session, type SessionLoad, type SessionRuntime } from './session.ts'
 import type { Wire } from './wire.ts'
 
 /** How often a silent client is looked for, within the time that it may be silent. */
@@ -170,6 +170,19 @@ export class Sessions implements Process {
     let count = 0
     for (const session of this.#sessions.values()) count += session.channelCount
     return count
+  }
+
+  /** What waits, for all clients. Looks at each of them. */
+  get load(): SessionLoad {
+    const load = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
+    for (const session of this.#sessions.values()) {
+      const { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks } = session.load
+      load.bufferedBytes += bufferedBytes
+      load.waitingMessages += waitingMessages
+      load.longestMailbox = Math.max(load.longestMailbox, longestMailbox)
+      load.pendingCallbacks += pendingCallbacks
+    }
+    return load
   }
 
   /** Closes, with 1001, every connection of this node with this topic. */

@@ -4,6 +4,7 @@ import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/i
 import { isPromiseLike } from '../channel/interpret.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Clock, Timer } from '../clock.ts'
+import { berylError, show, type UpgradeStatus } from '../errors.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
@@ -30,7 +31,7 @@ export interface DoorOptions {
 /** Why a client is not let in, and what it is told. */
 export interface Refusal {
   readonly reason: string
-  readonly statusCode: number
+  readonly statusCode: UpgradeStatus
   /** The limit of the options that is reached, where that is the reason. */
   readonly limit?: LimitName
 }
@@ -52,7 +53,7 @@ export class Doorkeeper {
   readonly #options: DoorOptions
   readonly #house: House
   readonly #admissions: Admissions
-  readonly #handshakes = new WeakMap<IncomingMessage, Handshake>()
+  readonly #key = Symbol('beryl handshake')
 
   constructor(options: DoorOptions, house: House) {
     this.#options = options
@@ -62,7 +63,7 @@ export class Doorkeeper {
 
   /** What is known of a request that was not refused. */
   handshake(raw: IncomingMessage): Handshake | undefined {
-    return this.#handshakes.get(raw)
+    return (raw as Greeted)[this.#key]
   }
 
   /** Looks at the head of the request. The place that it takes is given back when the reply ends without an upgrade. */
@@ -81,7 +82,8 @@ export class Doorkeeper {
     const place = this.#admissions.take(request.ip)
     if (typeof place === 'string') return fullBecause(place)
     reply.raw.once('close', place.leave)
-    this.#handshakes.set(request.raw, { codec, protocol, place, reply, params, token, admission: undefined })
+    const handshake = { codec, protocol, place, reply, params, token, admission: undefined }
+    ;(request.raw as Greeted)[this.#key] = handshake
     return undefined
   }
 
@@ -90,7 +92,7 @@ export class Doorkeeper {
    * error handler answers, by default with 500.
    */
   admit(request: FastifyRequest): Refusal | undefined | Promise<Refusal | undefined> {
-    const { params, token } = this.#handshakes.get(request.raw) as Handshake
+    const { params, token } = this.handshake(request.raw) as Handshake
     const granted = this.#options.connect({ params, request, authToken: token })
     if (!isPromiseLike(granted)) return this.#granted(request, granted)
     return this.#withinTime(granted).then((settled) => this.#granted(request, settled))
@@ -101,8 +103,9 @@ export class Doorkeeper {
     if (granted instanceof Rejection) return REJECTED
     const { closedBecause } = this.#house
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
-    const handshake = this.#handshakes.get(request.raw) as Handshake
+    const handshake = this.handshake(request.raw) as Handshake
     const { assigns, expiresAt } = grantOf(granted)
+    if (expiresAt !== undefined && expiresAt <= this.#house.clock.date()) return EXPIRED
     const connection: Connection = Object.freeze({
       id: this.#house.makeConnectionId(),
       assigns,
@@ -126,9 +129,16 @@ export class Doorkeeper {
   }
 }
 
+/**
+ * A request that carries its handshake itself: a WeakMap would keep both alive over every collection of the young
+ * generation, and with them all that belongs to a request, until they are old.
+ */
+type Greeted = IncomingMessage & { [key: symbol]: Handshake | undefined }
+
 const TIMED_OUT = Symbol('too slow')
 const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.handshakeTimeoutMs' }
 const REJECTED: Refusal = { reason: 'connect', statusCode: 403 }
+const EXPIRED: Refusal = { reason: 'expired', statusCode: 403 }
 const FORBIDDEN_ORIGIN: Refusal = { reason: 'origin', statusCode: 403 }
 const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
 const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }
@@ -138,19 +148,35 @@ function fullBecause(limit: keyof AdmissionLimits): Refusal {
   return { reason: `limit ${limit}`, statusCode, limit: `limits.${limit}` }
 }
 
-/** `connect` gives the assigns, or `{ assigns, expiresAt }`. */
+/**
+ * `connect` gives the assigns, or `{ assigns, expiresAt }`. What is neither lets nobody in: `false` is no permission.
+ *
+ * @throws `BERYL_ERR_CONNECT_INVALID`
+ */
 function grantOf(granted: unknown): { assigns: ConnectionAssigns; expiresAt: number | undefined } {
-  if (
-    typeof granted !== 'object' ||
-    granted === null ||
-    !('expiresAt' in granted) ||
-    !('assigns' in granted)
-  ) {
-    return { assigns: (granted ?? {}) as ConnectionAssigns, expiresAt: undefined }
-  }
-  const { assigns, expiresAt } = granted as { assigns: unknown; expiresAt: Date | number | undefined }
+  if (granted === undefined) return { assigns: {} as ConnectionAssigns, expiresAt: undefined }
+  if (!isRecord(granted))
+    return refuseGrant('the assigns as an object, { assigns, expiresAt } or reject(…)', granted)
+  if (!('expiresAt' in granted && 'assigns' in granted))
+    return { assigns: granted as ConnectionAssigns, expiresAt: undefined }
+  const { assigns = {}, expiresAt } = granted as { assigns: unknown; expiresAt: unknown }
+  if (!isRecord(assigns)) return refuseGrant('assigns as an object', assigns)
   return {
-    assigns: (assigns ?? {}) as ConnectionAssigns,
-    expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
+    assigns: assigns as ConnectionAssigns,
+    expiresAt: expiresAt === undefined ? undefined : timeOf(expiresAt),
   }
+}
+
+function timeOf(expiresAt: unknown): number {
+  const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
+  if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
+  return refuseGrant('expiresAt as a Date or in milliseconds since the epoch', expiresAt)
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function refuseGrant(wanted: string, got: unknown): never {
+  throw berylError('BERYL_ERR_CONNECT_INVALID', wanted, show(got))
 }

@@ -73,6 +73,17 @@ export function chooseProtocol(
   return supported.length > 0 && offered.length > 0 ? false : undefined
 }
 
+/**
+ * Takes the token out of the head of a response: where the application's own @fastify/websocket chooses the sub-protocol,
+ * it takes the first that is offered, which may be the secret.
+ */
+export function hideToken(headers: string[]): void {
+  const at = headers.findIndex((header) => TOKEN_HEADER.test(header))
+  if (at !== -1) headers.splice(at, 1)
+}
+
+const TOKEN_HEADER = /^sec-websocket-protocol:\s*base64url\.bearer\.phx\./i
+
 /** A URL without its query: tokens travel there, and logs are read by many. */
 export function redactUrl(url: string): string {
   const start = url.indexOf('?')

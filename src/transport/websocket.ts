@@ -9,8 +9,9 @@ import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import type { LimitName } from '../telemetry.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
-import { redactUrl } from './handshake.ts'
+import { hideToken, redactUrl } from './handshake.ts'
 import { redeemTicket } from './in-process.ts'
+import { checkVersions } from './versions.ts'
 import { answerClose, SenderWire, SocketWire } from './wire.ts'
 
 /** What the WebSocket route asks of what stands behind it. */
@@ -52,8 +53,11 @@ export async function mountWebSocket(
   const door = new Doorkeeper(options, gate)
   endLateUpgrades(app)
   await ensureWebSocketPlugin(app, options, door)
+  checkVersions(app.websocketServer)
   app.websocketServer.on('headers', (headers: string[], request: IncomingMessage) => {
-    if (door.handshake(request) !== undefined) headers.push(NOT_CACHED)
+    if (door.handshake(request) === undefined) return
+    hideToken(headers)
+    headers.push(NOT_CACHED)
   })
   const route = websocketRoute(door, gate)
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FastifyBaseLogger } from 'fastify'
+import { attachLogger } from '../../src/logger.ts'
+import { Telemetry } from '../../src/telemetry.ts'
+import { fakeClock } from '../../src/testing/index.ts'
+
+interface Line {
+  readonly level: string
+  readonly fields: Record<string, unknown>
+  readonly text: string
+}
+
+/** Telemetry whose log is kept. */
+function logged() {
+  const lines: Line[] = []
+  const write =
+    (level: string) =>
+    (fields: Line['fields'], text: string): void =>
+      void lines.push({ level, fields, text })
+  const log = Object.fromEntries(
+    ['debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, write(level)]),
+  )
+  const telemetry = new Telemetry()
+  const clock = fakeClock()
+  attachLogger(telemetry, log as unknown as FastifyBaseLogger, clock)
+  return { telemetry, clock, lines }
+}
+
+test('a client causes one line a second at each level; the next says how many were left out', async () => {
+  const { telemetry, clock, lines } = logged()
+  const reach = (connectionId: string) =>
+    telemetry.emit('limit.reached', {}, { limit: 'limits.messages', connectionId })
+  for (let n = 0; n < 100; n++) reach('a')
+  assert.deepEqual(
+    lines.map(({ level, fields }) => [level, fields]),
+    [['info', { limit: 'limits.messages', connectionId: 'a' }]],
+  )
+  telemetry.emit('channel.crash', {}, { connectionId: 'a', topic: 't', event: 'e', error: new Error('x') })
+  assert.equal(lines.at(-1)?.level, 'error')
+  await clock.advance(999)
+  reach('a')
+  assert.equal(lines.length, 2)
+  await clock.advance(1)
+  reach('a')
+  assert.equal(lines.at(-1)?.fields.leftOut, 100)
+})
+
+test('one client does not take the line of another', () => {
+  const { telemetry, lines } = logged()
+  for (const connectionId of ['a', 'b', 'c']) {
+    telemetry.emit('connection.malformed', { bytes: 3 }, { connectionId, reason: 'not JSON' })
+  }
+  assert.equal(lines.length, 3)
+})
+
+test('what clients say is in fields, never in the text of a line, and is cut at 128 characters', () => {
+  const { telemetry, lines } = logged()
+  const long = 'x'.repeat(10_000)
+  telemetry.emit(
+    'message.refused',
+    {},
+    { connectionId: 'a', topic: long, event: long, reason: 'unmatched topic' },
+  )
+  telemetry.emit('channel.join', { durationMs: 0 }, { connectionId: 'b', topic: long, outcome: 'rejected' })
+  telemetry.emit('channel.end', {}, { connectionId: 'c', topic: long, kind: 'left' })
+  telemetry.emit('channel.crash', {}, { connectionId: 'd', topic: long, event: long, error: undefined })
+  telemetry.emit('broadcast.skipped', { subscribers: 1 }, { topic: long, event: 'e', version: '1.0.0' })
+  telemetry.emit('listener.failed', {}, { topic: long, error: undefined })
+  assert.equal(lines.length, 6)
+  for (const { fields, text } of lines) {
+    assert.ok(!text.includes('x'))
+    assert.equal(fields.topic, `${'x'.repeat(128)}…`)
+    if (fields.event !== undefined && fields.event !== 'e') assert.equal(fields.event, `${'x'.repeat(128)}…`)
+  }
+})
+
+test('limits at which the innocent are turned away are warnings', () => {
+  const { telemetry, lines } = logged()
+  telemetry.emit('limit.reached', {}, { limit: 'limits.connections', ip: '10.0.0.1' })
+  telemetry.emit('limit.reached', {}, { limit: 'limits.joins', connectionId: 'a' })
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    ['warn', 'info'],
+  )
+})
