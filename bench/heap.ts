@@ -18,7 +18,7 @@ export async function heap({ peers, peersChosen }: Options, { pinned }: Ground):
 }
 
 async function breakDown(peer: Peer, pinned: boolean): Promise<void> {
-  const server = await ServerProcess.start({ file: peer.file, pinned })
+  const server = await ServerProcess.start({ peer, pinned })
   const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
   const open = (size: number) =>
     openCrowd(target, size, { topicsOf: (index) => [`${peer.topicPrefix}:${index}-0`] })

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { MemorySize } from './measure/bench-memory.ts'
 import type { Pace } from './measure/bench-workload.ts'
-import { PEERS, type Peer } from './peers/catalog.ts'
+import { berylBefore, PEERS, type Peer } from './peers/catalog.ts'
 import type { Scale } from './workloads/catalog.ts'
 
 export type Mode = 'compare' | 'growth' | 'heap'
@@ -30,6 +30,7 @@ export const USAGE = `npm run bench -- [options]
   --heap               what one connection and one topic keep alive, object by object
   --only=a,b           only these workloads (or axes)
   --peers=a,b          only these peers: ${PEERS.map((peer) => peer.name).join(', ')}
+  --before=folder      also the beryl of another checkout, in which the bench was run once
   --rounds=n           rounds, at least 1
   --run-ms=n           how long one run loads one server
   --joins=n            connections of the workload "joins"
@@ -47,6 +48,7 @@ export function readOptions(argv: readonly string[]): Options {
       profile: { type: 'boolean', default: false },
       only: { type: 'string' },
       peers: { type: 'string' },
+      before: { type: 'string' },
       rounds: { type: 'string' },
       'run-ms': { type: 'string' },
       joins: { type: 'string' },
@@ -59,7 +61,7 @@ export function readOptions(argv: readonly string[]): Options {
     ...defaults,
     mode,
     only: values.only?.split(','),
-    peers: values.peers?.split(',').map(peerNamed) ?? PEERS,
+    peers: chosenPeers(values),
     peersChosen: values.peers !== undefined,
     pace: {
       ...defaults.pace,
@@ -88,6 +90,17 @@ const QUICK: Defaults = {
   scale: { subscribers: 300, rooms: 100, joins: 600 },
   memory: { connections: 1_500, furtherTopics: 5, rounds: 1 },
   keepServers: true,
+}
+
+function chosenPeers({
+  peers,
+  before,
+}: {
+  peers?: string | undefined
+  before?: string | undefined
+}): readonly Peer[] {
+  const chosen = peers?.split(',').map(peerNamed) ?? PEERS
+  return before === undefined ? chosen : [...chosen, berylBefore(before)]
 }
 
 function peerNamed(name: string): Peer {

@@ -35,7 +35,7 @@ const BASE_SHARE = 0.5
  * each, and after each of those has joined further topics. Every topic has one subscriber: the dearest case.
  */
 export async function benchMemory(peer: Peer, size: MemorySize, pinned: boolean): Promise<MemorySample> {
-  const server = await ServerProcess.start({ file: peer.file, pinned })
+  const server = await ServerProcess.start({ peer, pinned })
   const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
   const open: Connection[] = []
   const add = async (count: number, name: string): Promise<Connection[]> => {

@@ -47,7 +47,7 @@ export async function startPeers(
   options: { readonly pinned: boolean; readonly profileTo?: string | undefined },
 ): Promise<RunningPeer[]> {
   return Promise.all(
-    peers.map(async (peer) => ({ peer, server: await ServerProcess.start({ file: peer.file, ...options }) })),
+    peers.map(async (peer) => ({ peer, server: await ServerProcess.start({ peer, ...options }) })),
   )
 }
 

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Peer } from '../peers/catalog.ts'
 import type { Command, Memory, Message, Usage } from '../peers/commands.ts'
 import { serverCommand } from './cores.ts'
 
 export interface ServerOptions {
-  /** Base name of the file in `peers/`. */
-  readonly file: string
+  readonly peer: Peer
   readonly pinned: boolean
   /** Folder for a CPU profile, written when the server stops. @default no profile */
   readonly profileTo?: string | undefined
@@ -85,9 +86,14 @@ export function totalUs({ userUs, systemUs }: Usage): number {
   return userUs + systemUs
 }
 
-function nodeArguments({ file, profileTo }: ServerOptions): string[] {
+function nodeArguments({ peer, profileTo }: ServerOptions): string[] {
   const profile = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`]
-  return ['--expose-gc', ...profile, fileURLToPath(new URL(`../peers/${file}.js`, import.meta.url))]
+  return ['--expose-gc', ...profile, peerFile(peer)]
+}
+
+function peerFile({ file, checkout }: Peer): string {
+  if (checkout !== undefined) return resolve(checkout, `bench/dist/peers/${file}.js`)
+  return fileURLToPath(new URL(`../peers/${file}.js`, import.meta.url))
 }
 
 /** The next message of `child`, which must be of this kind. @throws where the process ends instead */

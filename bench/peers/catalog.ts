@@ -7,6 +7,8 @@ export interface Peer {
   readonly dialects: readonly Dialect[]
   /** The kind of channel; only `beryl.ts` has several. */
   readonly topicPrefix: string
+  /** The checkout of this repository that it is taken from, built. @default this one */
+  readonly checkout?: string
 }
 
 /** The peer by which all others are divided. */
@@ -19,6 +21,11 @@ export const PEERS: readonly Peer[] = [
   { name: 'fastify-websocket', file: 'fastify-websocket', dialects: [phoenixV2], topicPrefix: 'bench' },
   { name: 'socket.io', file: 'socket-io', dialects: [socketIo], topicPrefix: 'bench' },
 ]
+
+/** beryl as another checkout has it: what a change is held against. */
+export function berylBefore(checkout: string): Peer {
+  return { name: 'beryl, before', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench', checkout }
+}
 
 /** Other ways to use beryl, compared in the growth runs. */
 export const VARIANTS: readonly Peer[] = [
