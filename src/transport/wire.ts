@@ -3,38 +3,47 @@ import { WebSocket } from 'ws'
 import { type Frame, framePayload, isBinaryFrame, splitFrames } from '../protocol/frame.ts'
 import type { Wire } from '../session/wire.ts'
 
+/** A WebSocket as a session's wire: what is the same however the frames are written. */
+abstract class WebSocketWire {
+  protected readonly ws: WebSocket
+
+  constructor(ws: WebSocket) {
+    this.ws = ws
+  }
+
+  /** Closes with our own code. Reasons are cut at what a close frame carries: 123 bytes. */
+  close(code: number, reason: string): void {
+    WebSocket.prototype.close.call(this.ws, code, Buffer.from(reason).subarray(0, 123))
+  }
+
+  terminate(): void {
+    this.ws.terminate()
+  }
+
+  pause(): void {
+    this.ws.pause()
+  }
+
+  resume(): void {
+    this.ws.resume()
+  }
+}
+
 /**
- * A WebSocket as a session's wire. Frames are written past ws's sender, straight to the socket: they are complete, and
- * the sender would make a header and a copy of its own for each receiver.
+ * Writes frames past ws's sender, straight to the socket: they are complete, and the sender would make a header and a
+ * copy of its own for each receiver.
  */
-export class SocketWire implements Wire {
-  readonly #ws: WebSocket
+export class SocketWire extends WebSocketWire implements Wire {
   readonly #socket: Socket
 
   constructor(ws: WebSocket, socket: Socket) {
-    this.#ws = ws
+    super(ws)
     this.#socket = socket
   }
 
   write(frames: Frame): void {
     // After a close frame nothing may follow.
-    if (this.#ws.readyState === WebSocket.OPEN && this.#socket.writable) this.#socket.write(frames)
-  }
-
-  close(code: number, reason: string): void {
-    closeWebSocket(this.#ws, code, reason)
-  }
-
-  terminate(): void {
-    this.#ws.terminate()
-  }
-
-  pause(): void {
-    this.#ws.pause()
-  }
-
-  resume(): void {
-    this.#ws.resume()
+    if (this.ws.readyState === WebSocket.OPEN && this.#socket.writable) this.#socket.write(frames)
   }
 
   get bufferedBytes(): number {
@@ -50,14 +59,13 @@ export class SocketWire implements Wire {
   }
 }
 
-/** The same through ws's own sender: where it has to compress, and where there is no socket (`injectWS`). */
-export class SenderWire implements Wire {
-  readonly #ws: WebSocket
+/** Writes through ws's own sender: where it has to compress, and where there is no socket (`injectWS`). */
+export class SenderWire extends WebSocketWire implements Wire {
   #bytesRead = 0
   #bytesWritten = 0
 
   constructor(ws: WebSocket) {
-    this.#ws = ws
+    super(ws)
     const heard = (data: Buffer): void => {
       this.#bytesRead += data.length + 2
     }
@@ -65,45 +73,24 @@ export class SenderWire implements Wire {
   }
 
   write(frames: Frame): void {
-    if (this.#ws.readyState !== WebSocket.OPEN) return
+    if (this.ws.readyState !== WebSocket.OPEN) return
     for (const frame of splitFrames(frames)) {
       this.#bytesWritten += frame.length
-      this.#ws.send(framePayload(frame), { binary: isBinaryFrame(frame) })
+      this.ws.send(framePayload(frame), { binary: isBinaryFrame(frame) })
     }
   }
 
-  close(code: number, reason: string): void {
-    closeWebSocket(this.#ws, code, reason)
-  }
-
-  terminate(): void {
-    this.#ws.terminate()
-  }
-
-  pause(): void {
-    this.#ws.pause()
-  }
-
-  resume(): void {
-    this.#ws.resume()
-  }
-
   get bufferedBytes(): number {
-    return this.#ws.bufferedAmount
+    return this.ws.bufferedAmount
   }
 
   get sentBytes(): number {
-    return this.#bytesWritten - this.#ws.bufferedAmount
+    return this.#bytesWritten - this.ws.bufferedAmount
   }
 
   get bytesRead(): number {
     return this.#bytesRead
   }
-}
-
-/** Closes with our own code. Reasons are cut at what a close frame carries: 123 bytes. */
-function closeWebSocket(ws: WebSocket, code: number, reason: string): void {
-  WebSocket.prototype.close.call(ws, code, Buffer.from(reason).subarray(0, 123))
 }
 
 /**
