@@ -20,16 +20,19 @@ export interface Timer {
   cancel(): void
 }
 
+/** Node runs a timer that is set for longer at once. Nearly 25 days. */
+const LONGEST_MS = 2 ** 31 - 1
+
 /** The clock of the machine. Timeouts keep the process alive, intervals do not. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => Date.now(),
   setTimeout(callback, ms) {
-    const handle = setTimeout(callback, ms)
+    const handle = setTimeout(callback, Math.min(ms, LONGEST_MS))
     return { cancel: () => clearTimeout(handle) }
   },
   setInterval(callback, ms) {
-    const handle = setInterval(callback, ms).unref()
+    const handle = setInterval(callback, Math.min(ms, LONGEST_MS)).unref()
     return { cancel: () => clearInterval(handle) }
   },
   setImmediate(callback) {

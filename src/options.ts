@@ -315,18 +315,19 @@ function presenceOf(presence: unknown): ResolvedPresenceOptions | undefined {
 
 function adapterOf(pubsub: unknown): PubSubAdapter {
   if (pubsub === undefined) return local()
-  if (isObject(pubsub) && typeof pubsub.publish === 'function' && typeof pubsub.start === 'function') {
-    return pubsub as unknown as PubSubAdapter
-  }
-  return refuse('pubsub', 'an adapter', pubsub)
+  return has(pubsub, ADAPTER) ? (pubsub as PubSubAdapter) : refuse('pubsub', `an adapter: ${ADAPTER}`, pubsub)
 }
 
 function clockOf(clock: unknown): Clock {
   if (clock === undefined) return systemClock
-  if (isObject(clock) && typeof clock.now === 'function' && typeof clock.setTimeout === 'function') {
-    return clock as unknown as Clock
-  }
-  return refuse('clock', 'a clock', clock)
+  return has(clock, CLOCK) ? (clock as Clock) : refuse('clock', `a clock: ${CLOCK}`, clock)
+}
+
+const ADAPTER: readonly (keyof PubSubAdapter)[] = ['start', 'publish', 'subscribe', 'unsubscribe', 'stop']
+const CLOCK: readonly (keyof Clock)[] = ['now', 'date', 'setTimeout', 'setInterval', 'setImmediate']
+
+function has(value: unknown, methods: readonly string[]): boolean {
+  return isObject(value) && methods.every((method) => typeof value[method] === 'function')
 }
 
 function giveUp(onGiveUp: unknown): OnGiveUp {

@@ -69,7 +69,9 @@ export class Doorkeeper {
   /** Looks at the head of the request. The place that it takes is given back when the reply ends without an upgrade. */
   examine(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
     const { origin } = request.headers
-    if (typeof origin === 'string' && !this.#options.originAllowed(origin, request)) return FORBIDDEN_ORIGIN
+    // Nothing but `true` will do: an async check gives a promise, which is truthy.
+    if (typeof origin === 'string' && this.#options.originAllowed(origin, request) !== true)
+      return FORBIDDEN_ORIGIN
     const { closedBecause } = this.#house
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     const params = parseParams(request.raw.url ?? '')
