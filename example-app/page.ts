@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises'
+import type { FastifyInstance } from 'fastify'
+
+const FILES = [
+  ['/', new URL('page/index.html', import.meta.url), 'text/html; charset=utf-8'],
+  ['/chat.css', new URL('page/chat.css', import.meta.url), 'text/css; charset=utf-8'],
+  ['/chat.js', new URL('page/chat.js', import.meta.url), 'text/javascript; charset=utf-8'],
+  // The client that everybody else uses, as npm delivers it.
+  ['/phoenix.mjs', new URL(import.meta.resolve('phoenix')), 'text/javascript; charset=utf-8'],
+] as const
+
+const HEADERS = {
+  'cache-control': 'no-cache',
+  'content-security-policy': "default-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+}
+
+/** Serves the page: four files, read at each request so that a reload shows what was just edited. */
+export function servePage(app: FastifyInstance): void {
+  for (const [path, file, type] of FILES) {
+    app.get(path, async (_request, reply) =>
+      reply
+        .headers(HEADERS)
+        .type(type)
+        .send(await readFile(file)),
+    )
+  }
+}

@@ -1,0 +1,264 @@
+import { Presence, Socket } from './phoenix.mjs'
+
+const IDLE_AFTER_MS = 60_000
+const TYPING_FADES_AFTER_MS = 4_000
+const MESSAGES_SHOWN = 200
+const ROOMS = ['lobby', 'garden', 'workshop']
+
+const $ = (id) => document.getElementById(id)
+
+// Who I am, and which room the address names
+
+const me = await askName()
+const roomInAddress = () => decodeURIComponent(location.hash.slice(1)) || ROOMS[0]
+
+async function askName() {
+  const known = localStorage.getItem('name')
+  if (known) return known
+  $('welcome').showModal()
+  await new Promise((entered) => $('welcome').addEventListener('submit', entered, { once: true }))
+  const name = $('name').value.trim()
+  localStorage.setItem('name', name)
+  return name
+}
+
+// The connection: one socket, one channel for the room that is open
+
+const socket = new Socket('/socket', { params: { name: me } })
+socket.onClose(() => show('reconnecting'))
+socket.connect()
+
+/** Who is typing, each with the timer that makes it fade. */
+const typers = new Map()
+/** Between a join and the list of those who are there: they did not come in just now. */
+let isSyncing = true
+let isAtEnd = true
+let status = 'online'
+let channel = enter(roomInAddress())
+
+function enter(room) {
+  const joining = socket.channel(`room:${room}`, () => ({ status }))
+  const presence = new Presence(joining)
+  presence.onSync(() => {
+    isSyncing = false
+    drawPeople(presence.list((name, { metas }) => ({ name, metas })))
+  })
+  presence.onJoin((name, before) => before || drawComing(name, 'came in'))
+  presence.onLeave((name, { metas }) => metas.length > 0 || goodbye(name))
+  joining.on('said', drawMessage)
+  joining.on('typing', ({ from, on }) => markTyping(from, on))
+  joining.on('announced', ({ body }) => drawNote(body, 'announcement'))
+  joining.onError(() => socket.isConnected() && show('rejoining'))
+  joining.join().receive('ok', entered).receive('error', refused)
+  drawRoom(room)
+  return joining
+}
+
+/** Runs after each join: the first, and those after the connection or the channel was lost. */
+function entered({ recent }) {
+  isSyncing = true
+  for (const message of recent) drawMessage(message)
+  show(['reconnecting', 'rejoining', 'back'].includes(document.body.dataset.state) ? 'back' : 'online')
+}
+
+function refused({ reason }) {
+  show('online')
+  drawNote(`You cannot join: ${reason}.`, 'trouble')
+}
+
+function say(body) {
+  channel
+    .push('say', { body })
+    .receive('error', ({ reason }) => drawNote(`Not sent (${reason}): ${body}`, 'trouble'))
+    .receive('timeout', () => drawNote(`Not sent, nobody answered: ${body}`, 'trouble'))
+}
+
+function goodbye(name) {
+  markTyping(name, false)
+  drawComing(name, 'left')
+}
+
+addEventListener('hashchange', () => {
+  channel.leave()
+  channel = enter(roomInAddress())
+})
+
+// Whether I am here, and typing
+
+let idleTimer
+let typingUntil = 0
+
+function beActive() {
+  setStatus('online')
+  clearTimeout(idleTimer)
+  idleTimer = setTimeout(() => setStatus('idle'), IDLE_AFTER_MS)
+}
+
+function setStatus(now) {
+  if (now === status) return
+  status = now
+  // A channel that is not joined says it with its next join.
+  if (channel.state === 'joined') channel.push('status', { status })
+}
+
+/** Says so at most every half fading time, as long as keys are pressed. */
+function beTyping(on) {
+  if (channel.state !== 'joined' || (on && performance.now() < typingUntil)) return
+  if (!on && typingUntil === 0) return
+  typingUntil = on ? performance.now() + TYPING_FADES_AFTER_MS / 2 : 0
+  channel.push('typing', { on })
+}
+
+for (const event of ['pointerdown', 'keydown', 'focus']) addEventListener(event, beActive)
+document.addEventListener('visibilitychange', () => (document.hidden ? setStatus('idle') : beActive()))
+beActive()
+
+// Forms
+
+onSubmit('composer', 'body', (body) => {
+  typingUntil = 0
+  say(body)
+})
+onSubmit('other-room', 'other-room-name', (room) => {
+  location.hash = room
+})
+onSubmit('announce', 'announcement', (body) =>
+  fetch('/announce', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ body }),
+  }).catch(() => drawNote(`Not announced: ${body}`, 'trouble')),
+)
+$('body').addEventListener('input', ({ target }) => beTyping(target.value !== ''))
+$('crash').addEventListener('click', () => channel.push('crash', {}))
+
+function onSubmit(form, field, act) {
+  $(form).addEventListener('submit', (event) => {
+    event.preventDefault()
+    const value = $(field).value.trim()
+    $(field).value = ''
+    if (value !== '') act(value)
+  })
+}
+
+// Drawing
+
+function show(state) {
+  const sayings = {
+    reconnecting: 'Connection lost. Reconnecting…',
+    rejoining: 'The channel crashed. Joining again…',
+    back: 'Back again.',
+  }
+  document.body.dataset.state = state
+  $('state').textContent = sayings[state] ?? ''
+  if (state === 'back') setTimeout(() => document.body.dataset.state === 'back' && show('online'), 3_000)
+}
+
+function drawRoom(room) {
+  $('room').textContent = room
+  $('messages').replaceChildren()
+  isAtEnd = true
+  $('people').replaceChildren()
+  for (const name of typers.keys()) markTyping(name, false)
+  $('rooms').replaceChildren(...[...new Set([...ROOMS, room])].map((name) => roomLink(name, name === room)))
+  $('side').matches(':popover-open') && $('side').hidePopover()
+  document.title = `${room} · Beryl chat`
+}
+
+function roomLink(name, isOpen) {
+  const link = element('a', '', name)
+  link.href = `#${encodeURIComponent(name)}`
+  if (isOpen) link.ariaCurrent = 'page'
+  return element('li', '', link)
+}
+
+function drawPeople(people) {
+  $('people').replaceChildren(...people.map(person))
+  $('who').textContent = people.length
+}
+
+function person({ name, metas }) {
+  const isIdle = metas.every((meta) => meta.status === 'idle')
+  const row = element('li', isIdle ? 'person idle' : 'person', avatar(name), element('b', '', name))
+  if (name === me) row.append(element('small', '', 'you'))
+  if (isIdle) row.append(element('small', '', 'idle'))
+  if (metas.length > 1) row.append(element('small', 'tabs', `${metas.length} tabs`))
+  return row
+}
+
+/** What was missed comes with the next join, beside what is shown already. */
+function drawMessage({ id, from, body, at }) {
+  if ($(`said-${id}`)) return
+  markTyping(from, false)
+  const time = element(
+    'time',
+    '',
+    new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }),
+  )
+  const kind = from === me ? 'said mine' : 'said'
+  const row = element('li', kind, avatar(from), element('b', '', from), time, element('p', '', body))
+  row.id = `said-${id}`
+  row.classList.toggle('more', $('messages').lastElementChild?.dataset.from === from)
+  row.dataset.from = from
+  append(row)
+}
+
+function drawNote(text, kind) {
+  append(element('li', `note ${kind}`, text))
+}
+
+/** Not while everybody comes back after trouble of the connection. */
+function drawComing(name, what) {
+  const isCalm = document.body.dataset.state === 'online' && !isSyncing
+  if (isCalm && name !== me) drawNote(`${name} ${what}`, 'coming')
+}
+
+function append(row) {
+  const list = $('messages')
+  isAtEnd ||= row.classList.contains('mine')
+  list.append(row)
+  while (list.childElementCount > MESSAGES_SHOWN) list.firstElementChild.remove()
+  stayAtEnd()
+}
+
+/** Who reads the last messages goes on to see them when more come, or when a phone's keyboard takes their place. */
+function stayAtEnd() {
+  if (isAtEnd) $('messages').scrollTop = $('messages').scrollHeight
+}
+
+$('messages').addEventListener('scroll', ({ target }) => {
+  isAtEnd = target.scrollHeight - target.scrollTop - target.clientHeight < 80
+})
+new ResizeObserver(stayAtEnd).observe($('messages'))
+
+function markTyping(name, on) {
+  clearTimeout(typers.get(name))
+  typers.delete(name)
+  if (on)
+    typers.set(
+      name,
+      setTimeout(() => markTyping(name, false), TYPING_FADES_AFTER_MS),
+    )
+  $('typing').textContent = typingLine([...typers.keys()])
+}
+
+function typingLine(names) {
+  if (names.length === 0) return ''
+  if (names.length > 2) return `${names.length} people are typing…`
+  return `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} typing…`
+}
+
+function avatar(name) {
+  const sum = [...name].reduce((before, letter) => (before * 31 + letter.codePointAt(0)) % 9973, 0)
+  const gem = element('i', 'avatar', [...name][0].toUpperCase())
+  gem.style.setProperty('--hue', (sum * 137.5) % 360)
+  gem.ariaHidden = 'true'
+  return gem
+}
+
+function element(tag, className, ...children) {
+  const created = document.createElement(tag)
+  created.className = className
+  created.append(...children)
+  return created
+}
