@@ -56,10 +56,10 @@ function scanBytes(data: Buffer): Message {
   for (let field = 0; field < 4; field++) {
     const end = endOfString(data, at)
     if (end === -1 || data[end + 1] !== COMMA) return v2.decode(data, false, parse)
-    head.push(data.latin1Slice(at + 1, end))
+    head.push(data.toString('latin1', at + 1, end))
     at = end + 2
   }
-  const payload = parse(data.utf8Slice(at, data.length - 1))
+  const payload = parse(data.toString('utf8', at, data.length - 1))
   return { joinRef: head[0], ref: head[1], topic: head[2], event: head[3], payload }
 }
 

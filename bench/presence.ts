@@ -5,7 +5,7 @@
  *
  * Times are CPU milliseconds of this process (user and system): on a shared machine the clock on the wall says little.
  *
- * Run it with `node --expose-gc --import tsx bench/presence.ts`.
+ * Run it with `npm run bench:presence`.
  */
 import { EventEmitter } from 'node:events'
 import { Adapter } from 'socket.io-adapter'

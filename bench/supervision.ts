@@ -2,7 +2,7 @@
  * What supervision costs: memory per supervised child, time per synchronous message through a mailbox and through an
  * actor's ref, and how starting and stopping grows with the number of children.
  *
- * Run it with `node --expose-gc --import tsx bench/supervision.ts`.
+ * Run it with `npm run bench:supervision`.
  */
 import {
   Actor,
