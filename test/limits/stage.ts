@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { type BerylOptions, beryl, defineChannel, reject } from '../../src/index.ts'
 import type { LimitName, TelemetryEvents, TelemetryName } from '../../src/telemetry.ts'
-import { type FakeClock, fakeClock } from '../../src/testing/index.ts'
+import { connect, type FakeClock, fakeClock, type TestClient } from '../../src/testing/index.ts'
 
 /** Promises of handlers that the test settles when it wants to. */
 export class Gates {
@@ -101,11 +101,46 @@ export function record<N extends TelemetryName>(app: FastifyInstance, name: N) {
   return events
 }
 
-/** Looks again after each turn of the event loop, for what comes over a real socket. */
-export async function until(what: string, isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!isTrue()) {
-    if (Date.now() > deadline) throw new Error(`never: ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
+/** What a reply says. */
+export interface Answer {
+  readonly status: string
+  readonly response: {
+    readonly reason?: string
+    readonly retry_after_ms?: number
+    readonly [key: string]: unknown
+  }
+}
+
+/** A client that sends what it likes: one line to each message, and the answer to each by its ref. */
+export class Sender {
+  readonly client: TestClient
+  #refs = 0
+
+  constructor(client: TestClient) {
+    this.client = client
+  }
+
+  static async connect(app: FastifyInstance): Promise<Sender> {
+    return new Sender(await connect(app))
+  }
+
+  /** Sends, with the topic for a join_ref, and gives the ref. */
+  send(topic: string, event: string, payload: unknown = {}): string {
+    const ref = String(++this.#refs)
+    this.client.send({ joinRef: topic, ref, topic, event, payload })
+    return ref
+  }
+
+  async ask(topic: string, event: string, payload: unknown = {}): Promise<Answer> {
+    return this.answer(this.send(topic, event, payload))
+  }
+
+  async answer(ref: string): Promise<Answer> {
+    const { payload } = await this.client.expectMessage({ event: 'phx_reply', ref })
+    return payload as Answer
+  }
+
+  join(topic: string, payload: unknown = {}): Promise<Answer> {
+    return this.ask(topic, 'phx_join', payload)
   }
 }
