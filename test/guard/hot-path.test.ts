@@ -1,173 +1,12 @@
 import assert from 'node:assert/strict'
-import { createHook } from 'node:async_hooks'
 import { test } from 'node:test'
-import Fastify from 'fastify'
-import { Type } from 'typebox'
-import { defineChannel } from '../../src/channel/define.ts'
-import type { Clock } from '../../src/clock.ts'
-import { Endpoint } from '../../src/endpoint.ts'
-import { resolveOptions } from '../../src/options.ts'
-import type { Frame } from '../../src/protocol/frame.ts'
-import type { Codec } from '../../src/protocol/message.ts'
+import { splitFrames } from '../../src/protocol/frame.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
-import type { Session } from '../../src/session/session.ts'
-import type { Wire } from '../../src/session/wire.ts'
-import { fakeClock } from '../../src/testing/fake-clock.ts'
+import { type Client, frameOf, Stage } from './stage.ts'
 
 // What one operation may cost, counted, not timed: promises, timers, encodes and writes. A change that makes the hot path
 // dearer fails here, on any machine.
-
-const room = defineChannel('room:*', {
-  schema: {
-    in: {
-      echo: { payload: Type.Object({ n: Type.Number() }), reply: Type.Object({ n: Type.Number() }) },
-      shout: Type.Object({ n: Type.Number() }),
-      many: Type.Object({ times: Type.Integer() }),
-      slow: { payload: Type.Object({}), reply: Type.Object({}) },
-    },
-    out: { shouted: Type.Object({ n: Type.Number() }) },
-  },
-  join: () => ({ assigns: {} }),
-  in: {
-    echo: (payload) => payload,
-    shout: (payload, socket) => socket.broadcast('shouted', payload),
-    many({ times }, socket) {
-      for (let n = 0; n < times; n++) socket.broadcast('shouted', { n })
-    },
-    slow: async () => ({}),
-  },
-})
-
-class CountingWire implements Wire {
-  readonly bufferedBytes = 0
-  readonly sentBytes = 0
-  readonly bytesRead = 0
-  readonly writes: Frame[] = []
-  write(frames: Frame): void {
-    this.writes.push(frames)
-  }
-  close(): void {}
-  terminate(): void {}
-  pause(): void {}
-  resume(): void {}
-}
-
-const TEXT_FRAME = 0x81
-
-interface Client {
-  readonly session: Session
-  readonly wire: CountingWire
-}
-
-interface Cost {
-  readonly promises: number
-  readonly timers: number
-  readonly immediates: number
-  readonly encodes: number
-  readonly joins: number
-}
-
-class Stage {
-  readonly clock: ReturnType<typeof fakeClock>
-  readonly endpoint: Endpoint
-  timers = 0
-  immediates = 0
-
-  constructor() {
-    this.clock = fakeClock()
-    const counting: Clock = {
-      ...this.clock,
-      now: () => this.clock.now(),
-      setTimeout: (callback, ms) => this.#timer(this.clock.setTimeout(callback, ms)),
-      setInterval: (callback, ms) => this.#timer(this.clock.setInterval(callback, ms)),
-      setImmediate: (callback) => {
-        this.immediates++
-        return this.clock.setImmediate(callback)
-      },
-    }
-    const options = { channels: [room], limits: { messages: false as const }, clock: counting }
-    this.endpoint = new Endpoint(resolveOptions(options))
-    this.endpoint.host.attach(Fastify())
-  }
-
-  #timer<T>(timer: T): T {
-    this.timers++
-    return timer
-  }
-
-  async start(): Promise<this> {
-    await this.endpoint.startPubSub()
-    this.endpoint.startSessions()
-    return this
-  }
-
-  connect(codec: Codec = v2): Client {
-    const wire = new CountingWire()
-    const id = this.endpoint.makeConnectionId()
-    const connection = { id, assigns: {}, ip: '127.0.0.1', transport: 'test', connectedAt: 0 } as const
-    const admission = { connection, codec, connectionTopic: undefined, expiresAt: undefined }
-    const session = this.endpoint.sessions?.open(admission, wire) as Session
-    return { session, wire }
-  }
-
-  async join(count: number, codec: Codec = v2): Promise<Client[]> {
-    const clients = Array.from({ length: count }, () => this.connect(codec))
-    for (const { session } of clients) send(session, codec, 'phx_join', {})
-    await this.clock.settle()
-    for (const { wire } of clients) wire.writes.length = 0
-    return clients
-  }
-
-  /** What `operation` and the end of its turn cost. */
-  async cost(operation: () => void): Promise<Cost> {
-    const { stringify } = JSON
-    const { concat } = Buffer
-    let promises = 0
-    let encodes = 0
-    let joins = 0
-    this.timers = 0
-    this.immediates = 0
-    const hook = createHook({
-      init(_, type) {
-        if (type === 'PROMISE') promises++
-      },
-    })
-    JSON.stringify = ((...args: Parameters<typeof stringify>) => {
-      encodes++
-      return stringify(...args)
-    }) as typeof stringify
-    Buffer.concat = (list, length) => {
-      // The test runner joins buffers too: only frames count.
-      if (list[0]?.[0] === TEXT_FRAME) joins++
-      return concat(list, length)
-    }
-    hook.enable()
-    try {
-      operation()
-    } finally {
-      hook.disable()
-    }
-    const counted = promises
-    await this.clock.settle()
-    JSON.stringify = stringify
-    Buffer.concat = concat
-    return { promises: counted, timers: this.timers, immediates: this.immediates, encodes, joins }
-  }
-}
-
-function send(session: Session, codec: Codec, event: string, payload: object): void {
-  const message =
-    codec === v2
-      ? ['1', '1', 'room:1', event, payload]
-      : { topic: 'room:1', event, payload, ref: '1', join_ref: '1' }
-  session.receive(Buffer.from(JSON.stringify(message)), false)
-}
-
-/** A frame is read before the cost is counted: what the client sends is not the server's encode. */
-function frameOf(event: string, payload: object): Buffer {
-  return Buffer.from(JSON.stringify(['1', '1', 'room:1', event, payload]))
-}
 
 const writesOf = (clients: readonly Client[]): number[] => clients.map(({ wire }) => wire.writes.length)
 
@@ -253,12 +92,61 @@ test('a join with a sync join callback costs no promise and no timer', async () 
   assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 1, joins: 0 })
 })
 
-test('10,000 connections are watched by the timer that watched one', async () => {
+test('100,000 connections are watched by the timer that watched one; looking at all of them makes none', async () => {
   const stage = await new Stage().start()
   const before = stage.clock.pending
-  for (let client = 0; client < 10_000; client++) stage.connect()
+  const clients: Client[] = []
+  for (let client = 0; client < 100_000; client++) clients.push(stage.connect())
   assert.equal(stage.clock.pending, before)
-  assert.ok(before <= 1, `${before} timers`)
+  const { timers, immediates, encodes } = await stage.cost(() => stage.clock.advance(10_000))
+  assert.deepEqual({ timers, immediates, encodes }, { timers: 0, immediates: 0, encodes: 0 })
+  assert.ok(clients.every(({ wire }) => wire.writes.length === 0))
+})
+
+test('a whole life, from connect over join, pushes and leave to the end, makes no timer', async () => {
+  const stage = await new Stage().start()
+  const before = stage.clock.pending
+  const [join, push, leave] = [frameOf('phx_join', {}), frameOf('shout', { n: 1 }), frameOf('phx_leave', {})]
+  const cost = await stage.cost(() => {
+    const { session } = stage.connect()
+    for (const frame of [join, push, leave]) session.receive(frame, false)
+    session.disconnected(1000)
+  })
+  assert.equal(cost.timers, 0)
+  assert.equal(cost.promises, 0)
+  assert.equal(stage.clock.pending, before)
+})
+
+test('a broadcast among 20,000 topics writes to the subscribers of its own, and encodes once', async () => {
+  const stage = await new Stage().start()
+  const clients = await stage.join(10, v2, 'room:own')
+  const other = stage.connect()
+  for (let n = 0; n < 20_000; n++)
+    other.session.receive(frameOf('phx_join', {}, { topic: `room:${n}` }), false)
+  await stage.clock.settle()
+  other.wire.writes.length = 0
+  const cost = await stage.cost(() => stage.endpoint.broadcast('room:own', 'shouted', { n: 1 }))
+  assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 1, joins: 0 })
+  assert.deepEqual(writesOf([...clients, other]), [...clients.map(() => 1), 0])
+})
+
+test('1,000 presences that come in one turn are one diff, encoded once, one frame for each who was there', async () => {
+  const stage = await new Stage().start()
+  const there = await stage.join(10, v2, 'lounge:1')
+  const frames = await stage.cost(() => {
+    for (let n = 0; n < 1_000; n++)
+      stage.endpoint.presence?.track(
+        'lounge:1',
+        `user:${n}`,
+        { n },
+        { owner: { id: 'bench', topic: 'lounge:1' } },
+      )
+  })
+  assert.equal(frames.encodes - 1_000, 1, 'a meta is measured when it is tracked, the diff is encoded once')
+  assert.deepEqual(
+    there.map(({ wire }) => wire.writes.flatMap((bytes) => [...splitFrames(bytes)]).length),
+    there.map(() => 1),
+  )
 })
 
 test('an async handler costs a fixed number of promises, whatever waits behind it', async () => {
