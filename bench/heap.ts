@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Ground } from './compare.ts'
 import { closeCrowd, openCrowd } from './load/crowd.ts'
-import { growthPerThing, type Kind, type KindGrowth, readKinds } from './measure/heap-snapshot.ts'
+import { growthPerThing, type Kind, readKinds } from './measure/heap-snapshot.ts'
 import { ServerProcess } from './measure/server.ts'
 import type { Options } from './options.ts'
 import type { Peer } from './peers/catalog.ts'
@@ -48,10 +48,31 @@ async function kindsOf(server: ServerProcess): Promise<Map<string, Kind>> {
   return kinds
 }
 
-function print(title: string, rows: readonly KindGrowth[]): void {
-  const total = rows.reduce((sum, row) => sum + row.bytes, 0)
-  const lines = rows.map((row) => [row.kind, row.count.toFixed(2), number(row.bytes)])
-  console.log(
-    `\n${title}: ${Math.round(total)} B of heap\n\n${markdown(['kind', 'objects', 'bytes'], lines)}`,
-  )
+/** One line for each class: what its objects take with their parts, and the largest of those. */
+function print(title: string, rows: readonly Kind[]): void {
+  const lines = byOwner(rows)
+    .sort(([, one], [, other]) => sum(other) - sum(one))
+    .filter(([, parts]) => sum(parts) >= 4)
+    .map(([owner, parts]) => [owner, number(sum(parts)), parts.map(describe).join(' · ')])
+  const table = markdown(['class', 'bytes', 'of that'], lines)
+  console.log(`\n${title}: ${Math.round(sum(rows))} B of heap\n\n${table}`)
+}
+
+function byOwner(rows: readonly Kind[]): [owner: string, parts: Kind[]][] {
+  const owners = new Map<string, Kind[]>()
+  for (const row of rows) {
+    const parts = owners.get(row.owner)
+    if (parts === undefined) owners.set(row.owner, [row])
+    else parts.push(row)
+  }
+  return [...owners]
+}
+
+function sum(rows: readonly Kind[]): number {
+  return rows.reduce((bytes, row) => bytes + row.bytes, 0)
+}
+
+function describe({ part, bytes, count }: Kind): string {
+  const times = count > 1.5 ? ` (${Math.round(count)})` : ''
+  return `${part === '' ? 'itself' : part.replaceAll('_', '\\_')} ${Math.round(bytes)}${times}`
 }

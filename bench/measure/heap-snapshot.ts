@@ -2,54 +2,139 @@ import { readFileSync } from 'node:fs'
 
 /** How many objects of one kind are alive, and their own size. */
 export interface Kind {
+  /** The class of the object, or of the one that the object is a part of. */
+  readonly owner: string
+  /** How the owner holds this part, and what it is; empty: the owner itself. */
+  readonly part: string
   readonly count: number
   readonly bytes: number
 }
 
-/** The parts of V8's snapshot format that are used: numbers in a row, `node_fields` of them a node. */
+/** V8's snapshot format, as far as it is used: numbers in a row, so many fields a node and an edge. */
 interface Snapshot {
   readonly snapshot: {
     readonly meta: {
       readonly node_fields: readonly string[]
       readonly node_types: readonly [readonly string[], ...unknown[]]
+      readonly edge_fields: readonly string[]
+      readonly edge_types: readonly [readonly string[], ...unknown[]]
     }
   }
   readonly nodes: readonly number[]
+  readonly edges: readonly number[]
   readonly strings: readonly string[]
 }
 
-/** Kinds of node whose name tells what they are; of the others it is content, such as a string's text. */
-const NAMED = new Set(['object', 'closure', 'native', 'hidden', 'object shape'])
+/** Objects of these are parts of whoever holds them. */
+const PARTS = /^(Object|Array|Map|Set|system \/.*|)$/
+/** Edges by which nobody is kept alive, or that only V8 follows. */
+const SKIPPED = new Set(['weak', 'shortcut'])
 
-/** Sums a heap snapshot up by kind: the constructor of objects, the name of closures, else V8's type. */
+/** Sums a heap snapshot up: objects by class, and what has no class of its own by the object that holds it. */
 export function readKinds(file: string): Map<string, Kind> {
-  const snapshot = JSON.parse(readFileSync(file, 'utf8')) as Snapshot
-  const { node_fields: fields, node_types: types } = snapshot.snapshot.meta
-  const [typeAt, nameAt, sizeAt] = ['type', 'name', 'self_size'].map((field) => fields.indexOf(field)) as [
-    number,
-    number,
-    number,
-  ]
+  const heap = new Heap(JSON.parse(readFileSync(file, 'utf8')) as Snapshot)
   const kinds = new Map<string, Kind>()
-  for (let node = 0; node < snapshot.nodes.length; node += fields.length) {
-    const read = (at: number) => snapshot.nodes[node + at] ?? 0
-    const kind = kindName(types[0][read(typeAt)] ?? '?', snapshot.strings[read(nameAt)] ?? '')
-    const { count, bytes } = kinds.get(kind) ?? { count: 0, bytes: 0 }
-    kinds.set(kind, { count: count + 1, bytes: bytes + read(sizeAt) })
+  for (const { owner, part, bytes } of heap.places()) {
+    const key = `${owner}${part}`
+    const known = kinds.get(key) ?? { owner, part, count: 0, bytes: 0 }
+    kinds.set(key, { ...known, count: known.count + 1, bytes: known.bytes + bytes })
   }
   return kinds
 }
 
-function kindName(type: string, name: string): string {
-  if (!NAMED.has(type)) return `(${type})`
-  return type === 'object' ? name : `(${type}) ${name}`
+interface Place {
+  readonly owner: string
+  readonly part: string
+  readonly bytes: number
 }
 
-export interface KindGrowth {
-  readonly kind: string
-  /** Objects, and bytes of them, that came with each of the things added. */
-  readonly count: number
-  readonly bytes: number
+/** A snapshot as a graph. Nodes are known by their number in the row. */
+class Heap {
+  readonly #snapshot: Snapshot
+  readonly #nodeSize: number
+  readonly #node: (field: string, node: number) => number
+  readonly #edge: (field: string, edge: number) => number
+  readonly #firstEdge: Int32Array
+
+  constructor(snapshot: Snapshot) {
+    const { node_fields: nodeFields, edge_fields: edgeFields } = snapshot.snapshot.meta
+    this.#snapshot = snapshot
+    this.#nodeSize = nodeFields.length
+    const nodeAt = new Map(nodeFields.map((field, index) => [field, index]))
+    const edgeAt = new Map(edgeFields.map((field, index) => [field, index]))
+    this.#node = (field, node) => snapshot.nodes[node * nodeFields.length + (nodeAt.get(field) ?? 0)] ?? 0
+    this.#edge = (field, edge) => snapshot.edges[edge * edgeFields.length + (edgeAt.get(field) ?? 0)] ?? 0
+    this.#firstEdge = this.#countEdges()
+  }
+
+  #countEdges(): Int32Array {
+    const first = new Int32Array(this.#snapshot.nodes.length / this.#nodeSize + 1)
+    for (let node = 0; node + 1 < first.length; node += 1)
+      first[node + 1] = (first[node] ?? 0) + this.#node('edge_count', node)
+    return first
+  }
+
+  /** Everything that is alive, each once, by the shortest way from the root. */
+  *places(): Generator<Place> {
+    const paths: ({ owner: string; path: string } | undefined)[] = [{ owner: '(root)', path: '' }]
+    const queue = [0]
+    for (let head = 0; head < queue.length; head += 1) {
+      const node = queue[head] ?? 0
+      const at = paths[node] ?? { owner: '(root)', path: '' }
+      yield {
+        owner: at.owner,
+        part: at.path && `.${at.path} ${this.#kind(node)}`,
+        bytes: this.#node('self_size', node),
+      }
+      for (const [edge, to] of this.#edges(node)) {
+        if (paths[to] !== undefined) continue
+        paths[to] = this.#isOwner(to)
+          ? { owner: this.#kind(to), path: '' }
+          : { owner: at.owner, path: extend(at.path, edge) }
+        queue.push(to)
+      }
+    }
+  }
+
+  *#edges(node: number): Generator<[name: string, to: number]> {
+    const { edge_types: types } = this.#snapshot.snapshot.meta
+    for (let edge = this.#firstEdge[node] ?? 0; edge < (this.#firstEdge[node + 1] ?? 0); edge += 1) {
+      const type = types[0][this.#edge('type', edge)] ?? ''
+      if (SKIPPED.has(type)) continue
+      const name = this.#edge('name_or_index', edge)
+      const isIndex = type === 'element' || type === 'hidden'
+      yield [
+        isIndex ? '[]' : (this.#snapshot.strings[name] ?? ''),
+        this.#edge('to_node', edge) / this.#nodeSize,
+      ]
+    }
+  }
+
+  #isOwner(node: number): boolean {
+    return this.#type(node) === 'object' && !PARTS.test(this.#name(node))
+  }
+
+  /** The class of an object, else V8's word for what it is. */
+  #kind(node: number): string {
+    const type = this.#type(node)
+    return type === 'object' && this.#name(node) !== '' ? this.#name(node) : `(${type})`
+  }
+
+  #type(node: number): string {
+    return this.#snapshot.snapshot.meta.node_types[0][this.#node('type', node)] ?? '?'
+  }
+
+  #name(node: number): string {
+    return this.#snapshot.strings[this.#node('name', node)] ?? ''
+  }
+}
+
+/** Deeper than this, parts of parts are counted together. */
+const MAX_STEPS = 3
+
+function extend(path: string, step: string): string {
+  const steps = path === '' ? [] : path.split('.')
+  return steps.length >= MAX_STEPS ? path : [...steps, step].join('.')
 }
 
 /** What `added` more things brought, per thing, largest first; kinds that did not grow with them are left out. */
@@ -57,12 +142,12 @@ export function growthPerThing(
   before: ReadonlyMap<string, Kind>,
   after: ReadonlyMap<string, Kind>,
   added: number,
-): KindGrowth[] {
+): Kind[] {
   return [...after]
-    .map(([kind, { count, bytes }]) => ({
-      kind,
-      count: (count - (before.get(kind)?.count ?? 0)) / added,
-      bytes: (bytes - (before.get(kind)?.bytes ?? 0)) / added,
+    .map(([key, kind]) => ({
+      ...kind,
+      count: (kind.count - (before.get(key)?.count ?? 0)) / added,
+      bytes: (kind.bytes - (before.get(key)?.bytes ?? 0)) / added,
     }))
     .filter((row) => row.count >= 0.05 || row.bytes >= 4)
     .sort((one, other) => other.bytes - one.bytes)
