@@ -8,6 +8,7 @@ import { randomMessage, type Sent, type Version } from '../messages.ts'
 
 const VERSIONS: readonly Version[] = ['2.0.0', '2.0.0', '2.0.0', '1.0.0']
 const PER_CLIENT = 60
+const MAX_BYTES = 65_536
 
 interface Client {
   readonly version: Version
@@ -48,7 +49,8 @@ export const sessionMessages = campaign('messages into a session', {
 
 export const wireMessages = campaign('messages over WebSocket', {
   open: ({ port }, version, dice) => socketLine(port, version, dice),
-  arrives: (sent) => sent,
+  // Longer ones end in a 1009, which is not the matter here.
+  arrives: (sent) => ({ ...sent, data: sent.data.subarray(0, MAX_BYTES) }),
 })
 
 function makeClient(version: Version, line: Line): Client {

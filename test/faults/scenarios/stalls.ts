@@ -1,0 +1,78 @@
+import { Peer } from '../../support/peer.ts'
+import { against, atMost, exactly, type Finding, noted, type Scenario } from '../scenario.ts'
+import { everybodyIsServed, Seat } from '../seat.ts'
+import type { ServerProcess } from '../server-process.ts'
+
+const BLOCKS = {
+  small: { blockMs: 600, idleMs: 200, clients: 20 },
+  full: { blockMs: 5_000, idleMs: 2_000, clients: 200 },
+} as const
+
+/** Clients that speak all the time, and cannot be heard for longer than they may be silent. */
+export const blockedLoop: Scenario = {
+  name: 'the event loop is blocked',
+  play(size) {
+    const { idleMs } = BLOCKS[size]
+    const heartbeat = { intervalMs: idleMs / 2, timeoutMs: idleMs }
+    return against({ beryl: { heartbeat, limits: { messages: false } } }, (server) =>
+      block(server, BLOCKS[size]),
+    )
+  },
+}
+
+async function block(server: ServerProcess, scale: (typeof BLOCKS)['small' | 'full']): Promise<Finding[]> {
+  const { blockMs, idleMs, clients } = scale
+  const seats = await Seat.takeMany(clients, server)
+  await everybodyIsServed(seats)
+  const blocked = server.tell('block', blockMs)
+  await everybodyIsServed(seats)
+  await blocked
+  // Sweeps behind the block find nobody silent: they go on for as long as anybody may be.
+  for (const until = performance.now() + 2 * idleMs; performance.now() < until; )
+    await everybodyIsServed(seats)
+  const { connections, closes } = await server.status()
+  for (const { peer } of seats) peer.socket.destroy()
+  return [
+    noted('blocked for', `${blockMs} ms, with an idle timeout of ${idleMs} ms`),
+    exactly('clients that are still connected', clients, connections),
+    exactly('clients closed', 0, Object.values(closes).length),
+    exactly(
+      'messages unanswered',
+      0,
+      seats.reduce((total, seat) => total + seat.sent - seat.answered, 0),
+    ),
+  ]
+}
+
+const CLOSES = {
+  small: { normal: 20, drain: { closeMs: 300, handlerMs: 300 } },
+  full: { normal: 100, drain: {} },
+} as const
+/** More than the kernel takes for a client that does not read. */
+const BACKLOG = { from: 0, count: 40, bytes: 120_000 }
+
+/** One client does not answer the close frame, one does not read it, all others do as they should. */
+export const deafClose: Scenario = {
+  name: 'clients that are deaf when the server closes',
+  play(size) {
+    const { normal, drain } = CLOSES[size]
+    const backpressure = { maxBufferedBytes: false } as const
+    return against({ beryl: { drain, backpressure } }, (server) => closeOnThem(server, normal))
+  },
+}
+
+async function closeOnThem(server: ServerProcess, normal: number): Promise<Finding[]> {
+  const paused = await Seat.take(server)
+  paused.peer.socket.pause()
+  await server.tell('broadcast', BACKLOG)
+  const deaf = await Peer.open({ port: server.port, isDeaf: true })
+  const seats = await Seat.takeMany(normal, server)
+  const ms = await server.tell('close')
+  const codes = await Promise.all(seats.map(({ peer }) => peer.closed))
+  paused.peer.socket.destroy()
+  return [
+    atMost('app.close() took', 6_000, ms, ' ms'),
+    exactly('normal clients closed with 1012', normal, codes.filter((code) => code === 1012).length),
+    exactly('the deaf client was told', 1012, deaf.closeCode ?? 1006),
+  ]
+}
