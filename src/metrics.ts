@@ -38,7 +38,10 @@ async function plugin(app: FastifyInstance, options: MetricsOptions): Promise<vo
   metrics.eventLoop()
   app.addHook('onClose', () => metrics.end())
   if (path !== undefined) {
-    app.get(path, (_, reply) => reply.type(register.contentType).send(register.metrics()))
+    app.get(path, async (_, reply) => {
+      reply.type(register.contentType)
+      return register.metrics()
+    })
   }
 }
 
