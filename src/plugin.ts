@@ -49,8 +49,8 @@ async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Prom
     app.log.warn('checkOrigin is false: pages of any site may connect in the name of their visitors')
   }
   app.decorate('channels', new Channels(endpoint, lifecycle))
-  app.decorate('presence', endpoint.presence ?? disabled('presence'))
-  app.decorate('groups', endpoint.groups ?? disabled('groups'))
+  app.decorate('presence', endpoint.presence ?? standIn('presence'))
+  app.decorate('groups', endpoint.groups ?? standIn('groups'))
   await mountWebSocket(app, { ...options, drain }, gateOf({ endpoint, lifecycle }))
 
   async function drain(): Promise<void> {
@@ -126,6 +126,12 @@ function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): void {
   if (typeof onGiveUp === 'function') onGiveUp(error)
   else if (onGiveUp === 'exit') process.exit(1)
   else void app.close()
+}
+
+/** A decorator with a getter, because Fastify would look into a value to see whether it has one. */
+function standIn(name: 'presence' | 'groups'): { getter: () => never } {
+  const part = disabled(name)
+  return { getter: () => part }
 }
 
 /** Stands for a part that is switched off: every use says how to switch it on. */
