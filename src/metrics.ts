@@ -211,7 +211,8 @@ function knownCode(code: number): string | number {
 function restarted(event: SupervisorEvent): { child: string } | undefined {
   if (event.type !== 'child_started' || !event.restarted) return undefined
   // All children of a dynamic supervisor are one series.
-  return { child: `${event.supervisor}/${event.id.startsWith('#') ? '#' : event.id}` }
+  const id = event.id.startsWith('#') ? '#' : event.id
+  return { child: [...event.supervisor.split('/').slice(1), id].join('/') }
 }
 
 function delaySeconds(delay: IntervalHistogram, quantile: number): number {

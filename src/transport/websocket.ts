@@ -79,8 +79,19 @@ function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'>
       refusal.then((settled) => goOn(gate, request, reply, done, settled as Refusal | undefined), done)
     },
     handler: (request, reply) => openInProcess(door, gate, request, reply),
+    onResponse: endRefused,
     wsHandler: (ws, request) => open(door, gate, ws as BerylWebSocket, request),
   }
+}
+
+/**
+ * @fastify/websocket ends the connection of a refused upgrade, but not where a hook refuses that the application added
+ * before it. Nothing reads that socket any more: it would not even notice that its client is gone.
+ */
+function endRefused({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  // The type does not tell, but Node does.
+  if ((raw as { upgrade?: boolean }).upgrade) raw.socket.destroySoon()
+  done()
 }
 
 /** On to the next hook, or back to the client. */

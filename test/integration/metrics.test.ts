@@ -73,7 +73,7 @@ test('what happens is counted, and what is there is shown', async (t) => {
     beryl_broadcasts_total: 1,
     'beryl_joins_total{outcome="ok"}': 1,
     'beryl_limits_reached_total{limit="limits.channelsPerConnection"}': 1,
-    'beryl_restarts_total{child="beryl/feed"}': 1,
+    'beryl_restarts_total{child="feed"}': 1,
     beryl_join_seconds_count: 1,
     beryl_message_seconds_count: 2,
   }

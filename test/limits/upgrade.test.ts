@@ -292,6 +292,24 @@ test('a client that resets its connection while connect is at work harms nobody,
   assert.equal(app.channels.status().state, 'running')
 })
 
+test('an upgrade that is refused by a hook of the application leaves no connection behind', async (t) => {
+  const app = Fastify()
+  await app.register(async (scope) => {
+    scope.addHook('onRequest', async (_, reply) => reply.code(401).send())
+    // Without the timeout that would end it in the end.
+    await scope.register(beryl, { limits: { handshakeTimeoutMs: false } })
+  })
+  const port = await listen(t, app)
+  const sockets: Socket[] = []
+  app.server.on('connection', (socket: Socket) => sockets.push(socket))
+  const client = upgrade(port)
+  const [head] = await once(client, 'data')
+  assert.match(String(head), /^HTTP\/1.1 401 /)
+  // The client itself does not end it.
+  await until('the server has ended it', () => sockets[0]?.destroyed === true)
+  client.destroy()
+})
+
 test('where the application has registered @fastify/websocket itself, a warning says what that means', async () => {
   const lines: string[] = []
   const app = Fastify({
