@@ -7,7 +7,7 @@ export type TopicListener = (message: { topic: string; event: string; payload: u
 export class TopicSubscribers {
   /** Pending until the adapter has confirmed that this node hears the topic; absent where that takes no time. */
   readonly ready: undefined | Promise<void>
-  readonly #subscribers: Subscriber[] = []
+  #subscribers: Subscriber[] = []
   #listeners: Set<TopicListener> | undefined
 
   constructor(ready: undefined | Promise<void>) {
@@ -23,7 +23,10 @@ export class TopicSubscribers {
   }
 
   add(subscriber: Subscriber): void {
-    subscriber.slot = this.#subscribers.push(subscriber) - 1
+    // An array that is pushed to makes room for 17, and a user's own topic has one subscriber.
+    if (this.#subscribers.length === 0) this.#subscribers = [subscriber]
+    else this.#subscribers.push(subscriber)
+    subscriber.slot = this.#subscribers.length - 1
   }
 
   remove(subscriber: Subscriber): void {
