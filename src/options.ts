@@ -89,7 +89,7 @@ export interface BerylOptions {
     readonly connectionsPerIp?: Limit
     /** Connections that are being let in. Above: 503. @default 1000 */
     readonly pendingUpgrades?: Limit
-    /** How long `connect` and the hooks before it may take. Above: 503. @default 10_000 */
+    /** How long `connect` may take. Above: 503. @default 10_000 */
     readonly handshakeTimeoutMs?: Limit
     /** Topics of one connection. Above: the join is refused. @default 100 */
     readonly channelsPerConnection?: Limit

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { until } from '../support/until.ts'
 import { extractSamples, importSample, root } from './samples.ts'
 
 const page = readFileSync(join(root, 'docs/telemetry.md'), 'utf8')
@@ -55,4 +56,21 @@ test('docs/telemetry.md has each metric that is served, with its type and labels
     type,
   ])
   assert.deepEqual(documented.sort(), served.sort())
+})
+
+test('the health route of docs/telemetry.md answers 200 while the tree runs, and 503 when it has failed', async (t) => {
+  const { folder } = extractSamples('telemetry')
+  const { app } = (await importSample(folder, 'health.ts')) as { app: FastifyInstance }
+  t.after(() => app.close())
+  await app.ready()
+  assert.equal((await app.inject('/ready')).statusCode, 200)
+  for (let crash = 1; app.channels.status().state !== 'failed'; crash++) {
+    assert.ok(crash < 10, 'it never fails')
+    const hasMoved = (): boolean =>
+      app.channels.status().state === 'failed' ||
+      app.channels.status().tree?.children.at(-1)?.restarts === crash
+    app.channels.supervisor?.exitChild('groups')
+    await until('the crash is over', hasMoved)
+  }
+  assert.equal((await app.inject('/ready')).statusCode, 503)
 })
