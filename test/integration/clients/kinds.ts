@@ -28,6 +28,15 @@ const NO_AUTH_TOKEN = 'authToken came with phoenix 1.8'
 const V1_ONLY = 'it speaks version 1 of the protocol, which has no binary frames'
 const NO_PRESENCE = 'its Presence is two functions over the state: no onJoin, onLeave, onSync'
 
+/** phoenix-channels goes on with its heartbeat after a disconnect, for ever: no process that uses it would end. */
+class QuietSocket extends (phoenixChannels.Socket as Library['Socket']) {
+  declare heartbeatTimer: NodeJS.Timeout
+  override disconnect(callback: () => void): void {
+    clearInterval(this.heartbeatTimer)
+    super.disconnect(callback)
+  }
+}
+
 export const clientKinds: readonly ClientKind[] = [
   inNode('phoenix 1.8.16', phoenix18 as unknown as Omit<Library, 'options'>),
   inNode('phoenix 1.7', phoenix17 as Omit<Library, 'options'>, {
@@ -35,7 +44,7 @@ export const clientKinds: readonly ClientKind[] = [
   }),
   inNode(
     'phoenix-channels 1.0.0',
-    { Socket: phoenixChannels.Socket, Presence: undefined },
+    { Socket: QuietSocket, Presence: undefined },
     {
       'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
       'pushes bytes, and gets bytes': V1_ONLY,
