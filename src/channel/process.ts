@@ -254,7 +254,14 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       .then((result) => {
         if (this.#state === 'joined') done(result)
       })
-      .catch((error) => this.#crash(event, error))
+      .catch((error) => {
+        if (this.#state === 'joined' || !this.#isAbort(error)) this.#crash(event, error)
+      })
+  }
+
+  /** Whether a promise rejected because the signal told it that the channel has ended: no news. */
+  #isAbort(error: unknown): boolean {
+    return error === this.#ending?.reason || (error instanceof Error && error.name === 'AbortError')
   }
 
   /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
@@ -286,6 +293,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #end(ending: Ending): void {
     if (this.#state !== 'joined') return
     this.#state = 'terminating'
+    this.#ending = ending
     this.#runtime.pubsub.unsubscribe(this.topic, this)
     this.#runtime.presence.end(this.#socket)
     this.#outlet.ended(this, ending.reason)
