@@ -1,3 +1,4 @@
+export { type AdapterFact, type AdapterStage, adapterFacts } from './adapter-facts.ts'
 export { JoinRefused, TestChannel } from './channel.ts'
 export { TestClient } from './client.ts'
 export type { ClientMessage, ServerMessage } from './client-codec.ts'

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { systemClock } from '../clock.ts'
+import type { AdapterStatus, PubSubAdapter } from '../pubsub/adapter.ts'
+import { Patience } from './patience.ts'
+
+// The contract of `PubSubAdapter` as facts that any test runner can run over any adapter.
+
+/** An engine under test, with nothing on it. */
+export interface AdapterStage {
+  /** Makes the adapter of one more node. */
+  adapter(): PubSubAdapter
+  /** Takes the engine out of reach of all nodes. */
+  cut?(): void | Promise<void>
+  /** The end of {@link AdapterStage.cut}. */
+  heal?(): void | Promise<void>
+  /** How long, in milliseconds, anything may take that has to happen. @default 15_000 */
+  readonly timeoutMs?: number
+}
+
+export interface AdapterFact {
+  /** In the present tense. */
+  readonly title: string
+  /** Can only be seen where the stage can {@link AdapterStage.cut} and `heal`. */
+  readonly needsOutage: boolean
+  /** Rejects where it is not so. Stops the adapters that it made. */
+  run(stage: AdapterStage): Promise<void>
+}
+
+const TIMEOUT_MS = 15_000
+
+/** One node: its adapter, and what came for it. */
+class Probe {
+  readonly adapter: PubSubAdapter
+  readonly heard: [topic: string, text: string][] = []
+  readonly statuses: AdapterStatus[] = []
+  readonly #patience: Patience
+
+  constructor(adapter: PubSubAdapter, timeoutMs: number) {
+    this.adapter = adapter
+    this.#patience = new Patience(systemClock, timeoutMs)
+  }
+
+  async start(name: string): Promise<this> {
+    await this.adapter.start(
+      name,
+      (topic, bytes) => {
+        this.heard.push([topic, Buffer.from(bytes).toString('latin1')])
+        this.#patience.wake()
+      },
+      (status) => {
+        this.statuses.push(status)
+        this.#patience.wake()
+      },
+    )
+    return this
+  }
+
+  publish(topic: string, text: string): void {
+    this.adapter.publish(topic, Buffer.from(text, 'latin1'))
+  }
+
+  /** What came on a topic. */
+  on(topic: string): string[] {
+    return this.heard.filter(([at]) => at === topic).map(([, text]) => text)
+  }
+
+  async until(what: string, isSo: () => boolean): Promise<void> {
+    const failure = (): Error =>
+      new Error(`waited in vain until ${what}; came: ${JSON.stringify(this.heard)}`)
+    await this.#patience.until(
+      () => isSo() || undefined,
+      () => false,
+      failure,
+    )
+  }
+
+  hears(topic: string, text: string): Promise<void> {
+    return this.until(`"${text}" came on "${topic}"`, () => this.on(topic).includes(text))
+  }
+}
+
+type Play = (probes: Probe[], stage: AdapterStage) => Promise<void>
+
+function fact(title: string, nodes: number, play: Play, needsOutage = false): AdapterFact {
+  return {
+    title,
+    needsOutage,
+    async run(stage) {
+      const { timeoutMs = TIMEOUT_MS } = stage
+      const probes = Array.from({ length: nodes }, () => new Probe(stage.adapter(), timeoutMs))
+      try {
+        for (const [index, probe] of probes.entries()) await probe.start(`node-${index}`)
+        await play(probes, stage)
+      } finally {
+        await Promise.all(probes.map(({ adapter }) => adapter.stop()))
+      }
+    },
+  }
+}
+
+const ODD_TOPICS = ['a b', 'a.b', 'a.*', '>', '*', '[a]', '{a}', 'Ärger', '日本', 'a\n', '', 'x'.repeat(300)]
+const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('latin1')
+
+/**
+ * The facts that an adapter has to keep.
+ *
+ * @example
+ * for (const { title, needsOutage, run } of adapterFacts) {
+ *   test(title, { skip: needsOutage }, () => run({ adapter: () => mine(options) }))
+ * }
+ */
+export const adapterFacts: readonly AdapterFact[] = [
+  fact('what a node publishes reaches every other node that subscribes to the topic', 3, async (probes) => {
+    for (const { adapter } of probes) await adapter.subscribe('room')
+    probes[0]?.publish('room', 'hello')
+    for (const probe of probes.slice(1)) await probe.hears('room', 'hello')
+  }),
+
+  fact('nothing comes for topics that a node has not subscribed to', 2, async ([sender, receiver]) => {
+    await receiver?.adapter.subscribe('wanted')
+    for (const topic of ['unwanted', 'Wanted', 'wanted2', 'want', 'wanted ']) sender?.publish(topic, 'no')
+    sender?.publish('wanted', 'yes')
+    await receiver?.hears('wanted', 'yes')
+    const wrong = receiver?.heard.filter(([topic, text]) => topic !== 'wanted' || text !== 'yes')
+    assert.deepEqual(wrong, [])
+  }),
+
+  fact(
+    'what is published after a subscription was confirmed is not missed',
+    2,
+    async ([sender, receiver]) => {
+      for (let n = 0; n < 50; n++) {
+        await receiver?.adapter.subscribe(`topic-${n}`)
+        sender?.publish(`topic-${n}`, 'first')
+      }
+      for (let n = 0; n < 50; n++) await receiver?.hears(`topic-${n}`, 'first')
+    },
+  ),
+
+  fact('what one node publishes on one topic comes in order', 2, async ([sender, receiver]) => {
+    await receiver?.adapter.subscribe('room')
+    const sent = Array.from({ length: 500 }, (_, n) => String(n))
+    for (const text of sent) sender?.publish('room', text)
+    await receiver?.hears('room', '499')
+    assert.deepEqual([...new Set(receiver?.on('room'))], sent)
+  }),
+
+  fact('bytes come as they were, none, all 256 values, and 60,000 of them', 2, async ([sender, receiver]) => {
+    await receiver?.adapter.subscribe('room')
+    const texts = ['', EVERY_BYTE, 'x'.repeat(60_000), 'end']
+    for (const text of texts) sender?.publish('room', text)
+    await receiver?.hears('room', 'end')
+    assert.deepEqual([...new Set(receiver?.on('room'))], texts)
+  }),
+
+  fact('a topic is any text: no character has a meaning of its own', 2, async ([sender, receiver]) => {
+    for (const topic of ODD_TOPICS) await receiver?.adapter.subscribe(topic)
+    for (const topic of ODD_TOPICS) sender?.publish(topic, `to ${ODD_TOPICS.indexOf(topic)}`)
+    for (const [index, topic] of ODD_TOPICS.entries()) {
+      await receiver?.hears(topic, `to ${index}`)
+      assert.deepEqual([...new Set(receiver?.on(topic))], [`to ${index}`])
+    }
+  }),
+
+  fact('a topic that was left may be subscribed to again', 2, async ([sender, receiver]) => {
+    for (const round of ['one', 'two', 'three']) {
+      await receiver?.adapter.subscribe('room')
+      sender?.publish('room', round)
+      await receiver?.hears('room', round)
+      receiver?.adapter.unsubscribe('room')
+    }
+  }),
+
+  fact(
+    'what was published before a stop is sent, and nothing comes after it',
+    2,
+    async ([sender, receiver]) => {
+      await receiver?.adapter.subscribe('room')
+      await sender?.adapter.subscribe('room')
+      sender?.publish('room', 'last words')
+      await sender?.adapter.stop()
+      const count = sender?.heard.length
+      await receiver?.hears('room', 'last words')
+      receiver?.publish('room', 'too late')
+      await receiver?.adapter.stop()
+      assert.equal(sender?.heard.length, count)
+    },
+  ),
+
+  fact('an adapter that has started is up, and the engine outlives a node that leaves', 3, async (probes) => {
+    assert.deepEqual(
+      probes.map(({ adapter }) => adapter.status),
+      ['up', 'up', 'up'],
+    )
+    const [sender, leaver, receiver] = probes
+    await leaver?.adapter.subscribe('room')
+    await receiver?.adapter.subscribe('room')
+    await leaver?.adapter.stop()
+    sender?.publish('room', 'still here')
+    await receiver?.hears('room', 'still here')
+  }),
+
+  fact(
+    'an engine out of reach is reported, publishing throws nothing, and nothing stale comes after it',
+    2,
+    async (probes, stage) => {
+      const [sender, receiver] = probes
+      await receiver?.adapter.subscribe('room')
+      await stage.cut?.()
+      for (const probe of probes)
+        await probe.until('the adapter is down', () => probe.adapter.status === 'down')
+      sender?.publish('room', 'lost')
+      const subscribing = receiver?.adapter.subscribe('later')
+      await stage.heal?.()
+      for (const probe of probes) await probe.until('the adapter is up', () => probe.adapter.status === 'up')
+      await subscribing
+      sender?.publish('room', 'heard')
+      sender?.publish('later', 'heard too')
+      await receiver?.hears('room', 'heard')
+      await receiver?.hears('later', 'heard too')
+      assert.deepEqual([...new Set(receiver?.on('room'))], ['heard'])
+      for (const { statuses } of probes) assert.deepEqual(statuses.slice(-2), ['down', 'up'])
+    },
+    true,
+  ),
+]
