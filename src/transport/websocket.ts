@@ -145,7 +145,7 @@ function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): 
   // Its end would give back the client's place.
   reply.raw.removeAllListeners('close')
   if (socket === undefined) return
-  socket.removeListener('timeout', cut)
+  socket.removeListener('timeout', cut).removeListener('end', cut)
   if (reply.raw.socket === socket) reply.raw.detachSocket(socket)
 }
 
@@ -194,13 +194,13 @@ async function ensureWebSocketPlugin(
 const upgraded = new WeakSet<object>()
 
 /**
- * Outside of the scope that has @fastify/websocket, an upgrade is answered (404, say) and its connection then belongs to
- * nobody: neither the HTTP server nor ws would ever end it. Whatever comes of an upgrade comes within the time for a
- * handshake; ws switches this off where it takes over.
+ * Outside of the scope that has @fastify/websocket, or where the URL cannot be read, an upgrade is answered (404, 400) and
+ * its connection then belongs to nobody: neither the HTTP server nor ws would ever end it, not even when its client has.
+ * Whatever comes of an upgrade comes within the time for a handshake; ws switches this off where it takes over.
  */
 function boundUpgrades(app: FastifyInstance, handshakeTimeoutMs: number): void {
   const timeoutMs = finite(2 * handshakeTimeoutMs)
-  app.server.on('upgrade', (_request, socket) => (socket as Socket).setTimeout(timeoutMs, cut))
+  app.server.on('upgrade', (_request, socket) => (socket as Socket).setTimeout(timeoutMs, cut).on('end', cut))
 }
 
 /**
