@@ -204,6 +204,7 @@ export class House {
     await until('the timers are back to their number', () => this.#clock.pending <= this.#timers, 20_000)
     await this.app.close()
     assert.equal(this.#clock.pending, 0, 'a timer is left after close')
+    await until('no socket is left after close', () => openSockets() === 0, 20_000)
   }
 
   async #allPlacesAreFree(): Promise<void> {
@@ -212,6 +213,10 @@ export class House {
     await Promise.all(peers.map((peer) => peer.close()))
     await this.calm()
   }
+}
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 }
 
 /** What the application throws on purpose, and the one thing that it cannot know: a join_ref too long for its bytes. */

@@ -16,13 +16,18 @@ watchForUncaught()
 const seed = values.seed === undefined ? (Date.now() & 0xffffff) >>> 0 : Number(values.seed)
 const total = values.long ? 1_000_000 : 20_000
 console.log(`seed ${seed}, ${total.toLocaleString('en')} messages`)
+// A promise that nobody keeps would end the process without a word.
+let isOver = false
+process.on('exit', () => isOver || console.error('not played to the end'))
 try {
   for (const [campaign, messages] of plan(total)) {
     if (values.only !== undefined && values.only !== campaign.name) continue
     const wanted = values.rounds === undefined ? messages : Number(values.rounds) * campaign.perRound
     print(await play(campaign, seed, wanted))
   }
+  isOver = true
 } catch (error) {
+  isOver = true
   console.error(error)
   process.exit(1)
 }

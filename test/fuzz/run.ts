@@ -21,6 +21,8 @@ const uncaught: unknown[] = []
 export function watchForUncaught(): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (error: unknown) => uncaught.push(error))
+  // Whatever waits for what an error prevented waits until nothing is left to do: then the error is told after all.
+  process.on('exit', () => uncaught.length > 0 && console.error('uncaught:', ...uncaught))
 }
 
 /**

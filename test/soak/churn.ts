@@ -61,7 +61,7 @@ function mebibytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(2)} MiB`
 }
 
-const JOINS = { small: { warmUp: 1_000, count: 3_000 }, full: { warmUp: 50_000, count: 1_000_000 } } as const
+const JOINS = { small: { warmUp: 6_000, count: 4_000 }, full: { warmUp: 50_000, count: 1_000_000 } } as const
 const CLIENTS = 10
 const PIPELINED = 50
 
@@ -95,12 +95,12 @@ async function comeAndGo(server: ServerProcess, from: number, count: number): Pr
   await peer.close()
 }
 
-const CONNECTS = { small: { warmUp: 100, count: 300 }, full: { warmUp: 5_000, count: 100_000 } } as const
+const CONNECTS = { small: { warmUp: 300, count: 300 }, full: { warmUp: 5_000, count: 100_000 } } as const
 const AT_A_TIME = 50
 
 /** Each joins two topics; one in two closes, the other breaks off. */
 export const connects: Scenario = {
-  name: 'connects',
+  name: 'clients that come and go',
   play: (size) => against({ beryl: UNLIMITED }, (server) => soak(server, connectAll, CONNECTS[size])),
 }
 

@@ -13,7 +13,7 @@ const WITNESS_MS = 50
 export const messageFlood: Scenario = {
   name: 'a flood of messages',
   play(size) {
-    const clockFactor = size === 'small' ? 20 : 1
+    const clockFactor = size === 'small' ? 5 : 1
     return against({ clockFactor }, (server) => floodMessages(server, clockFactor))
   },
 }
