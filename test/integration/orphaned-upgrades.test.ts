@@ -4,7 +4,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import Fastify from 'fastify'
 import { beryl } from '../../src/index.ts'
-import { upgradeHead } from '../support/peer.ts'
+import { Peer, upgradeHead } from '../support/peer.ts'
+import { until } from '../support/until.ts'
 
 test('an upgrade that is answered before any hook gives back its descriptor when its client goes', async (t) => {
   const app = Fastify()
@@ -20,4 +21,20 @@ test('an upgrade that is answered before any hook gives back its descriptor when
   const closed = once(served, 'close', { signal: AbortSignal.timeout(10_000) })
   client.destroy()
   await closed
+})
+
+test('with forceCloseConnections a half-sent upgrade does not hold up close, and clients still hear 1012', async (t) => {
+  const app = Fastify({ forceCloseConnections: true })
+  t.after(() => app.close())
+  await app.register(beryl)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const peer = await Peer.open({ port })
+  const accepted = once(app.server, 'connection')
+  const half = connect({ port, host: '127.0.0.1' }).on('error', () => {})
+  half.write(upgradeHead(port, '/socket/websocket').slice(0, 60))
+  const [served] = await accepted
+  await until('half of it has arrived', () => served.bytesRead === 60)
+  await app.close()
+  assert.equal(await peer.closed, 1012)
 })
