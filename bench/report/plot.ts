@@ -32,6 +32,7 @@ export function svg(plot: Plot): string {
   )
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${plot.title}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(LEFT, 26, plot.title, 'font-weight="bold"'),
     ...x.ticks.map((tick) => verticalLine(x.place(tick), tick)),
