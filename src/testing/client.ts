@@ -56,9 +56,11 @@ export class TestClient {
 
   // Channels
 
+  // The compiler speaks of the last overload: the strict one.
+
   /** A topic that is not joined yet. Typed by the definition, or by `Register`. */
-  channel<D extends ChannelDefinition>(definition: D, topic: TopicOf<D['pattern']>): TestChannel<D>
   channel<T extends string>(topic: T): TestChannel<ChannelAt<T>>
+  channel<D extends ChannelDefinition>(definition: D, topic: TopicOf<D['pattern']>): TestChannel<D>
   channel(...args: readonly unknown[]): TestChannel {
     return new TestChannel(this.#line(), args.at(-1) as string)
   }
@@ -68,12 +70,12 @@ export class TestClient {
    *
    * @throws `JoinRefused`
    */
+  join<T extends string>(topic: T, payload?: unknown): Promise<TestChannel<ChannelAt<T>>>
   join<D extends ChannelDefinition>(
     definition: D,
     topic: TopicOf<D['pattern']>,
     ...payload: PayloadArgument<Sent<JoinOf<D>>>
   ): Promise<TestChannel<D>>
-  join<T extends string>(topic: T, payload?: unknown): Promise<TestChannel<ChannelAt<T>>>
   async join(...args: readonly unknown[]): Promise<TestChannel> {
     const [topic, payload] = (typeof args[0] === 'string' ? args : args.slice(1)) as [string, unknown]
     const channel = new TestChannel(this.#line(), topic)

@@ -2,7 +2,7 @@ import type { ServerMessage } from './client-codec.ts'
 import { inspectShort } from './failure.ts'
 import type { Mailbox, Wanted } from './mailbox.ts'
 import { matches, type Pattern } from './pattern.ts'
-import type { ErrorResponse, OkResponse } from './types.ts'
+import type { ResponseTo } from './types.ts'
 
 /** The payload of a reply. */
 export interface ReplyPayload {
@@ -37,20 +37,19 @@ export class TestPush<X = unknown> {
    * @param pattern What the response must look like.
    * @throws `AssertionError` where another reply came, or none.
    */
-  expectReply(status?: 'ok', pattern?: Pattern<OkResponse<X>>): Promise<OkResponse<X>>
-  expectReply(status: 'error', pattern?: Pattern<ErrorResponse<X>>): Promise<ErrorResponse<X>>
-  expectReply(status: string, pattern?: Pattern<unknown>): Promise<unknown>
-  async expectReply(status = 'ok', pattern?: unknown): Promise<unknown> {
+  async expectReply<Status extends string = 'ok'>(
+    status?: Status,
+    pattern?: Pattern<ResponseTo<X, Status>>,
+  ): Promise<ResponseTo<X, Status>> {
+    const expected = { status: status ?? 'ok', response: pattern }
     const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
-    const wanted = this.#wanted('expectReply', `expected a reply "${status}"${looks} to "${this.#event}"`, {
-      status,
-      response: pattern,
-    })
+    const summary = `expected a reply "${expected.status}"${looks} to "${this.#event}"`
+    const wanted = this.#wanted('expectReply', summary, expected)
     const reply = await this.#mailbox.expect(wanted)
     const given = reply.payload as ReplyPayload
-    if (given.status !== status || !matches(given.response, pattern))
+    if (given.status !== expected.status || !matches(given.response, pattern))
       throw this.#mailbox.failure(wanted, reply)
-    return given.response
+    return given.response as ResponseTo<X, Status>
   }
 
   /**

@@ -32,7 +32,7 @@ export type Sent<X> = X extends { payload: infer P extends TSchema }
 export type OkResponse<X> = X extends { reply: infer R extends TSchema } ? PayloadIn<R> : unknown
 
 /** The response of an `error` reply: the declared one, or one of the library's own. */
-export type ErrorResponse<X> = X extends { error: infer E extends TSchema }
+type ErrorResponse<X> = X extends { error: infer E extends TSchema }
   ? PayloadIn<E> | { reason: string }
   : unknown
 
@@ -41,10 +41,17 @@ export type SchemaOf<D> = D extends { schema: infer S } ? S : never
 /** What a definition declares for the join. */
 export type JoinOf<D> = SchemaOf<D> extends { join: infer X } ? X : unknown
 
+/** The response of a reply with a status where the contract says `X`. */
+export type ResponseTo<X, Status> = Status extends 'ok'
+  ? OkResponse<X>
+  : Status extends 'error'
+    ? ErrorResponse<X>
+    : unknown
+
 type ExchangesIn<S> = S extends { in: infer I } ? I : Record<never, never>
 
 /** The events that a client may push. */
-export type EventSent<D> = keyof ExchangesIn<SchemaOf<D>> & string
+export type EventSent<D> = SchemaOf<D> extends { in: infer I } ? keyof I & string : never
 
 /** What a definition declares for an event that clients push. */
 export type ExchangeOf<D, E> = E extends keyof ExchangesIn<SchemaOf<D>>
@@ -53,7 +60,9 @@ export type ExchangeOf<D, E> = E extends keyof ExchangesIn<SchemaOf<D>>
 
 type SchemasOut<S> = S extends { out: infer O } ? O : Record<never, never>
 
-export type EventReceived<S> = (keyof SchemasOut<S> & string) | 'presence_state' | 'presence_diff'
+type PresenceEvent = 'presence_state' | 'presence_diff'
+
+export type EventReceived<S> = S extends { out: infer O } ? (keyof O & string) | PresenceEvent : PresenceEvent
 
 /** What a client receives with an event. */
 export type Received<S, E> = E extends keyof SchemasOut<S> ? PayloadIn<SchemasOut<S>[E] & TSchema> : unknown

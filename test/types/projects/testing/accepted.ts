@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify'
+import { Binary, defineChannel } from 'fastify-beryl'
+import { connect } from 'fastify-beryl/testing'
+import { Type } from 'typebox'
+import { expectSame } from '../same.ts'
+
+// What the testing kit knows of a channel: by its definition, by `Register`, or not at all.
+
+export const room = defineChannel('room:*', {
+  schema: {
+    join: { payload: Type.Object({ name: Type.String() }), reply: Type.Object({ members: Type.Integer() }) },
+    in: {
+      say: {
+        payload: Type.Object({ body: Type.String() }),
+        reply: Type.Object({ id: Type.String() }),
+        error: Type.Object({ reason: Type.Literal('empty') }),
+      },
+      ping: Type.Object({}),
+      blob: { payload: Binary(), reply: Binary() },
+    },
+    out: { said: Type.Object({ body: Type.String(), tags: Type.Array(Type.String()) }), image: Binary() },
+    presence: Type.Object({ status: Type.String() }),
+  },
+  join: () => ({ assigns: {}, reply: { members: 1 } }),
+  in: { say: () => ({ id: '1' }), ping() {}, blob: (bytes) => bytes },
+})
+
+export const news = defineChannel('news', { schema: {}, join: () => ({ assigns: {} }) })
+
+declare module 'fastify-beryl' {
+  interface Register {
+    channels: [typeof room, typeof news]
+  }
+}
+
+export async function byDefinition(app: FastifyInstance): Promise<void> {
+  const client = await connect(app)
+  const channel = await client.join(room, 'room:1', { name: 'ada' })
+  expectSame<typeof channel.reply, { members: number }>()
+  const reply = await channel.push('say', { body: 'hi' }).expectReply('ok', { id: /^\d$/ })
+  expectSame<typeof reply, { id: string }>()
+  const error = await channel.push('say', { body: '' }).expectReply('error', { reason: 'empty' })
+  expectSame<typeof error, { reason: 'empty' } | { reason: string }>()
+  channel.push('ping')
+  const bytes = await channel.push('blob', new Uint8Array(1)).expectReply()
+  expectSame<typeof bytes, Buffer>()
+  const said = await channel.expectPush('said', { body: (body) => body.length > 1, tags: ['a', /b/] })
+  expectSame<typeof said, { body: string; tags: string[] }>()
+  const image = await channel.expectBroadcast('image', Buffer.of(1))
+  expectSame<typeof image, Buffer>()
+  await channel.refutePush('presence_diff')
+  const { status } = await channel.expectPresence('ada', { status: 'away' })
+  expectSame<typeof status, string>()
+  await client.join(news, 'news')
+}
+
+export async function byRegister(app: FastifyInstance): Promise<void> {
+  const client = await connect(app)
+  const channel = await client.join('room:1', { anything: 'a test may send what is wrong' })
+  const reply = await channel.push('say', { body: 'hi' }).expectReply()
+  expectSame<typeof reply, { id: string }>()
+}
+
+export async function untyped(app: FastifyInstance): Promise<void> {
+  const client = await connect(app)
+  const channel = client.channel('elsewhere')
+  await channel.push('anything', 1).expectReply('queued', { a: 1 })
+  await channel.expectPush('anything', { a: 1 })
+  await client.expectMessage({ topic: 'elsewhere', ref: '1', payload: { response: {} } })
+}
