@@ -10,7 +10,7 @@ import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
 import type { LimitName } from '../telemetry.ts'
 import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
-import { authToken, chooseProtocol, offeredProtocols, parseParams } from './handshake.ts'
+import { authToken, checkNoBody, chooseProtocol, offeredProtocols, parseParams } from './handshake.ts'
 
 /** What the door asks of the house behind it. */
 export interface House {
@@ -74,6 +74,7 @@ export class Doorkeeper {
       return FORBIDDEN_ORIGIN
     const { closedBecause } = this.#house
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
+    checkNoBody(request.headers)
     const params = parseParams(request.raw.url ?? '')
     const codec = negotiate(params.vsn)
     if (codec === undefined) return UNKNOWN_VERSION

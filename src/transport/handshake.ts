@@ -14,6 +14,16 @@ export class BadRequest extends Error {
 }
 
 /**
+ * A body would be read as the first frames of the connection, or not at all, depending on the version of Node.
+ *
+ * @throws {@link BadRequest} where the head announces one.
+ */
+export function checkNoBody(headers: IncomingHttpHeaders): void {
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0)
+    throw new BadRequest('an upgrade has no body')
+}
+
+/**
  * The parameters of a URL, nested as Phoenix nests them: `a[b]=1&l[]=1&l[]=2` is `{ a: { b: '1' }, l: ['1', '2'] }`.
  * Objects have no prototype, so every key is an ordinary one.
  *

@@ -90,7 +90,7 @@ function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'>
  */
 function endRefused({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   // The type does not tell, but Node does.
-  if ((raw as { upgrade?: boolean }).upgrade) raw.socket.destroySoon()
+  if ((raw as { upgrade?: boolean }).upgrade) socketOf(raw)?.destroySoon()
   done()
 }
 
@@ -110,7 +110,7 @@ function goOn(
 
 function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
   const { admission, place, reply } = door.handshake(request.raw) as Handshake
-  const socket = request.raw.socket as Socket | undefined
+  const socket = socketOf(request.raw)
   letGo(ws, socket, reply)
   place.entered()
   const isDirect = socket !== undefined && ws.extensions === ''
@@ -200,7 +200,7 @@ const upgraded = new WeakSet<object>()
  */
 function boundUpgrades(app: FastifyInstance, handshakeTimeoutMs: number): void {
   const timeoutMs = finite(2 * handshakeTimeoutMs)
-  app.server.on('upgrade', (_request, socket) => (socket as Socket).setTimeout(timeoutMs, cut).on('end', cut))
+  app.server.on('upgrade', (request) => socketOf(request)?.setTimeout(timeoutMs, cut).on('end', cut))
 }
 
 /**
@@ -213,10 +213,18 @@ function endLateUpgrades(app: FastifyInstance): void {
     isClosing = true
     done()
   })
-  app.server.on('upgrade', (_request, socket: Socket) => {
+  app.server.on('upgrade', (request) => {
     // Behind the answer, which another listener gives in this turn.
-    if (isClosing) queueMicrotask(() => socket.destroySoon())
+    if (isClosing) queueMicrotask(() => socketOf(request)?.destroySoon())
   })
+}
+
+/**
+ * What a request came in on; nothing with `injectWS`. Node 26 hands over a stream of its own where an upgrade has a body,
+ * with none of a socket's methods: a listener that expects them would end the process.
+ */
+function socketOf(request: IncomingMessage): Socket | undefined {
+  return request.socket as Socket | undefined
 }
 
 function withTrailingSlash(app: FastifyInstance, url: string): string[] {
