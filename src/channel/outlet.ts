@@ -100,8 +100,8 @@ export interface ChannelPubSub {
 
 /** What a channel asks of presence. Its socket is the owner of what it tracks. */
 export interface ChannelPresence {
-  /** The channel is joined and its reply sent: `tell` is to be called with the topic's state, then diffs follow. */
-  joined(topic: string, tell: (state: object) => void): void
+  /** The channel is joined: `tell` is to be called with the topic's state as JSON text, then diffs follow. */
+  joined(topic: string, tell: (json: string) => void): void
   /** The presence that a socket shows. */
   of(socket: PresenceOwner): SocketPresence<unknown>
   /** The channel has ended, and with it what it tracked. */

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { Message, Ref } from '../protocol/message.ts'
+import { JsonText, type Message, type Ref } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
 import { matchTopic } from '../topic.ts'
 import { answer, refuse } from './answer.ts'
@@ -51,8 +51,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #busy = false
   #mailbox: (Message | Intercepted)[] | undefined
   #ending: Ending | undefined
-  /** Presence diffs were kept from a client that is far behind: it is owed the whole state. */
-  #owesPresence = false
+  /** How the client stands with presence. Diffs change a state: they wait for it, and are spared who is far behind. */
+  #presence: 'untold' | 'told' | 'behind'
 
   constructor(
     runtime: ChannelRuntime,
@@ -67,14 +67,17 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#runtime = runtime
     this.#outlet = outlet
     this.#wireRef = join.joinRef ?? join.ref
+    this.#presence = definition.presence === undefined ? 'told' : 'untold'
     this.#socket = new ChannelSocket(this, assigns)
   }
 
   /** The reply to the join is on its way. */
   joined(): void {
     const { joined, presence } = this.#definition
-    if (presence !== undefined) this.#tellPresence()
-    if (joined !== undefined) this.#turn('joined', () => joined(this.#socket))
+    // The state has what `joined` tracks.
+    const done = presence === undefined ? undefined : () => this.#askPresence()
+    if (joined === undefined) done?.()
+    else this.#turn('joined', () => joined(this.#socket), done)
     this.#drain()
   }
 
@@ -85,10 +88,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   deliver(broadcast: Broadcast): void {
-    if (broadcast.event === 'presence_diff' && (this.#owesPresence || this.#outlet.isBehind)) {
-      this.#owesPresence = true
-      return
-    }
+    if (broadcast.event === 'presence_diff' && !this.#takesDiffs()) return
     if (this.#definition.intercept.has(broadcast.event)) return this.#intercept(broadcast)
     const frame = broadcast.frame(this.#outlet.codec)
     if (frame === null) broadcast.skipped++
@@ -96,9 +96,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   caughtUp(): void {
-    if (!this.#owesPresence) return
-    this.#owesPresence = false
-    this.#tellPresence()
+    if (this.#presence === 'behind') this.#askPresence()
   }
 
   shutdown(reason: TerminateReason): void {
@@ -115,8 +113,17 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     return this.#lastFrame('phx_close')
   }
 
-  #tellPresence(): void {
-    this.#runtime.presence.joined(this.topic, (state) => this.#push('presence_state', state))
+  #askPresence(): void {
+    this.#presence = 'untold'
+    this.#runtime.presence.joined(this.topic, (json) => {
+      this.#presence = 'told'
+      this.#push('presence_state', new JsonText(json))
+    })
+  }
+
+  #takesDiffs(): boolean {
+    if (this.#presence === 'told' && this.#outlet.isBehind) this.#presence = 'behind'
+    return this.#presence === 'told'
   }
 
   // Messages

@@ -1,9 +1,9 @@
 import { berylError } from '../errors.ts'
-import type { Meta, Presence } from './presence.ts'
+import type { Meta, Presence, StateListener } from './presence.ts'
 
 /** What a channel process asks of presence: see `channel/outlet.ts`, which is the contract that this keeps. */
 export interface ChannelPresencePort {
-  joined(topic: string, tell: (state: object) => void): void
+  joined(topic: string, tell: StateListener): void
   of(socket: Owner): SocketView
   end(socket: Owner): void
 }
@@ -25,7 +25,7 @@ interface SocketView {
 export function socketPresence(presence: Presence | undefined): ChannelPresencePort {
   if (presence === undefined) return DISABLED
   return {
-    joined: (topic, tell) => tell(presence.state(topic)),
+    joined: (topic, tell) => presence.newcomer(topic, tell),
     of: (owner) => ({
       track: (key, meta) => void presence.track(owner.topic, key, meta as Meta, { owner }),
       update: (key, meta) => void presence.update(owner.topic, key, meta as Meta, { owner }),

@@ -22,9 +22,13 @@ export interface PresenceDiff {
  */
 export type DiffSink = (topic: string, diff: PresenceDiff) => void
 
+export function noPresences(): Presences {
+  return Object.create(null)
+}
+
 /** Groups rows by key, in their order. */
 export function toPresences(rows: Iterable<Row>): Presences {
-  const presences: Presences = Object.create(null)
+  const presences = noPresences()
   for (const row of rows) {
     const entry = presences[row.key]
     if (entry === undefined) presences[row.key] = { metas: [row.meta] }
@@ -58,12 +62,6 @@ export class Changes {
   /** Whether taking note of this row's opposite change would make both vanish. */
   cancels(row: Row): boolean {
     return this.#joins.has(row) || this.#leaves.has(row)
-  }
-
-  /** Turns a set of rows into what it was before these changes. */
-  undo(rows: Set<Row>): void {
-    for (const row of this.#joins) rows.delete(row)
-    for (const row of this.#leaves) rows.add(row)
   }
 
   toDiff(): PresenceDiff {

@@ -27,6 +27,9 @@ export type Meta = object
 /** Takes the changes of one topic, of this node and of the others, in their order. */
 export type DiffListener = (topic: string, diff: PresenceDiff) => void
 
+/** Takes the whole of a topic, as clients see it: `presence_state`, as JSON text. */
+export type StateListener = (json: string) => void
+
 /** Where diffs go: what presence asks of the local pubsub. */
 export interface PresenceSink {
   /** Whether anybody on this node is subscribed to a topic: nothing is made for nobody. */
@@ -68,6 +71,9 @@ export class Presence {
   readonly #listeners = new Set<DiffListener>()
   readonly #watched = new WeakSet<AbortSignal>()
   readonly #ended = new WeakSet<object>()
+  /** Topic → who is to be told the whole of it at the end of this turn. */
+  readonly #newcomers = new Map<string, StateListener[]>()
+  #tells = false
   #tracker: Tracker | undefined
   #generation = 0
   #draining = false
@@ -79,7 +85,7 @@ export class Presence {
     this.#limits = new LimitGuard(this.#options.limits, (limit) =>
       this.#report({ type: 'limit_reached', limit }),
     )
-    this.#view = new View(this.#options.limits.shownKeys, () => this.#clock.setImmediate(() => this.#tell()))
+    this.#view = new View(this.#options.limits.shownKeys, () => this.#tellSoon())
   }
 
   /**
@@ -170,9 +176,15 @@ export class Presence {
     return () => void this.#listeners.delete(entry)
   }
 
-  /** What a client that joins a topic is told: `presence_state`. Shared between callers: not to be written to. */
-  state(topic: string): Presences {
-    return this.#view.state(topic)
+  /**
+   * For a client that has joined: calls `tell` once, at the end of this turn and before its diffs. Some of these repeat
+   * what the state has, as with Phoenix; clients know a presence again by its `phx_ref`.
+   */
+  newcomer(topic: string, tell: StateListener): void {
+    const others = this.#newcomers.get(topic)
+    if (others === undefined) this.#newcomers.set(topic, [tell])
+    else others.push(tell)
+    this.#tellSoon()
   }
 
   /** An owner has ended: its presences do too, and what it tries to track after that is refused. */
@@ -243,8 +255,25 @@ export class Presence {
     this.#tracker?.untrack(row)
   }
 
+  #tellSoon(): void {
+    if (this.#tells) return
+    this.#tells = true
+    this.#clock.setImmediate(() => this.#tell())
+  }
+
   #tell(): void {
-    for (const batch of this.#view.take()) this.#tellBatch(batch)
+    this.#tells = false
+    const batches = this.#view.take()
+    const newcomers = [...this.#newcomers]
+    this.#newcomers.clear()
+    for (const [topic, tells] of newcomers) this.#tellState(topic, tells)
+    for (const batch of batches) this.#tellBatch(batch)
+  }
+
+  /** Encoded once, for all who come to a topic in one turn. */
+  #tellState(topic: string, tells: readonly StateListener[]): void {
+    const json = JSON.stringify(this.#view.shown(topic))
+    for (const tell of tells) this.#try(topic, () => tell(json))
   }
 
   #tellBatch({ topic, all, shown }: Batch): void {

@@ -1,3 +1,4 @@
+import type { PresenceEntry } from './diff.ts'
 import type { Row } from './row.ts'
 
 /** The rows of one key. Nearly always there is one, which then needs no collection. */
@@ -19,4 +20,9 @@ export function withoutRow(rows: RowsOfKey, row: Row): RowsOfKey | undefined {
 export function* eachRow(rows: RowsOfKey): Generator<Row> {
   if (rows instanceof Set) yield* rows
   else yield rows
+}
+
+/** What is told of a key. */
+export function entryOf(rows: RowsOfKey): PresenceEntry {
+  return { metas: rows instanceof Set ? Array.from(rows, ({ meta }) => meta) : [rows.meta] }
 }

@@ -1,21 +1,11 @@
-import { Changes, type Presences, toPresences } from './diff.ts'
+import { Changes, noPresences, type Presences } from './diff.ts'
 import type { Row } from './row.ts'
-import { eachRow, type RowsOfKey, withoutRow, withRow } from './rows-by-key.ts'
+import { eachRow, entryOf, type RowsOfKey, withoutRow, withRow } from './rows-by-key.ts'
 
 interface Topic {
   readonly keys: Map<string, RowsOfKey>
   /** The keys that clients are not shown, because the topic has too many. Made on first use. */
   hidden: Set<string> | undefined
-  batch: Batch | undefined
-  /** What clients have been told so far; `undefined` where nobody asked since the last diff. */
-  state: Presences | undefined
-}
-
-/** What changed on one topic and was not told yet. */
-interface Untold {
-  readonly batches: Batch[]
-  /** What clients were told before that; made when somebody asks. */
-  state: Presences | undefined
 }
 
 /** What changed on one topic since its last diff. */
@@ -74,9 +64,9 @@ export class View {
   readonly #topics = new Map<string, Topic>()
   readonly #shownKeys: number
   readonly #onChange: () => void
-  #untold = new Map<string, Untold>()
+  #untold = new Map<string, Batch[]>()
 
-  /** @param onChange called when there is something to {@link View.take} and there was nothing before */
+  /** @param onChange called when there is something to {@link View.take} */
   constructor(shownKeys: number, onChange: () => void) {
     this.#shownKeys = shownKeys
     this.#onChange = onChange
@@ -90,7 +80,7 @@ export class View {
       topic.hidden ??= new Set()
       topic.hidden.add(row.key)
     }
-    this.#batch(topic, row).join(row, topic.hidden?.has(row.key) ?? false)
+    this.#batch(row).join(row, topic.hidden?.has(row.key) ?? false)
   }
 
   remove(row: Row): void {
@@ -98,7 +88,7 @@ export class View {
     const rows = topic?.keys.get(row.key)
     if (topic === undefined || rows === undefined) return
     const hidden = topic.hidden?.has(row.key) ?? false
-    this.#batch(topic, row).leave(row, hidden)
+    this.#batch(row).leave(row, hidden)
     const rest = withoutRow(rows, row)
     if (rest !== undefined) topic.keys.set(row.key, rest)
     else this.#removeKey(topic, row, hidden)
@@ -106,24 +96,21 @@ export class View {
 
   /** All keys of a topic, or the `limit` oldest. */
   list(name: string, limit = Number.POSITIVE_INFINITY): Presences {
-    const topic = this.#observe(name)
-    return toPresences(topic === undefined ? [] : rowsOf(topic, limit))
+    const presences = noPresences()
+    let left = limit
+    for (const [key, rows] of this.#observe(name)?.keys ?? []) {
+      if (left-- <= 0) break
+      presences[key] = entryOf(rows)
+    }
+    return presences
   }
 
-  /**
-   * What a client that joins now is told: what the others have been told. The diff that follows has the rest, so nothing
-   * is told twice. The same object until then: not to be written to.
-   */
-  state(name: string): Presences {
-    const topic = this.#topics.get(name)
-    const untold = this.#untold.get(name)
-    if (untold !== undefined) {
-      untold.state ??= toPresences(toldRows(topic, untold.batches))
-      return untold.state
-    }
-    if (topic === undefined) return Object.create(null)
-    topic.state ??= toPresences(shownRowsOf(topic))
-    return topic.state
+  /** The keys of a topic that clients see. To be read when nothing waits to be told: right behind {@link View.take}. */
+  shown(name: string): Presences {
+    const presences = noPresences()
+    const { keys = [], hidden } = this.#topics.get(name) ?? {}
+    for (const [key, rows] of keys) if (!hidden?.has(key)) presences[key] = entryOf(rows)
+    return presences
   }
 
   get(name: string, key: string): Row[] {
@@ -144,38 +131,29 @@ export class View {
   take(): Batch[] {
     const untold = this.#untold
     this.#untold = new Map()
-    for (const name of untold.keys()) {
-      const topic = this.#topics.get(name)
-      if (topic !== undefined) topic.batch = undefined
-    }
-    return [...untold.values()]
-      .flatMap(({ batches }) => batches)
-      .filter((batch) => !batch.all.empty || !batch.shown.empty)
+    return [...untold.values()].flat().filter((batch) => !batch.all.empty || !batch.shown.empty)
   }
 
   #open(name: string): Topic {
-    const topic: Topic = { keys: new Map(), hidden: undefined, batch: undefined, state: undefined }
+    const topic: Topic = { keys: new Map(), hidden: undefined }
     this.#topics.set(name, topic)
     return topic
   }
 
   #observe(name: string): Topic | undefined {
-    const topic = this.#topics.get(name)
-    if (topic?.batch !== undefined) topic.batch.observed = true
-    return topic
+    const batch = this.#untold.get(name)?.at(-1)
+    if (batch !== undefined) batch.observed = true
+    return this.#topics.get(name)
   }
 
-  #batch(topic: Topic, row: Row): Batch {
-    if (topic.batch !== undefined && !topic.batch.betrays(row)) return topic.batch
-    const batch = new Batch(row.topic)
+  #batch(row: Row): Batch {
     const untold = this.#untold.get(row.topic)
-    if (untold !== undefined) untold.batches.push(batch)
-    else {
-      this.#untold.set(row.topic, { batches: [batch], state: topic.state })
-      if (this.#untold.size === 1) this.#onChange()
-    }
-    topic.state = undefined
-    topic.batch = batch
+    const last = untold?.at(-1)
+    if (last !== undefined && !last.betrays(row)) return last
+    const batch = new Batch(row.topic)
+    if (untold !== undefined) untold.push(batch)
+    else this.#untold.set(row.topic, [batch])
+    this.#onChange()
     return batch
   }
 
@@ -190,27 +168,8 @@ export class View {
     for (const key of topic.hidden ?? []) {
       topic.hidden?.delete(key)
       const rows = topic.keys.get(key)
-      if (rows !== undefined) for (const row of eachRow(rows)) this.#batch(topic, row).show(row)
+      if (rows !== undefined) for (const row of eachRow(rows)) this.#batch(row).show(row)
       return
     }
   }
-}
-
-function* rowsOf({ keys }: Topic, limit: number): Generator<Row> {
-  let left = limit
-  for (const rows of keys.values()) {
-    if (left-- <= 0) return
-    yield* eachRow(rows)
-  }
-}
-
-function* shownRowsOf({ keys, hidden }: Topic): Generator<Row> {
-  for (const [key, rows] of keys) if (!hidden?.has(key)) yield* eachRow(rows)
-}
-
-/** The rows that clients see, without the changes that they have not been told of. */
-function toldRows(topic: Topic | undefined, untold: readonly Batch[]): Set<Row> {
-  const rows = new Set(topic === undefined ? [] : shownRowsOf(topic))
-  for (const batch of [...untold].reverse()) batch.shown.undo(rows)
-  return rows
 }

@@ -21,6 +21,14 @@ export interface Message {
 /** Stands for a payload that is nested too deeply to be safely handled. No schema accepts it. */
 export const TOO_DEEP: unique symbol = Symbol('payload nested too deeply')
 
+/** A payload that is JSON text already: encoded once for the pushes of many channels. */
+export class JsonText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
 /** The status of a reply: `ok` and `error` from the library, any word from an application. */
 export type ReplyStatus = 'ok' | 'error' | (string & {})
 
@@ -45,7 +53,7 @@ export interface Codec {
    * @throws {@link MalformedFrame}
    */
   decode(data: Buffer, isBinary: boolean, parse: JsonParse): Message
-  /** A server push to one channel. */
+  /** A server push to one channel; its payload may be {@link JsonText}. */
   encodePush(joinRef: Ref, topic: string, event: string, payload: unknown): Frame | undefined
   /** The answer to a message. */
   encodeReply(

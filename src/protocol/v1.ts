@@ -1,6 +1,6 @@
 import { type Frame, textFrame } from './frame.ts'
 import { boundDepth } from './json.ts'
-import { type Codec, MalformedFrame, type Ref } from './message.ts'
+import { type Codec, JsonText, MalformedFrame, type Ref } from './message.ts'
 
 /**
  * Version 1 of Phoenix's protocol: text frames `{ topic, event, payload, ref }`. A `join_ref` is read where a client
@@ -21,6 +21,10 @@ export const v1: Codec = {
   },
 
   encodePush(_joinRef, topic, event, payload) {
+    if (payload instanceof JsonText)
+      return textFrame(
+        `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":null,"topic":${JSON.stringify(topic)}}`,
+      )
     return encode(topic, event, payload, null)
   },
 

@@ -4,6 +4,7 @@ import { boundDepth } from './json.ts'
 import {
   type Codec,
   type JsonParse,
+  JsonText,
   MalformedFrame,
   type Message,
   type Ref,
@@ -29,6 +30,8 @@ export const v2: Codec = {
 
   encodePush(joinRef, topic, event, payload) {
     if (payload instanceof Uint8Array) return encodeBinary(PUSH, [refText(joinRef), topic, event], payload)
+    if (payload instanceof JsonText)
+      return textFrame(`${JSON.stringify([joinRef, null, topic, event]).slice(0, -1)},${payload.text}]`)
     return encodeText(joinRef, null, topic, event, payload)
   },
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../src/clock.ts'
-import type { PresenceDiff } from '../../src/presence/diff.ts'
+import type { PresenceDiff, Presences } from '../../src/presence/diff.ts'
 import type { Lane, LaneListener } from '../../src/presence/lane.ts'
 import type { PresenceOptions } from '../../src/presence/options.ts'
 import { Presence, type PresenceEvent } from '../../src/presence/presence.ts'
@@ -157,7 +157,17 @@ export interface Owner {
   readonly topic: string
 }
 
-/** One node with its owners, and a client that believes only what it is told. */
+interface Latecomer {
+  readonly topic: string
+  /** Until it has the state, it is told nothing. */
+  refs: Set<string> | undefined
+}
+
+export function refsIn(presences: Presences): string[] {
+  return Object.values(presences).flatMap(({ metas }) => metas.map(({ phx_ref }) => phx_ref))
+}
+
+/** One node with its owners, and clients that believe only what they are told. */
 export class TestNode {
   readonly name: string
   readonly presence: Presence
@@ -165,11 +175,15 @@ export class TestNode {
   readonly told: [topic: string, diff: PresenceDiff][] = []
   /** What a client knows that has heard every `presence_diff` from the start: topic → ref → meta. */
   readonly client = new Map<string, Map<string, string>>()
+  /** What clients know that have joined on the way. */
+  readonly latecomers: Latecomer[] = []
   readonly failures: string[] = []
+  readonly #clock: ManualClock
   #tracker: Tracker
 
-  constructor(name: string, network: Network, clock: Clock, options: PresenceOptions) {
+  constructor(name: string, network: Network, clock: ManualClock, options: PresenceOptions) {
     this.name = name
+    this.#clock = clock
     this.presence = new Presence({
       lane: () => network.lane(name),
       sink: { subscribed: () => true, diff: (topic, diff) => this.#hear(topic, diff) },
@@ -180,9 +194,34 @@ export class TestNode {
     this.#tracker = this.presence.start()
   }
 
+  /** A client joins. */
+  join(topic: string): void {
+    const latecomer: Latecomer = { topic, refs: undefined }
+    this.latecomers.push(latecomer)
+    this.presence.newcomer(topic, (json) => {
+      latecomer.refs = new Set(refsIn(JSON.parse(json)))
+    })
+  }
+
+  /** The keys that a client is told of that joins now. */
+  shown(topic: string): string[] {
+    let keys: string[] = []
+    this.presence.newcomer(topic, (json) => {
+      keys = Object.keys(JSON.parse(json))
+    })
+    this.#clock.turn()
+    return keys
+  }
+
   // P9, word for word: leaves were there, joins were not.
   #hear(topic: string, diff: PresenceDiff): void {
     this.told.push([topic, diff])
+    for (const { topic: joined, refs } of this.latecomers) {
+      if (joined !== topic) continue
+      // As clients do: what is known is known, what is not there cannot leave.
+      for (const ref of refsIn(diff.joins)) refs?.add(ref)
+      for (const ref of refsIn(diff.leaves)) refs?.delete(ref)
+    }
     const known = this.client.get(topic) ?? new Map<string, string>()
     this.client.set(topic, known)
     if (Object.keys(diff.joins).length + Object.keys(diff.leaves).length === 0)

@@ -74,7 +74,7 @@ describe('the player', () => {
       row(
         '> ["1","1","presence:1","phx_join",{}]',
         '< ["1","1","presence:1","phx_reply",{"response":{},"status":"ok"}]',
-        '< ["1",null,"presence:1","presence_state",{}]',
+        '< ["1",null,"presence:1","presence_state",{"a":{"metas":[{"phx_ref":"A"}]}}]',
         '< [null,null,"presence:1","presence_diff",{"joins":{"a":{"metas":[{"phx_ref":"A"}]}},"leaves":{}}]',
         '> ["1","2","presence:1","update",{}]',
         '< ["1","2","presence:1","phx_reply",{"response":{"phx_ref":"A"},"status":"ok"}]',

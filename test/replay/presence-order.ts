@@ -5,13 +5,11 @@ type Presences = Record<string, { metas: { phx_ref: string }[] }>
 interface PresenceFrame {
   readonly event: 'presence_state' | 'presence_diff'
   readonly payload: Presences & { joins: Presences; leaves: Presences }
-  /** The same frame with another payload. */
-  with(payload: unknown): string
 }
 
 /**
  * Phoenix tracks a joiner, then reads the state: its client gets a diff of itself and a state with itself, in any order.
- * We send the state as it was before, then the diff.
+ * We send the state first.
  */
 export function presenceStateFirst(steps: readonly Step[]): readonly Step[] {
   let changed = steps
@@ -20,14 +18,11 @@ export function presenceStateFirst(steps: readonly Step[]): readonly Step[] {
 }
 
 function moved(steps: readonly Step[], state: Step): readonly Step[] {
-  const frame = frameOf(state) as PresenceFrame
   const diff = burst(steps, state).find((step) => isOwnDiff(step, state))
   if (diff === undefined) return steps
-  const own = refsOf((frameOf(diff) as PresenceFrame).payload.joins)
-  const before = { ...state, text: frame.with(without(frame.payload, own)) } as Step
   const at = Math.min(steps.indexOf(state), steps.indexOf(diff))
   const others = steps.filter((step) => step !== state && step !== diff)
-  return [...others.slice(0, at), before, diff, ...others.slice(at)]
+  return [...others.slice(0, at), state, diff, ...others.slice(at)]
 }
 
 /** What arrived with a step: between the last thing that was done and the next. */
@@ -45,16 +40,6 @@ function isOwnDiff(step: Step, state: Step): boolean {
   return [...refsOf(diff.payload.joins)].every((ref) => known.has(ref))
 }
 
-function without(presences: Presences, refs: ReadonlySet<string>): Presences {
-  const left = Object.entries(presences).map(([key, { metas }]) => ({
-    key,
-    metas: metas.filter((meta) => !refs.has(meta.phx_ref)),
-  }))
-  return Object.fromEntries(
-    left.filter(({ metas }) => metas.length > 0).map(({ key, metas }) => [key, { metas }]),
-  )
-}
-
 function refsOf(presences: Presences): Set<string> {
   return new Set(Object.values(presences).flatMap(({ metas }) => metas.map((meta) => meta.phx_ref)))
 }
@@ -62,7 +47,5 @@ function refsOf(presences: Presences): Set<string> {
 function frameOf(step: Step): PresenceFrame | undefined {
   if (step.t !== 'recv' || !('text' in step) || !step.text.includes('"presence_')) return undefined
   const json = JSON.parse(step.text)
-  if (!Array.isArray(json)) return { ...json, with: (payload) => JSON.stringify({ ...json, payload }) }
-  const [joinRef, ref, topic, event, payload] = json
-  return { event, payload, with: (other) => JSON.stringify([joinRef, ref, topic, event, other]) }
+  return Array.isArray(json) ? { event: json[3], payload: json[4] } : json
 }

@@ -31,7 +31,7 @@ function setup({ limits = {}, checkMeta, subscribed = true }: Setup = {}) {
     clock.turn()
     return frames.splice(0)
   }
-  return { clock, presence, process, events, taken }
+  return { clock, presence, process, events, frames, taken }
 }
 
 function newOwner(): { id: string; topic: string } {
@@ -299,25 +299,53 @@ test('P9 what comes and goes in one turn is not told, unless somebody read the t
   )
 })
 
-test('K2 a client that joins within a turn is told what the others were told, and the rest by the diff: nothing twice', () => {
-  const { presence, taken } = setup()
+test('K2 clients that join are told who is there at the end of the turn, themselves included, before its diff', () => {
+  const { presence, frames, taken } = setup()
   const [here, gone, coming] = [newOwner(), newOwner(), newOwner()]
   presence.track('room:1', 'here', {}, { owner: here })
   presence.track('room:1', 'gone', {}, { owner: gone })
   taken()
+  const told: string[] = []
+  const hear = (json: string): void => {
+    assert.deepEqual(frames, [], 'no diff before the state')
+    told.push(json)
+  }
+  presence.newcomer('room:1', hear)
   presence.track('room:1', 'coming', {}, { owner: coming })
+  presence.newcomer('room:1', hear)
   presence.untrackAll(gone)
-  const state = presence.state('room:1')
-  assert.deepEqual(Object.keys(state).sort(), ['gone', 'here'])
-  assert.equal(presence.state('room:1'), state, 'made once for all who join in this turn')
-  const [[, diff]] = taken() as [[string, { joins: object; leaves: object }]]
-  assert.deepEqual([Object.keys(diff.joins), Object.keys(diff.leaves)], [['coming'], ['gone']])
-  assert.deepEqual(Object.keys(presence.state('room:1')).sort(), ['coming', 'here'])
-  presence.untrackAll(here)
-  presence.untrackAll(coming)
-  assert.deepEqual(Object.keys(presence.state('room:1')).sort(), ['coming', 'here'], 'until the turn is over')
+  const [[, diff] = []] = taken()
+  assert.deepEqual(Object.keys(diff?.joins ?? {}), ['coming'])
+  assert.deepEqual(Object.keys(diff?.leaves ?? {}), ['gone'])
+  const state = JSON.stringify(presence.list('room:1'))
+  assert.deepEqual(told, [state, state])
+  presence.track('room:1', 'later', {}, { owner: here })
   taken()
-  assert.deepEqual(Object.keys(presence.state('room:1')), [])
+  assert.equal(told.length, 2, 'once')
+})
+
+test('K2 where nothing changes, a client that joins is told the state nevertheless', () => {
+  const { presence, clock } = setup()
+  const told: string[] = []
+  presence.newcomer('room:1', (json) => told.push(json))
+  assert.deepEqual(told, [], 'not within the call')
+  clock.turn()
+  assert.deepEqual(told, ['{}'])
+})
+
+test('a client that fails while it is told is reported, and the others are told', () => {
+  const { presence, clock, events } = setup()
+  const told: string[] = []
+  presence.newcomer('room:1', () => {
+    throw new Error('gone')
+  })
+  presence.newcomer('room:1', (json) => told.push(json))
+  clock.turn()
+  assert.deepEqual(told, ['{}'])
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['listener_failed'],
+  )
 })
 
 test('C31 5,000 joins, one a turn, cost every client at most the shown keys', () => {
@@ -327,7 +355,9 @@ test('C31 5,000 joins, one a turn, cost every client at most the shown keys', ()
   const owners = Array.from({ length: 5_000 }, newOwner)
   for (const [n, owner] of owners.entries()) {
     presence.track('room:1', n, {}, { owner })
-    rows += Object.keys(presence.state('room:1')).length
+    presence.newcomer('room:1', (json) => {
+      rows += Object.keys(JSON.parse(json)).length
+    })
     for (const [, { joins }] of taken()) rows += Object.keys(joins).length * joined
     joined++
   }

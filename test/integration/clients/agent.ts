@@ -32,14 +32,14 @@ interface LibraryPush {
 }
 
 interface LibraryPresence {
-  onJoin(callback: (key: string, before: Metas | undefined) => void): void
+  onJoin(callback: (key: string, before: Metas | undefined, joined: Metas) => void): void
   onLeave(callback: (key: string, after: Metas) => void): void
   onSync(callback: () => void): void
   list<T>(by: (key: string, presence: Metas) => T): T[]
 }
 
 interface Metas {
-  readonly metas: readonly { readonly name: string }[]
+  readonly metas: readonly { readonly name: string; readonly phx_ref: string }[]
 }
 
 /** Drives one client library, and keeps all that happens until somebody asks for it. */
@@ -143,7 +143,13 @@ export class Agent implements Client {
     if (this.#library.Presence === undefined) return
     const presence = new this.#library.Presence(channel)
     this.#presences.set(topic, presence)
-    presence.onJoin((key, before) => this.#happen(`${topic} came`, [key, before?.metas.length ?? 0]))
+    // Who joins hears of itself twice, with the state and with the diff behind it, as from Phoenix.
+    const known = new Set<unknown>()
+    presence.onJoin((key, before, { metas }) => {
+      const isNews = metas.some(({ phx_ref }) => !known.has(phx_ref))
+      for (const { phx_ref } of metas) known.add(phx_ref)
+      if (isNews) this.#happen(`${topic} came`, [key, before?.metas.length ?? 0])
+    })
     presence.onLeave((key, after) => this.#happen(`${topic} left`, [key, after.metas.length]))
     presence.onSync(() => this.#happen(`${topic} sync`))
   }
