@@ -37,6 +37,7 @@ class ClientLines {
 
   /** @param client a connection's id, or an address */
   write(level: Level, client: string, fields: object, text: string): void {
+    if (!isWritten(this.#log, level)) return
     const now = this.#clock.now()
     this.#forget(now)
     const key = `${level} ${client}`
@@ -56,6 +57,14 @@ class ClientLines {
       this.#writtenAt.delete(key)
     }
   }
+}
+
+/** Whether a line would go anywhere: most are for debugging, and to count what nobody reads is dear. */
+function isWritten(log: FastifyBaseLogger, level: Level): boolean {
+  // Fastify's stand-in for a logger that is switched off has one function for all levels.
+  if (log[level] === log.trace) return false
+  const { isLevelEnabled } = log as { isLevelEnabled?: (level: string) => boolean }
+  return isLevelEnabled === undefined || isLevelEnabled.call(log, level)
 }
 
 function logConnections(telemetry: Telemetry, clients: ClientLines): void {

@@ -64,13 +64,17 @@ export class JoiningTopic implements PendingTopic {
   /** Asks `join`. The answer may be out when this returns. */
   ask(): void {
     const { topic } = this
+    const outlet = this.#outlet
     const verdict = askToJoin(this.#definition, {
       topic,
       id: matchTopic(this.#definition.pattern, topic) as string,
       payload: this.#message.payload,
-      connection: this.#outlet.connection,
+      connection: outlet.connection,
       server: this.#runtime.host.server,
-      log: this.#outlet.log,
+      // Made where it is used: a logger of its own is dear.
+      get log() {
+        return outlet.log
+      },
     })
     if (!isPromiseLike(verdict)) return this.#decided(verdict)
     this.#outlet.pending()

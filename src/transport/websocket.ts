@@ -171,7 +171,6 @@ async function ensureWebSocketPlugin(
   const { compression, drain, limits } = options
   const isFirst = !upgraded.has(app.server)
   upgraded.add(app.server)
-  if (isFirst) boundUpgrades(app, limits.handshakeTimeoutMs)
   const serverOptions = {
     // ws takes 0 for no limit.
     maxPayload: finite(limits.payloadBytes),
@@ -189,6 +188,7 @@ async function ensureWebSocketPlugin(
     // Its own would close the clients without a code.
     preClose: (done) => void drain().then(() => done(), done),
   })
+  if (isFirst) boundUpgrades(app, limits.handshakeTimeoutMs)
 }
 
 const upgraded = new WeakSet<object>()
@@ -196,11 +196,14 @@ const upgraded = new WeakSet<object>()
 /**
  * Outside of the scope that has @fastify/websocket, or where the URL cannot be read, an upgrade is answered (404, 400) and
  * its connection then belongs to nobody: neither the HTTP server nor ws would ever end it, not even when its client has.
- * Whatever comes of an upgrade comes within the time for a handshake; ws switches this off where it takes over.
+ * Whatever comes of an upgrade comes within the time for a handshake; ws switches this off where it takes over. Most are
+ * done when @fastify/websocket has heard of them: they are read, and need no timer.
  */
 function boundUpgrades(app: FastifyInstance, handshakeTimeoutMs: number): void {
   const timeoutMs = finite(2 * handshakeTimeoutMs)
-  app.server.on('upgrade', (request) => socketOf(request)?.setTimeout(timeoutMs, cut).on('end', cut))
+  app.server.on('upgrade', (request, stream) => {
+    if (stream.listenerCount('data') === 0) socketOf(request)?.setTimeout(timeoutMs, cut).on('end', cut)
+  })
 }
 
 /**

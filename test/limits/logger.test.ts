@@ -18,13 +18,13 @@ function logged() {
     (level: string) =>
     (fields: Line['fields'], text: string): void =>
       void lines.push({ level, fields, text })
-  const log = Object.fromEntries(
+  const log: Record<string, unknown> = Object.fromEntries(
     ['debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, write(level)]),
   )
   const telemetry = new Telemetry()
   const clock = fakeClock()
   attachLogger(telemetry, log as unknown as FastifyBaseLogger, clock)
-  return { telemetry, clock, lines }
+  return { telemetry, clock, lines, log }
 }
 
 test('a client causes one line a second at each level; the next says how many were left out', async () => {
@@ -82,5 +82,22 @@ test('limits at which the innocent are turned away are warnings', () => {
   assert.deepEqual(
     lines.map(({ level }) => level),
     ['warn', 'info'],
+  )
+})
+
+test('a level that the logger does not write costs no line, and none is counted as left out', () => {
+  const { telemetry, lines, log } = logged()
+  let level = 'info'
+  log.isLevelEnabled = (asked: string) => level === 'debug' || asked !== 'debug'
+  const open = () =>
+    telemetry.emit('connection.open', {}, { connectionId: 'a', ip: '127.0.0.1', version: '2.0.0' })
+  open()
+  open()
+  assert.equal(lines.length, 0)
+  level = 'debug'
+  open()
+  assert.deepEqual(
+    lines.map(({ level, fields }) => [level, 'leftOut' in fields]),
+    [['debug', false]],
   )
 })

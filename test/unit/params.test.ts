@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { parseParams } from '../../src/transport/handshake.ts'
+
+test('W11 a query without brackets is read as URLSearchParams reads it, the last of equal names counts', () => {
+  const part = fc.string({ unit: fc.constantFrom('a', 'b', '=', '&', ';', '.', 'é', '-', '_', '~') })
+  fc.assert(
+    fc.property(part, (query) => {
+      assert.deepEqual({ ...parseParams(`/socket?${query}`) }, Object.fromEntries(new URLSearchParams(query)))
+    }),
+  )
+})
+
+test('W11 what is escaped, spaced or nested is read, too', () => {
+  const read = (query: string): unknown => JSON.parse(JSON.stringify(parseParams(`/socket?${query}`)))
+  assert.deepEqual(read('a%20b=c+d&e=%3D'), { 'a b': 'c d', e: '=' })
+  assert.deepEqual(read('a[b]=1&l[]=1&l[]=2&c%5Bd%5D=3'), { a: { b: '1' }, l: ['1', '2'], c: { d: '3' } })
+  assert.throws(() => read('a=%E9'), { name: 'BadRequest', statusCode: 400 })
+})
+
+test('W11 every name is an ordinary one, and no more than 200 are read', () => {
+  assert.equal(Object.getPrototypeOf(parseParams('/socket?__proto__=1')), null)
+  for (const name of ['a', 'a%20']) {
+    const query = Array.from({ length: 300 }, (_, n) => `${name}${n}=1`).join('&')
+    assert.equal(Object.keys(parseParams(`/socket?${query}`)).length, 200)
+  }
+})
