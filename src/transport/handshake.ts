@@ -33,21 +33,11 @@ export function parseParams(url: string): Record<string, unknown> {
   const start = url.indexOf('?')
   if (start === -1) return Object.create(null)
   const query = url.slice(start + 1)
-  // Plain queries are by far the most common, and need no parser.
-  if (!/[%+[]/.test(query)) return plainParams(query)
   checkUtf8(query)
+  // Flat queries are by far the most common, and need no parser of nested ones.
+  if (!/\[|%5b/i.test(query))
+    return Object.assign(Object.create(null), Object.fromEntries(new URLSearchParams(query)))
   return qs.parse(query, { plainObjects: true, parameterLimit: MAX_PARAMS, duplicates: 'last' })
-}
-
-function plainParams(query: string): Record<string, string> {
-  const params: Record<string, string> = Object.create(null)
-  for (const pair of query.split('&', MAX_PARAMS)) {
-    if (pair === '') continue
-    const end = pair.indexOf('=')
-    if (end === -1) params[pair] = ''
-    else params[pair.slice(0, end)] = pair.slice(end + 1)
-  }
-  return params
 }
 
 function checkUtf8(query: string): void {

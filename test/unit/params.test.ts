@@ -19,10 +19,9 @@ test('W11 what is escaped, spaced or nested is read, too', () => {
   assert.throws(() => read('a=%E9'), { name: 'BadRequest', statusCode: 400 })
 })
 
-test('W11 every name is an ordinary one, and no more than 200 are read', () => {
-  assert.equal(Object.getPrototypeOf(parseParams('/socket?__proto__=1')), null)
-  for (const name of ['a', 'a%20']) {
-    const query = Array.from({ length: 300 }, (_, n) => `${name}${n}=1`).join('&')
-    assert.equal(Object.keys(parseParams(`/socket?${query}`)).length, 200)
-  }
+test('W11 every name is an ordinary one, and no more than 200 are nested', () => {
+  for (const query of ['', '?a=1', '?__proto__=1', '?a[b]=1'])
+    assert.equal(Object.getPrototypeOf(parseParams(`/socket${query}`)), null)
+  const query = Array.from({ length: 300 }, (_, n) => `a${n}[]=1`).join('&')
+  assert.equal(Object.keys(parseParams(`/socket?${query}`)).length, 200)
 })
