@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { JsonText, type Message, type Ref } from '../protocol/message.ts'
+import type { JsonText, Message, Ref } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
 import { matchTopic } from '../topic.ts'
 import { answer, refuse } from './answer.ts'
@@ -10,6 +10,7 @@ import type { CompiledChannel, CompiledEvent } from './definition.ts'
 import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
 import { checkOut, interpretReply, isPromiseLike, type ReplyVerdict } from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
+import { PresenceFeed } from './presence-feed.ts'
 import { isNormalStop, type StopReason } from './result.ts'
 import { refusedBecause } from './schema.ts'
 
@@ -51,8 +52,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #busy = false
   #mailbox: (Message | Intercepted)[] | undefined
   #ending: Ending | undefined
-  /** How the client stands with presence. Diffs change a state: they wait for it, and are spared who is far behind. */
-  #presence: 'untold' | 'told' | 'behind'
+  /** Where the channel declares presence. */
+  readonly #presence: PresenceFeed | undefined
 
   constructor(
     runtime: ChannelRuntime,
@@ -67,17 +68,21 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#runtime = runtime
     this.#outlet = outlet
     this.#wireRef = join.joinRef ?? join.ref
-    this.#presence = definition.presence === undefined ? 'told' : 'untold'
+    this.#presence = definition.presence && new PresenceFeed(runtime.presence, this)
     this.#socket = new ChannelSocket(this, assigns)
   }
 
   /** The reply to the join is on its way. */
   joined(): void {
-    const { joined, presence } = this.#definition
-    // The state has what `joined` tracks.
-    const done = presence === undefined ? undefined : () => this.#askPresence()
-    if (joined === undefined) done?.()
-    else this.#turn('joined', () => joined(this.#socket), done)
+    const { joined } = this.#definition
+    if (joined === undefined) this.#presence?.begin()
+    // The state is to have what it tracks.
+    else
+      this.#turn(
+        'joined',
+        () => joined(this.#socket),
+        () => this.#presence?.begin(),
+      )
     this.#drain()
   }
 
@@ -88,7 +93,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   deliver(broadcast: Broadcast): void {
-    if (broadcast.event === 'presence_diff' && !this.#takesDiffs()) return
+    if (broadcast.event === 'presence_diff' && this.#presence?.takesDiff() === false) return
     if (this.#definition.intercept.has(broadcast.event)) return this.#intercept(broadcast)
     const frame = broadcast.frame(this.#outlet.codec)
     if (frame === null) broadcast.skipped++
@@ -96,7 +101,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   caughtUp(): void {
-    if (this.#presence === 'behind') this.#askPresence()
+    this.#presence?.caughtUp()
   }
 
   shutdown(reason: TerminateReason): void {
@@ -111,19 +116,6 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   supersede(): Frame {
     this.#end({ reason: { kind: 'shutdown', reason: 'duplicate_join' }, last: undefined })
     return this.#lastFrame('phx_close')
-  }
-
-  #askPresence(): void {
-    this.#presence = 'untold'
-    this.#runtime.presence.joined(this.topic, (json) => {
-      this.#presence = 'told'
-      this.#push('presence_state', new JsonText(json))
-    })
-  }
-
-  #takesDiffs(): boolean {
-    if (this.#presence === 'told' && this.#outlet.isBehind) this.#presence = 'behind'
-    return this.#presence === 'told'
   }
 
   // Messages
@@ -334,6 +326,16 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #lastFrame(event: 'phx_close' | 'phx_error'): Frame {
     const payload = event === 'phx_error' ? { reason: 'channel_crash' } : {}
     return this.#outlet.codec.encodeEnd(this.joinRef, this.topic, event, payload)
+  }
+
+  // What the feed of presence asks
+
+  get isBehind(): boolean {
+    return this.#outlet.isBehind
+  }
+
+  pushState(state: JsonText): void {
+    this.#push('presence_state', state)
   }
 
   // What the socket shows of its channel, and does with it
