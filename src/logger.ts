@@ -61,8 +61,9 @@ class ClientLines {
 
 /** Whether a line would go anywhere: most are for debugging, and to count what nobody reads is dear. */
 function isWritten(log: FastifyBaseLogger, level: Level): boolean {
-  // Fastify's stand-in for a logger that is switched off has one function for all levels.
-  if (log[level] === log.trace) return false
+  // So it is called in Fastify's stand-in for a logger that is switched off. A logger of the application's own may have
+  // one function for all levels, too, and write.
+  if (log[level].name === 'noop') return false
   const { isLevelEnabled } = log as { isLevelEnabled?: (level: string) => boolean }
   return isLevelEnabled === undefined || isLevelEnabled.call(log, level)
 }

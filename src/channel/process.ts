@@ -335,7 +335,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   pushState(state: JsonText): void {
-    this.#push('presence_state', state)
+    // The channel may have ended in the turn in which it was joined, and its terminate be at work.
+    if (this.#state === 'joined') this.#push('presence_state', state)
   }
 
   // What the socket shows of its channel, and does with it

@@ -272,8 +272,11 @@ export class Presence {
 
   /** Encoded once, for all who come to a topic in one turn. */
   #tellState(topic: string, tells: readonly StateListener[]): void {
-    const json = JSON.stringify(this.#view.shown(topic))
-    for (const tell of tells) this.#try(topic, () => tell(json))
+    this.#try(topic, () => {
+      // Throws where an application lets metas be nested too deeply.
+      const json = JSON.stringify(this.#view.shown(topic))
+      for (const tell of tells) this.#try(topic, () => tell(json))
+    })
   }
 
   #tellBatch({ topic, all, shown }: Batch): void {

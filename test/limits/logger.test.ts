@@ -85,6 +85,17 @@ test('limits at which the innocent are turned away are warnings', () => {
   )
 })
 
+test('a logger that has one function for all levels is written to', () => {
+  const texts: string[] = []
+  const write = (_fields: object, text: string): void => void texts.push(text)
+  const log = { trace: write, debug: write, info: write, warn: write, error: write, fatal: write }
+  const telemetry = new Telemetry()
+  attachLogger(telemetry, log as unknown as FastifyBaseLogger, fakeClock())
+  telemetry.emit('channel.crash', {}, { connectionId: 'a', topic: 't', event: 'e', error: new Error('x') })
+  telemetry.emit('connection.open', {}, { connectionId: 'a', ip: '127.0.0.1', version: '2.0.0' })
+  assert.deepEqual(texts, ['channel crashed', 'connection opened'])
+})
+
 test('a level that the logger does not write costs no line, and none is counted as left out', () => {
   const { telemetry, lines, log } = logged()
   let level = 'info'

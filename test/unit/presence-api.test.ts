@@ -348,6 +348,29 @@ test('a client that fails while it is told is reported, and the others are told'
   )
 })
 
+test('a state that cannot be written as JSON is reported; other topics are told theirs, and all their diffs', (t) => {
+  const { presence, events, taken } = setup()
+  const told: string[] = []
+  for (const topic of ['room:1', 'room:2']) {
+    presence.track(topic, 'ann', {}, { owner: newOwner() })
+    presence.newcomer(topic, () => told.push(topic))
+  }
+  // As for metas that are nested too deeply, where their size is not limited.
+  const tooDeep = (): never => {
+    throw new RangeError('Maximum call stack size exceeded')
+  }
+  t.mock.method(JSON, 'stringify', tooDeep, { times: 1 })
+  assert.deepEqual(
+    taken().map(([topic]) => topic),
+    ['room:1', 'room:2'],
+  )
+  assert.deepEqual(told, ['room:2'])
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['listener_failed'],
+  )
+})
+
 test('C31 5,000 joins, one a turn, cost every client at most the shown keys', () => {
   const { presence, taken } = setup({ limits: { shownKeys: 100 } })
   let rows = 0

@@ -338,6 +338,26 @@ test('a second join of a topic replaces the first: the new reply, then the close
   assert.equal(await again.push('ask', 1).expectReply(), 1)
 })
 
+test('a channel that ends in the turn of its join is not told presence_state, though terminate is at work', async (t) => {
+  const done = gate()
+  const channel = defineChannel('room:*', {
+    schema: { presence: Type.Object({}) },
+    join: () => ({ assigns: {} }),
+    terminate: () => done.opened as Promise<void>,
+  })
+  const client = await connect(await serve(t, channel as ChannelDefinition))
+  const first = client.channel('room:1')
+  const joins = [first.join(), first.join()]
+  await Promise.all(joins)
+  await client.settle()
+  const states = client.received.filter(({ event }) => event === 'presence_state')
+  assert.deepEqual(
+    states.map(({ joinRef }) => joinRef),
+    [first.joinRef],
+  )
+  done.open()
+})
+
 test('a client that goes while join is at work undoes what join made', async (t) => {
   const slow = gate()
   const reasons: TerminateReason[] = []

@@ -19,4 +19,6 @@ export function send(app: FastifyInstance, topic: string): void {
   app.channels.broadcast('silent', 'said', { body: 'hi' })
   // refused: Argument of type '"said"' is not assignable to parameter of type '"headline"'
   app.channels.push('connection', 'news', 'said', { body: 'hi' })
+  // refused: Property 'newcomer' does not exist on type
+  app.presence.newcomer(topic, () => {})
 }
