@@ -16,12 +16,6 @@ export interface PresenceDiff {
   readonly leaves: Presences
 }
 
-/**
- * Takes the change of one topic: for the pubsub to send as one `presence_diff` frame to the local subscribers, or for a
- * listener. Called after the I/O of the turn in which the change happened, once a topic, in the order of the changes.
- */
-export type DiffSink = (topic: string, diff: PresenceDiff) => void
-
 export function noPresences(): Presences {
   return Object.create(null)
 }
