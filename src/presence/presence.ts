@@ -73,7 +73,7 @@ export class Presence {
   readonly #ended = new WeakSet<object>()
   /** Topic → who is to be told the whole of it at the end of this turn. */
   readonly #newcomers = new Map<string, StateListener[]>()
-  #tells = false
+  #isScheduled = false
   #tracker: Tracker | undefined
   #generation = 0
   #draining = false
@@ -256,13 +256,13 @@ export class Presence {
   }
 
   #tellSoon(): void {
-    if (this.#tells) return
-    this.#tells = true
+    if (this.#isScheduled) return
+    this.#isScheduled = true
     this.#clock.setImmediate(() => this.#tell())
   }
 
   #tell(): void {
-    this.#tells = false
+    this.#isScheduled = false
     const batches = this.#view.take()
     const newcomers = [...this.#newcomers]
     this.#newcomers.clear()

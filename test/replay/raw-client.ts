@@ -3,18 +3,12 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { constants, inflateRawSync } from 'node:zlib'
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from '../support/peer.ts'
 import type { WireEvent } from './transcript.ts'
 
 /** More than any step takes on a slow machine: only a step that never happens waits so long. */
 const DEADLINE_MS = 20_000
 const MASK = Buffer.from([1, 2, 3, 4])
-
-const CONTINUATION = 0
-const TEXT = 1
-const BINARY = 2
-const CLOSE = 8
-const PING = 9
-const PONG = 10
 
 export interface Handshake {
   readonly port: number

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { beryl } from 'fastify-beryl'
+import { Peer, upgradeHead } from '../support/peer.ts'
+import { until } from '../support/until.ts'
+
+// Upgrades that come to nothing, on bare sockets.
+
+test('an upgrade of a path outside of the scope is answered 404, and its connection does not stay open for ever', async (t) => {
+  const app = Fastify()
+  app.register(async (scope) => {
+    await scope.register(beryl, { limits: { handshakeTimeoutMs: 50 } })
+  })
+  await listen(t, app)
+  const client = upgrade(app, '/nowhere')
+  assert.match(await head(client), /^HTTP\/1\.1 404 /)
+  // Ended by the server: this side keeps its half.
+  await once(client, 'end')
+})
+
+test('an upgrade that is answered before any hook gives back its descriptor when its client goes', async (t) => {
+  const app = await serve(t)
+  const accepted = once(app.server, 'connection')
+  const client = upgrade(app, '/socket/websocket%E9')
+  const [[served], answer] = await Promise.all([accepted, head(client)])
+  assert.match(answer, /^HTTP\/1.1 400 /)
+  const closed = once(served, 'close', { signal: AbortSignal.timeout(10_000) })
+  client.destroy()
+  await closed
+})
+
+test('with forceCloseConnections a half-sent upgrade does not hold up close, and clients still hear 1012', async (t) => {
+  const app = await serve(t, { forceCloseConnections: true })
+  const peer = await Peer.open({ port: portOf(app) })
+  const accepted = once(app.server, 'connection')
+  const half = connect({ port: portOf(app), host: '127.0.0.1' }).on('error', () => {})
+  half.write(upgradeHead(portOf(app), '/socket/websocket').slice(0, 60))
+  const [served] = await accepted
+  await until('half of it has arrived', () => served.bytesRead === 60)
+  await app.close()
+  assert.equal(await peer.closed, 1012)
+})
+
+test('close does not wait for a client that comes back during the drain and stays', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = await serve(t)
+  const client = upgrade(app)
+  assert.match(await head(client), /^HTTP\/1\.1 101 /)
+  const closed = app.close()
+  // The drain has begun: it says 1012, and goes on when this client is gone.
+  await once(client, 'data')
+  const late = upgrade(app)
+  t.after(() => late.destroy())
+  assert.match(await head(late), /^HTTP\/1\.1 503 /)
+  client.destroy()
+  await closed
+})
+
+// Node 26 hands over an upgrade with a body with a stream that is no socket.
+const BODIES = {
+  'that is there': ['content-length: 5', 'hello'],
+  'that never comes': ['content-length: 5', ''],
+  'in chunks': ['transfer-encoding: chunked', '5\r\nhello\r\n0\r\n\r\n'],
+} as const
+
+for (const [name, body] of Object.entries(BODIES)) {
+  test(`W10 an upgrade with a body ${name} is answered with 400, and elsewhere with 404`, async (t) => {
+    const app = await serve(t)
+    const other = await Peer.open({ port: portOf(app) })
+    assert.match(await whole(upgrade(app, '/socket/websocket', body)), /^HTTP\/1\.1 400 /)
+    assert.match(await whole(upgrade(app, '/elsewhere', body)), /^HTTP\/1\.1 404 /)
+    assert.equal(other.isGone, false)
+  })
+}
+
+test('W10 a body of no bytes is none', async (t) => {
+  const app = await serve(t)
+  const client = upgrade(app, '/socket/websocket', ['content-length: 0', ''])
+  assert.match(await head(client), /^HTTP\/1\.1 101 /)
+  client.destroy()
+})
+
+test('W78 an upgrade with a body that comes during the drain does not hold up close', async (t) => {
+  const app = await serve(t)
+  const peer = await Peer.open({ port: portOf(app), isDeaf: true })
+  const closed = app.close()
+  const late = upgrade(app, '/socket/websocket', BODIES['that never comes'])
+  assert.match(await whole(late), /^HTTP\/1\.1 503 /)
+  peer.socket.destroy()
+  await closed
+})
+
+async function serve(t: TestContext, options: FastifyServerOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify(options)
+  await app.register(beryl)
+  await listen(t, app)
+  return app
+}
+
+async function listen(t: TestContext, app: FastifyInstance): Promise<void> {
+  t.after(() => app.close())
+  await app.listen({ port: 0, host: '127.0.0.1' })
+}
+
+function portOf(app: FastifyInstance): number {
+  return (app.server.address() as AddressInfo).port
+}
+
+/** Asks for an upgrade, and never closes the connection of its own accord. */
+function upgrade(
+  app: FastifyInstance,
+  path = '/socket/websocket?vsn=2.0.0',
+  body?: readonly [header: string, bytes: string],
+): Socket {
+  const socket = connect({ port: portOf(app), host: '127.0.0.1', allowHalfOpen: true })
+  const request = upgradeHead(portOf(app), path)
+  socket.write(body === undefined ? request : request.replace('\r\n\r\n', `\r\n${body[0]}\r\n\r\n${body[1]}`))
+  return socket
+}
+
+/** How the server begins its answer. */
+async function head(socket: Socket): Promise<string> {
+  const [bytes] = await once(socket, 'data')
+  return String(bytes)
+}
+
+/** All that the server says until it ends the connection. */
+async function whole(socket: Socket): Promise<string> {
+  let answer = ''
+  for await (const chunk of socket) answer += chunk
+  return answer
+}
