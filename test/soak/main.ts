@@ -1,5 +1,5 @@
 // npm run soak -- [--small] [name…]: every fault on the scale that is promised, and what a million leave behind. Prints the
-// tables of docs/reliability.md. Some minutes; each scenario ends by itself.
+// tables of bench/faults.md. Some minutes; each scenario ends by itself.
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Finding } from '../faults/scenario.ts'
