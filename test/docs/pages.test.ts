@@ -36,7 +36,11 @@ for (const page of pages()) {
   })
 
   test(`the links of ${page} lead somewhere`, () => {
-    for (const target of linksOf(page)) assert.ok(existsSync(join(root, dirname(page), target)), target)
+    for (const [target = '', anchor] of linksOf(page)) {
+      const file = target === '' ? page : join(dirname(page), target)
+      assert.ok(existsSync(join(root, file)), target)
+      if (anchor !== undefined) assert.ok(anchorsOf(file).includes(anchor), `${target}#${anchor}`)
+    }
   })
 }
 
@@ -97,11 +101,22 @@ async function parse(page: string, samples: readonly Sample[]): Promise<void> {
   }
 }
 
-/** The links of a page to files of the project. */
-function linksOf(page: string): string[] {
-  const text = readFileSync(join(root, page), 'utf8').replace(/^```.*?^```$/gms, '')
-  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
-  return targets
-    .filter((target) => !/^(https?:|mailto:|#)/.test(target))
-    .map((target) => target.split('#')[0] ?? '')
+/** The links of a page to files of the project and to headings: path and anchor. */
+function linksOf(page: string): string[][] {
+  const targets = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
+  return targets.filter((target) => !/^(https?:|mailto:)/.test(target)).map((target) => target.split('#'))
+}
+
+/** The anchors that a reader of Markdown makes of the headings. */
+function anchorsOf(page: string): string[] {
+  return [...proseOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-'),
+  )
+}
+
+function proseOf(page: string): string {
+  return readFileSync(join(root, page), 'utf8').replace(/^```.*?^```$/gms, '')
 }
