@@ -1,3 +1,4 @@
+import { checkFunction, checkName, refuseArgument } from './argument.ts'
 import type { ChannelDefinition } from './channel/infer.ts'
 import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from './channel/registered.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -7,6 +8,7 @@ import type { SessionLoad } from './session/session.ts'
 import type { TreeNode } from './supervision/process.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from './telemetry.ts'
+import { isTelemetryName } from './telemetry-names.ts'
 
 /** How the plugin is, for a readiness check and for people. */
 export interface BerylStatus {
@@ -28,7 +30,8 @@ const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 
 
 /**
  * `fastify.channels`. All sending is synchronous, fire and forget: it returns when the frames are on their way, throws
- * where the topic, the event or the payload is wrong, and does nothing while the tree is down.
+ * where the topic, the event or the payload is wrong, and does nothing while the tree is down. A topic and an id are
+ * well-formed strings of 1 to 255 bytes, everywhere; what is not is refused with `BERYL_ERR_ARGUMENT`.
  */
 export class Channels {
   readonly #endpoint: Endpoint
@@ -57,7 +60,7 @@ export class Channels {
   /**
    * Sends to all who joined a topic, on all nodes.
    *
-   * @throws `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
+   * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
    */
   broadcast<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
     topic: T,
@@ -74,6 +77,7 @@ export class Channels {
     event: E,
     payload: RegisteredPayload<T, E>,
   ): void {
+    checkName('channels.broadcastFrom', 'connectionId', connectionId)
     this.#endpoint.broadcast(topic, event, payload, connectionId)
   }
 
@@ -93,11 +97,13 @@ export class Channels {
     event: E,
     payload: RegisteredPayload<T, E>,
   ): void {
+    checkName('channels.push', 'connectionId', connectionId)
     this.#endpoint.pushTo(connectionId, topic, event, payload)
   }
 
   /** Closes every connection with this connection topic, on all nodes, with 1001: the clients come back, if let in. */
   disconnect(connectionTopic: string): void {
+    checkName('channels.disconnect', 'connectionTopic', connectionTopic)
     const { pubsub } = this.#endpoint
     if (pubsub !== undefined) pubsub.disconnect(connectionTopic)
   }
@@ -108,11 +114,14 @@ export class Channels {
    * @returns a function that ends it
    */
   subscribe(topic: string, listener: TopicListener): () => void {
+    checkName('channels.subscribe', 'topic', topic)
+    checkFunction('channels.subscribe', 'listener', listener)
     return this.#endpoint.listen(topic, listener)
   }
 
   /** How many channels of this node have joined a topic. */
   subscriberCount(topic: string): number {
+    checkName('channels.subscriberCount', 'topic', topic)
     return this.#endpoint.pubsub?.subscriberCount(topic) ?? 0
   }
 
@@ -153,6 +162,10 @@ export class Channels {
 
   /** Hears what the library reports of itself: see `TelemetryEvents`. @returns a function that ends it */
   onTelemetry<N extends TelemetryName>(name: N, listener: TelemetryListener<N>): () => void {
+    if (!isTelemetryName(name)) {
+      refuseArgument('channels.onTelemetry', 'name', 'the name of an event of docs/telemetry.md', name)
+    }
+    checkFunction('channels.onTelemetry', 'listener', listener)
     return this.#endpoint.telemetry.on(name, listener)
   }
 }

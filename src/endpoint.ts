@@ -1,3 +1,4 @@
+import { checkName } from './argument.ts'
 import type { CompiledChannel } from './channel/definition.ts'
 import { checkOut, checkPresence } from './channel/interpret.ts'
 import { Router } from './channel/router.ts'
@@ -134,9 +135,10 @@ export class Endpoint {
     this.pubsub?.push(nodeOf(connectionId), connectionId, topic, event, payload)
   }
 
-  /** @throws `BERYL_ERR_TOPIC_UNMATCHED` */
-  #channel(topic: unknown): CompiledChannel {
-    const channel = typeof topic === 'string' ? this.router.match(topic) : undefined
+  /** @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED` */
+  #channel(topic: string): CompiledChannel {
+    checkName('broadcast or push', 'topic', topic)
+    const channel = this.router.match(topic)
     if (channel === undefined) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
     return channel
   }
@@ -177,6 +179,6 @@ export class Endpoint {
 }
 
 /** The node on which a connection lives is part of its id. */
-function nodeOf(connectionId: unknown): string {
-  return String(connectionId).split('.', 1)[0] as string
+function nodeOf(connectionId: string): string {
+  return connectionId.split('.', 1)[0] as string
 }

@@ -16,6 +16,7 @@ interface ErrorRow {
  */
 export const errorTable = {
   BERYL_ERR_OPTION_INVALID: { message: "option '%s': wanted %s, got %s", statusCode: 500, retryable: false },
+  BERYL_ERR_ARGUMENT: { message: '%s: %s: wanted %s, got %s', statusCode: 500, retryable: false },
   BERYL_ERR_ALREADY_REGISTERED: {
     message:
       'fastify-beryl is registered in this scope already: register each further mount in a scope of its own (%s)',

@@ -63,6 +63,14 @@ export function fitsName(name: string, maxBytes = MAX_NAME_BYTES): boolean {
   return name.length * 3 <= maxBytes || Buffer.byteLength(name) <= maxBytes
 }
 
+/** Whether a value can name something: a topic, an event, a group. Frames, JSON and the other nodes can then carry it. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && fitsName(value) && !LONE_SURROGATE.test(value)
+}
+
+/** `String.prototype.isWellFormed`, which Node 20 has and the ES2023 library does not declare. */
+const LONE_SURROGATE = /\p{Surrogate}/u
+
 const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect'])
 
 /** The events that belong to the protocol: no channel may declare them and no client may push them. */

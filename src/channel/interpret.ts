@@ -186,7 +186,9 @@ export function checkOut(channel: CompiledChannel, event: string, payload: unkno
   const schema = channel.out.get(event)
   if (schema === undefined) {
     const declared = [...channel.out.keys()].join(', ')
-    throw berylError('BERYL_ERR_EVENT_UNDECLARED', channel.pattern.source, event, declared || 'none')
+    const name: unknown = event
+    const got = typeof name === 'string' ? name : show(name)
+    throw berylError('BERYL_ERR_EVENT_UNDECLARED', channel.pattern.source, got, declared || 'none')
   }
   checkPayload(channel, `the event "${event}"`, schema, payload)
 }

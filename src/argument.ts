@@ -1,0 +1,21 @@
+import { berylError, show } from './errors.ts'
+import { isName, MAX_NAME_BYTES } from './topic.ts'
+
+// What the public functions ask of their arguments, where no type checker did. Each refuses with the name of the function,
+// the argument, what was wanted and what came, and nothing has happened by then.
+
+/** @throws `BERYL_ERR_ARGUMENT` */
+export function refuseArgument(call: string, argument: string, wanted: string, got: unknown): never {
+  throw berylError('BERYL_ERR_ARGUMENT', call, argument, wanted, show(got))
+}
+
+const NAME = `a well-formed string of 1 to ${MAX_NAME_BYTES} bytes`
+
+/** A topic, an event, an id, a group: whatever has to fit one length byte of a frame. On the hot path. */
+export function checkName(call: string, argument: string, value: unknown): asserts value is string {
+  if (!isName(value)) refuseArgument(call, argument, NAME, value)
+}
+
+export function checkFunction(call: string, argument: string, value: unknown): void {
+  if (typeof value !== 'function') refuseArgument(call, argument, 'a function', value)
+}
