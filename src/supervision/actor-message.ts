@@ -1,6 +1,7 @@
 import type { Timer } from '../clock.ts'
+import { promised } from '../foreign.ts'
 import type { Behaviour } from './actor-ref.ts'
-import { refuse } from './child-spec.ts'
+import { refuse } from './check.ts'
 
 /** What waits in an actor's mailbox: what it does, what becomes of the result, what its sender hears if none comes. */
 export interface Message {
@@ -92,7 +93,7 @@ export class Init implements Message {
   perform(actor: Behaviour): unknown {
     const init = actor.init as unknown as (...args: readonly unknown[]) => unknown
     const result = init.apply(actor, [...this.#args])
-    return result instanceof Promise ? result.then((value) => this.#check(value)) : this.#check(result)
+    return promised(result)?.then((value) => this.#check(value)) ?? this.#check(result)
   }
 
   reply(value: unknown): void {

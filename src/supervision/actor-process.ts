@@ -1,7 +1,8 @@
 import { berylError } from '../errors.ts'
+import { promised, tell } from '../foreign.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
-import { throwLater } from './events.ts'
+import { warn } from './events.ts'
 import { type ExitReason, exitError } from './exit-reason.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext } from './process.ts'
@@ -123,9 +124,10 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   receive(message: Message): MaybePromise<void> {
     this.#current = message
     const result = message.perform(this.#actor)
-    if (!(result instanceof Promise)) return this.#handled(message, result)
-    this.#running = result
-    return result.then((value) => this.#handled(message, value))
+    const pending = promised(result)
+    if (pending === undefined) return this.#handled(message, result)
+    this.#running = pending
+    return pending.then((value) => this.#handled(message, value))
   }
 
   crashed(error: unknown): void {
@@ -176,7 +178,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
 
   #owe(message: Message, { promise }: Later<unknown>): void {
     this.#owed.add(message)
-    promise.then(
+    Promise.resolve(promise).then(
       (value) => {
         this.#owed.delete(message)
         message.reply?.(value)
@@ -201,8 +203,8 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     }
     const fail = (error: unknown): void => this.#finish({ error })
     try {
-      const pending = this.#actor.terminate(reason as never)
-      if (!(pending instanceof Promise)) return end()
+      const pending = promised(this.#actor.terminate(reason as never))
+      if (pending === undefined) return end()
       this.#running = pending
       return pending.then(end, fail)
     } catch (error) {
@@ -230,12 +232,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   #notify(listener: (reason: ExitReason) => void, reason: ExitReason): void {
-    if (!this.#monitors.delete(listener)) return
-    try {
-      listener(reason)
-    } catch (error) {
-      throwLater(error)
-    }
+    if (this.#monitors.delete(listener)) tell(() => listener(reason), warn)
   }
 
   #abandon(): void {

@@ -1,4 +1,4 @@
-import { berylError, show } from '../errors.ts'
+import { A_DURATION, isDuration, isOneOf, refuse } from './check.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
 
 /** Whether an ended child is started again: always, after abnormal exits only, never. */
@@ -101,25 +101,9 @@ export function checkSignificant(
     refuse(owner, field, 'false, since a permanent child never stays down', true)
 }
 
-/** Refuses a value in the words of this module. */
-export function refuse(owner: string, field: string, wanted: string, got: unknown): never {
-  throw berylError('BERYL_ERR_CHILD_SPEC', owner, field, wanted, show(got))
-}
-
 function isResolved<R extends StartResult, I extends string>(init: ChildInit<R, I>): init is ChildSpec<R, I> {
   return typeof init === 'object' && init !== null && resolved.has(init)
 }
 
 const RESTARTS = ['permanent', 'transient', 'temporary']
 const TYPES = ['worker', 'supervisor']
-/** Node's timers turn anything longer into 1 ms. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-const A_DURATION = `milliseconds from 0 to ${LONGEST_TIMER_MS}, 'infinity'`
-
-function isOneOf(value: unknown, allowed: readonly string[]): boolean {
-  return typeof value === 'string' && allowed.includes(value)
-}
-
-function isDuration(value: unknown): boolean {
-  return value === 'infinity' || (typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS)
-}

@@ -1,8 +1,11 @@
 import type { Clock } from '../clock.ts'
 import { berylError } from '../errors.ts'
-import { type ChildPolicy, refuse } from './child-spec.ts'
+import { promised } from '../foreign.ts'
+import { check } from './check.ts'
+import type { ChildPolicy } from './child-spec.ts'
 import type { Report, SupervisorEvent } from './events.ts'
 import { describe, type ExitReason, endRequest, isNormal } from './exit-reason.ts'
+import { detailsOf, endLate, exitOf, handleOf } from './foreign-process.ts'
 import { Incarnation, type Place } from './incarnation.ts'
 import { type Deadlines, Limit } from './limit.ts'
 import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
@@ -75,7 +78,7 @@ export abstract class Child implements Place {
   /** What others get of it while it runs: from its exit on, even before that was handled, nothing. */
   get handle(): unknown {
     const process = this.process
-    return process === undefined ? undefined : (process.handle ?? process)
+    return process === undefined ? undefined : handleOf(process)
   }
 
   /** The process, unless it has ended. */
@@ -89,8 +92,9 @@ export abstract class Child implements Place {
     this.#life = life
     this.state = 'starting'
     try {
-      const result = this.launch(life)
-      return result instanceof Promise ? this.#startLater(life, result) : this.#adopt(life, result)
+      const result: unknown = this.launch(life)
+      const pending = promised(result)
+      return pending === undefined ? this.#adopt(life, result) : this.#startLater(life, pending)
     } catch (error) {
       return this.#startFailed(life, error)
     }
@@ -107,11 +111,11 @@ export abstract class Child implements Place {
   async stop(deadlines: Deadlines): Promise<void> {
     this.takeExit()
     const life = this.#life
-    const process = this.process
-    if (life !== undefined && process !== undefined) {
+    if (life !== undefined && this.process !== undefined) {
       this.state = 'stopping'
+      const end = life.untilEnd()
       this.#ask(life, deadlines)
-      this.#reportStop(await process.exited.catch(asCrash))
+      this.#reportStop(await end)
     }
     this.#forget()
   }
@@ -140,6 +144,8 @@ export abstract class Child implements Place {
   }
 
   abandoned(rest: Promise<unknown>, incarnation: number): void {
+    const settles = promised(rest)
+    check(settles !== undefined, this.path, 'what was abandoned', 'a promise', rest)
     const rare = this.#makeRare()
     rare.abandoned += 1
     rare.stillRunning += 1
@@ -149,7 +155,7 @@ export abstract class Child implements Place {
       rare.stillRunning -= 1
       this.tell({ type: 'abandoned_settled', ...name })
     }
-    rest.then(settled, settled)
+    settles?.then(settled, settled)
   }
 
   ended(life: Incarnation): void {
@@ -167,7 +173,7 @@ export abstract class Child implements Place {
       abandoned: this.#rare?.abandoned ?? 0,
       stillRunning: this.#rare?.stillRunning ?? 0,
       children: [],
-      ...(running && this.process?.inspect?.()),
+      ...(this.process && detailsOf(this.process)),
     }
   }
 
@@ -180,7 +186,7 @@ export abstract class Child implements Place {
     this.#rare?.limit?.set(0)
   }
 
-  async #startLater(life: Incarnation, pending: Promise<StartResult>): Promise<StartOutcome> {
+  async #startLater(life: Incarnation, pending: Promise<unknown>): Promise<StartOutcome> {
     const limit = new Limit(this.clock, this.policy.startTimeoutMs)
     const rare = this.#makeRare()
     rare.limit = limit
@@ -197,23 +203,25 @@ export abstract class Child implements Place {
     }
   }
 
-  #startTimedOut(life: Incarnation, pending: Promise<StartResult>): StartFailure {
+  #startTimedOut(life: Incarnation, pending: Promise<unknown>): StartFailure {
     const asked = life.aborted
     const error =
       asked === undefined
         ? berylError('BERYL_ERR_START_TIMEOUT', this.path, this.policy.startTimeoutMs)
         : endRequest(this.path, asked)
     life.abort('killed')
+    this.#endLate(life, pending)
+    return this.#startFailed(life, error)
+  }
+
+  /** What still comes of a start is never adopted: two incarnations would run at once, one of them unsupervised. */
+  #endLate(life: Incarnation, pending: Promise<unknown>): void {
     let settled = false
-    // What still comes of it is never adopted: two incarnations would run at once, one of them unsupervised.
-    const rest = pending
-      .then((late) => (isProcess(late) ? endLate(late) : undefined))
-      .finally(() => {
-        settled = true
-      })
+    const rest = pending.then(endLate).finally(() => {
+      settled = true
+    })
     rest.catch(() => undefined)
     this.clock.setImmediate(() => settled || this.abandoned(rest, life.incarnation))
-    return this.#startFailed(life, error)
   }
 
   #startFailed(life: Incarnation, error: unknown): StartFailure {
@@ -224,13 +232,18 @@ export abstract class Child implements Place {
   }
 
   #adopt(life: Incarnation, result: unknown): StartOutcome {
+    // Its own start may have killed it, or its supervisor.
+    if (life.aborted === 'killed') {
+      this.#endLate(life, Promise.resolve(result))
+      throw endRequest(this.path, 'killed')
+    }
     if (result === 'ignore') {
       life.abort('normal')
       this.#forget()
       return undefined
     }
-    if (!isProcess(result)) refuse(this.path, 'result of start', "a process or 'ignore'", result)
-    life.run(result)
+    const exited = exitOf(result, this.path)
+    life.run(result as Process, exited)
     this.state = 'running'
     this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
     return undefined
@@ -240,7 +253,7 @@ export abstract class Child implements Place {
     const { shutdownMs } = this.policy
     if (shutdownMs !== 'brutal') life.shutdown('shutdown')
     if (shutdownMs === 'brutal' || shutdownMs === 0) life.kill()
-    else if (shutdownMs !== 'infinity') deadlines.add(shutdownMs, () => life.killLate())
+    else if (shutdownMs !== 'infinity') deadlines.add(shutdownMs, () => life.kill())
   }
 
   #reportStop(reason: ExitReason): void {
@@ -261,19 +274,4 @@ export abstract class Child implements Place {
   #name(): { supervisor: string; id: string; incarnation: number } {
     return { supervisor: this.#owner.path, id: this.id, incarnation: this.#starts }
   }
-}
-
-function isProcess(value: unknown): value is Process {
-  if (typeof value !== 'object' || value === null) return false
-  const { exited, shutdown, kill } = value as Partial<Process>
-  return exited instanceof Promise && typeof shutdown === 'function' && typeof kill === 'function'
-}
-
-function endLate(process: Process): Promise<ExitReason> {
-  process.kill()
-  return process.exited
-}
-
-function asCrash(error: unknown): ExitReason {
-  return { error }
 }

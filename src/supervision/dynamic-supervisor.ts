@@ -1,11 +1,11 @@
 import { berylError, show } from '../errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
+import { refuse } from './check.ts'
 import { Child, type ChildOwner, type StartOutcome, startFailed } from './child.ts'
 import {
   type ChildInit,
   type ChildPolicy,
   checkSignificant,
-  refuse,
   resolveChildSpec,
   resolvePolicy,
 } from './child-spec.ts'

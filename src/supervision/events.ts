@@ -1,4 +1,5 @@
-import type { ExitReason } from './exit-reason.ts'
+import { tell } from '../foreign.ts'
+import { describe, type ExitReason } from './exit-reason.ts'
 
 interface OfChild {
   /** The path of the supervisor, outermost name first: `prices/pool`. */
@@ -37,23 +38,16 @@ export type SupervisorEvent =
   /** The supervisor itself ended, after all of its children. */
   | { readonly type: 'supervisor_exited'; readonly supervisor: string; readonly reason: ExitReason }
 
-/** Takes the events of a tree. What it throws is thrown again outside of the tree, where Node reports it. */
+/** Takes the events of a tree. What it throws, or rejects with, becomes a warning of the process and nothing else. */
 export type Report = (event: SupervisorEvent) => void
 
-/** A listener that throws must not end the tree: Node hears of it as of any uncaught error. */
+/** A listener that fails must end neither the tree nor the program. */
 export function guarded(report: Report): Report {
-  return (event) => {
-    try {
-      report(event)
-    } catch (error) {
-      throwLater(error)
-    }
-  }
+  return (event) => tell(() => report(event), warn)
 }
 
-/** Throws outside of what is going on, where Node reports it: for the error of somebody's listener. */
-export function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error
-  })
+/** Tells the program of the error of a listener that belongs to nobody: `process.on('warning')`. */
+export function warn(error: unknown): void {
+  const stack = error instanceof Error && typeof error.stack === 'string' ? { detail: error.stack } : {}
+  process.emitWarning(`a listener failed: ${describe(error)}`, { type: 'FastifyBerylWarning', ...stack })
 }

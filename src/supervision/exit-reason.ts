@@ -49,8 +49,8 @@ export function endRequest(path: string, reason: ExitReason): Error {
 
 /** Shows whatever was thrown: the one idiom for causes that nobody typed. */
 export function describe(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
   try {
+    if (thrown instanceof Error) return String(thrown.message === '' ? thrown.name : thrown.message)
     return String(thrown)
   } catch {
     return 'a value that cannot be shown'

@@ -1,6 +1,8 @@
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
+import { tell } from '../foreign.ts'
 import type { Report } from './events.ts'
-import { type ExitReason, endRequest, isExitReason } from './exit-reason.ts'
+import { describe, type ExitReason, endRequest, isExitReason } from './exit-reason.ts'
+import { reasonOf } from './foreign-process.ts'
 import type { Process, StartContext } from './process.ts'
 
 /** What an incarnation knows of the place it stands in. */
@@ -14,6 +16,15 @@ export interface Place {
   ended(life: Incarnation): void
 }
 
+/** How long a process that was killed may take to end; then it is abandoned, so that nobody can hold up a stop. */
+export const KILL_MS = 5_000
+
+/** Who waits for the end of an incarnation, and until when. */
+interface Ending {
+  wake?: (reason: ExitReason) => void
+  deadline?: Timer
+}
+
 /** One life of a child, from one start to one exit: what `start` is given, and what came of it. */
 export class Incarnation implements StartContext {
   readonly #place: Place
@@ -25,6 +36,8 @@ export class Incarnation implements StartContext {
   sinceSeconds = 0
   #aborter: AbortController | undefined = undefined
   #aborted: ExitReason | undefined = undefined
+  #exited: Promise<unknown> | undefined = undefined
+  #ending: Ending | undefined = undefined
 
   constructor(place: Place, incarnation: number) {
     this.#place = place
@@ -64,13 +77,14 @@ export class Incarnation implements StartContext {
     this.#place.abandoned(rest, this.incarnation)
   }
 
-  /** Adopts the process that the start gave. */
-  run(process: Process): void {
+  /** Adopts the process that the start gave, which ends when `exited` settles. */
+  run(process: Process, exited: Promise<unknown>): void {
     this.process = process
+    this.#exited = exited
     this.sinceSeconds = Math.floor(this.clock.date() / 1000)
     // One bound function, not two closures: there may be 100,000 of these.
     const ended = this.#ended.bind(this)
-    process.exited.then(ended, ended)
+    exited.then(ended, ended)
   }
 
   /** Fires the signal, if anyone asked for it. Only the first call counts. */
@@ -80,30 +94,70 @@ export class Incarnation implements StartContext {
     this.#aborter?.abort(endRequest(this.path, reason))
   }
 
-  /** Asks the process to end; one that throws at this is killed. */
+  /** Resolves when the process has ended, or was given up on. For one at a time. */
+  untilEnd(): Promise<ExitReason> {
+    if (this.exit !== undefined) return Promise.resolve(this.exit)
+    return new Promise((resolve) => {
+      this.#makeEnding().wake = resolve
+    })
+  }
+
+  /** Asks the process to end; one that fails at this is killed. */
   shutdown(reason: ExitReason): void {
     this.abort(reason)
-    try {
-      this.process?.shutdown(reason)
-    } catch {
-      this.kill()
-    }
+    const { process } = this
+    if (process !== undefined && this.exit === undefined)
+      tell(
+        () => process.shutdown(reason),
+        () => this.kill(),
+      )
   }
 
+  /** Kills the process, unless it has ended. One that fails at this, or goes on, is abandoned. */
   kill(): void {
     this.abort('killed')
-    this.process?.kill()
+    const { process } = this
+    if (process === undefined || this.exit !== undefined) return
+    const ending = this.#makeEnding()
+    tell(
+      () => {
+        const killing: unknown = process.kill()
+        ending.deadline ??= this.clock.setTimeout(() => this.#giveUp(), KILL_MS)
+        return killing
+      },
+      (error) => this.#killFailed(error),
+    )
   }
 
-  /** Kills it unless it has ended: what a deadline does. */
-  killLate(): void {
-    if (this.exit === undefined) this.kill()
+  #killFailed(error: unknown): void {
+    if (this.exit !== undefined) return
+    const message = `'${this.path}' could not be killed, and is abandoned: ${describe(error)}`
+    this.report({ type: 'warning', supervisor: this.path.slice(0, -this.id.length - 1), message })
+    this.#giveUp()
+  }
+
+  /** Its code may go on: nobody waits for it any more. */
+  #giveUp(): void {
+    if (this.exit !== undefined) return
+    this.#end('killed')
+    this.abandoned(this.#exited ?? Promise.resolve())
   }
 
   #ended(outcome: unknown): void {
-    this.exit = isExitReason(outcome) ? outcome : { error: outcome }
-    this.abort(this.exit)
+    if (this.exit === undefined) this.#end(reasonOf(outcome, isExitReason))
+  }
+
+  #end(reason: ExitReason): void {
+    this.exit = reason
+    this.#ending?.deadline?.cancel()
+    this.abort(reason)
+    this.#ending?.wake?.(reason)
     this.#place.ended(this)
+  }
+
+  #makeEnding(): Ending {
+    this.#ending ??= {}
+    return this.#ending
   }
 }
 

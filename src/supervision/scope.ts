@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
-import { throwLater } from './events.ts'
+import { tell } from '../foreign.ts'
+import { warn } from './events.ts'
 
 /** Anything that emits events to listeners: an EventEmitter, a socket, a stream. */
 export interface Emitter<L> {
@@ -35,7 +36,7 @@ export interface ScopeOwner {
 export class Scope implements Owned {
   readonly #owner: ScopeOwner
   readonly #clock: Clock
-  readonly #disposers = new Set<() => void>()
+  readonly #disposers = new Set<() => unknown>()
   #closed = false
 
   constructor(owner: ScopeOwner, clock: Clock) {
@@ -68,39 +69,27 @@ export class Scope implements Owned {
   }
 
   readonly spawn = (work: Promise<unknown> | (() => Promise<unknown>)): void => {
-    const pending = typeof work === 'function' ? attempt(work) : work
-    pending.catch((error: unknown) => {
+    const failed = (error: unknown): void => {
       if (!this.#closed) this.#owner.crash(error)
-    })
+    }
+    tell(typeof work === 'function' ? work : () => work, failed)
   }
 
   /** Cancels every timer and takes off every listener; what is added later goes at once. */
   close(): void {
     this.#closed = true
-    for (const dispose of this.#disposers) quietly(dispose)
+    // What is somebody else's may throw when it is taken off; the rest must go all the same.
+    for (const dispose of this.#disposers) tell(dispose, warn)
     this.#disposers.clear()
   }
 
-  #own(dispose: () => void): () => void {
-    const release = (): void => {
+  #own(dispose: () => unknown): () => void {
+    const release = (): unknown => {
       this.#disposers.delete(release)
-      dispose()
+      return dispose()
     }
     this.#disposers.add(release)
-    if (this.#closed) release()
+    if (this.#closed) tell(release, warn)
     return release
   }
-}
-
-/** What is somebody else's may throw when it is taken off; the rest must go all the same. */
-function quietly(dispose: () => void): void {
-  try {
-    dispose()
-  } catch (error) {
-    throwLater(error)
-  }
-}
-
-async function attempt(work: () => Promise<unknown>): Promise<unknown> {
-  return work()
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
-import { type AutoShutdown, refuse } from './child-spec.ts'
+import { refuse } from './check.ts'
+import type { AutoShutdown } from './child-spec.ts'
 import type { Report } from './events.ts'
 import type { Intensity, Strategy } from './restart-policy.ts'
 

@@ -1,6 +1,7 @@
 import { berylError } from '../errors.ts'
+import { refuse } from './check.ts'
 import { StartFailure, type StartOutcome, startFailed } from './child.ts'
-import { type ChildInit, type ChildSpec, checkSignificant, refuse, resolveChildSpec } from './child-spec.ts'
+import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 import { Deadlines } from './limit.ts'
 import type { ChildState, HandleOf, ProcessDetails, StartContext, StartResult } from './process.ts'

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { tell } from '../foreign.ts'
 import type { ChildInit, ChildPolicy } from './child-spec.ts'
 import { type ExitReason, endRequest } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
@@ -40,18 +41,19 @@ export function worker<const I extends string, H = unknown>(
   run: WorkerRun<H>,
   policy: Partial<ChildPolicy> = {},
 ): ChildInit<WorkerProcess<H>, I> {
-  return { ...policy, id, start: (context) => new WorkerProcess(context, run).begin() }
+  return { ...policy, id, start: (context) => new WorkerProcess<H>(context).begin(run) }
 }
 
 /** The process of a {@link worker}. */
 export class WorkerProcess<H> implements Process, ScopeOwner {
   readonly exited: Promise<ExitReason>
   readonly #context: StartContext
-  readonly #run: WorkerRun<H>
   readonly #scope: Scope
   /** Besides its supervisor, whoever has the process may ask it to end. */
   readonly #stopper = new AbortController()
   #signal: AbortSignal | undefined = undefined
+  /** One listener, however often it is waited for. */
+  #stopped: Promise<void> | undefined = undefined
   /** Settles with the work itself, not with the exit: the two part when it is killed. */
   #work: Promise<void> | undefined = undefined
   #handle: H | undefined = undefined
@@ -61,9 +63,8 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   #over = false
   #resolveExited: (reason: ExitReason) => void = () => {}
 
-  constructor(context: StartContext, run: WorkerRun<H>) {
+  constructor(context: StartContext) {
     this.#context = context
-    this.#run = run
     this.#scope = new Scope(this, context.clock)
     this.exited = new Promise((resolve) => {
       this.#resolveExited = resolve
@@ -76,9 +77,9 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   }
 
   /** Runs the function. @internal */
-  begin(): MaybePromise<this> {
+  begin(run: WorkerRun<H>): MaybePromise<this> {
     try {
-      this.#follow(this.#run(this.#workerContext()))
+      this.#follow(run(this.#workerContext()))
     } catch (error) {
       this.#finish({ error })
       throw error
@@ -100,13 +101,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   }
 
   runCallback(callback: () => unknown): void {
-    if (this.#over) return
-    try {
-      const pending = callback()
-      if (pending instanceof Promise) pending.catch((error: unknown) => this.crash(error))
-    } catch (error) {
-      this.crash(error)
-    }
+    if (!this.#over) tell(callback, (error) => this.crash(error))
   }
 
   #follow(result: MaybePromise<void>): void {
@@ -182,7 +177,10 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
       get ready() {
         return takeReady()
       },
-      stopped: () => aborted(signal()),
+      stopped: () => {
+        this.#stopped ??= aborted(signal())
+        return this.#stopped
+      },
       setTimeout,
       setInterval,
       on,

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { supervisor } from '../../../src/supervision/index.ts'
 import { Lab } from '../../unit/supervision/lab.ts'
@@ -308,18 +307,4 @@ test('S45 ignore in a restart is a success: the spec is kept without a process a
     tree.children().map(({ state }) => state),
     ['stopped'],
   )
-})
-
-test('a listener that throws does not touch the tree: its error is an uncaught one of the process', () => {
-  const index = new URL('../../../src/supervision/index.ts', import.meta.url)
-  const program = `
-    import { startSupervisor } from '${index}'
-    process.on('uncaughtException', (error) => console.log(error.message))
-    const report = () => { throw new Error('from the listener') }
-    const tree = await startSupervisor({ report, children: [] })
-    await tree.stop()
-    console.log(await tree.exited)
-  `
-  const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program])
-  assert.deepEqual(run.stdout.toString().trim().split('\n').sort(), ['from the listener', 'normal'])
 })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  type ChildInit,
   currentSupervisor,
   type ExitReason,
   startDynamicSupervisor,
@@ -66,21 +65,6 @@ test('S47 S56 a deadline that several share kills those that are late, and nobod
   await lab.clock.advance(10)
   await stopping
   assert.deepEqual(kills, ['late'])
-})
-
-test('S47 after a kill its end is waited for without limit', async () => {
-  const lab = new Lab()
-  let release: (reason: 'killed') => void = () => {}
-  const exited = new Promise<'killed'>((resolve) => {
-    release = resolve
-  })
-  const stubborn: ChildInit = { id: 'a', shutdownMs: 10, start: () => ({ exited, shutdown() {}, kill() {} }) }
-  const tree = await lab.supervise({ children: [stubborn] })
-  const stopping = tree.stop()
-  await lab.clock.advance(3_600_000)
-  assert.equal(tree.state, 'stopping')
-  release('killed')
-  await stopping
 })
 
 test('S48 brutal kills at once, without asking, and that is no error', async () => {

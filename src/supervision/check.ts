@@ -1,0 +1,49 @@
+import { berylError, show } from '../errors.ts'
+
+// What this part of the library refuses, and in which words: who was asked, the field, what was wanted, what came.
+
+/** @throws BERYL_ERR_CHILD_SPEC */
+export function refuse(owner: string, field: string, wanted: string, got: unknown): never {
+  throw berylError('BERYL_ERR_CHILD_SPEC', owner, field, wanted, show(got))
+}
+
+/** @throws BERYL_ERR_CHILD_SPEC unless `valid` */
+export function check(valid: boolean, owner: string, field: string, wanted: string, got: unknown): void {
+  if (!valid) refuse(owner, field, wanted, got)
+}
+
+/** Refuses what is no object, and the keys of a plain one that mean nothing: a typo would be a default. */
+export function checkKeys(owner: string, field: string, value: unknown, allowed: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    refuse(owner, field, 'an object', value)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // An instance of a class may have more to it.
+  if (prototype !== Object.prototype && prototype !== null) return
+  for (const key of Object.keys(value))
+    if (!allowed.includes(key)) refuse(owner, field, `none but the keys ${allowed.join(', ')}`, key)
+}
+
+export function checkFunction(owner: string, field: string, value: unknown): void {
+  check(typeof value === 'function', owner, field, 'a function', value)
+}
+
+/** Ids of children, and names. */
+export function checkName(owner: string, field: string, value: unknown): void {
+  check(typeof value === 'string' && value !== '', owner, field, 'a non-empty string', value)
+}
+
+export function isOneOf(value: unknown, allowed: readonly string[]): boolean {
+  return typeof value === 'string' && allowed.includes(value)
+}
+
+/** Node's timers turn anything longer into 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+export const A_DURATION = `milliseconds from 0 to ${LONGEST_TIMER_MS}, 'infinity'`
+
+export function isMilliseconds(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS
+}
+
+export function isDuration(value: unknown): boolean {
+  return value === 'infinity' || isMilliseconds(value)
+}

@@ -1,0 +1,59 @@
+import { promised } from '../foreign.ts'
+import { check } from './check.ts'
+import type { ExitReason } from './exit-reason.ts'
+import type { Process, ProcessDetails } from './process.ts'
+
+// A process may be anybody's. What is asked of it here never throws, and each answer that makes no sense has a meaning.
+
+/**
+ * Looks at what a start gave, once.
+ *
+ * @returns when it ends: its `exited`, as a promise
+ * @throws BERYL_ERR_CHILD_SPEC where it is no process, or what its own properties throw
+ */
+export function exitOf(value: unknown, owner: string): Promise<unknown> {
+  const { exited, shutdown, kill } = (value ?? {}) as Partial<Process>
+  const ends = promised(exited)
+  // Should it be refused, nobody hears of its end.
+  ends?.then(undefined, () => {})
+  const isProcess = ends !== undefined && typeof shutdown === 'function' && typeof kill === 'function'
+  check(isProcess, owner, 'result of start', "a process or 'ignore'", value)
+  // A handle that throws would be found out by whoever asks for it.
+  void (value as Process).handle
+  return ends as Promise<unknown>
+}
+
+/** Ends what came too late to be adopted. @returns when it has ended, if it is a process at all */
+export async function endLate(late: unknown): Promise<unknown> {
+  if (late === 'ignore') return undefined
+  const ends = exitOf(late, '')
+  await (late as Process).kill()
+  return ends
+}
+
+/** What others get of it: nothing, where that throws. */
+export function handleOf(process: Process): unknown {
+  try {
+    return process.handle ?? process
+  } catch {
+    return undefined
+  }
+}
+
+/** What it tells of itself: nothing, where that throws. */
+export function detailsOf(process: Process): ProcessDetails | undefined {
+  try {
+    return process.inspect?.()
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads a reason that somebody gave: what is none is an error. */
+export function reasonOf(outcome: unknown, isReason: (value: unknown) => value is ExitReason): ExitReason {
+  try {
+    return isReason(outcome) ? outcome : { error: outcome }
+  } catch (error) {
+    return { error }
+  }
+}
