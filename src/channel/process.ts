@@ -265,16 +265,18 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
 
   /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
   #intercept(broadcast: Broadcast): void {
+    broadcast.keep()
     this.#mailbox ??= []
     this.#mailbox.push(new Intercepted(broadcast))
     queueMicrotask(() => this.#drain())
   }
 
-  #rewrite({ event, payload }: Broadcast): void {
+  #rewrite(broadcast: Broadcast): void {
+    const { event } = broadcast
     const rewrite = this.#definition.intercept.get(event)
     this.#turn(
       event,
-      () => rewrite?.(payload, this.#socket),
+      () => rewrite?.(broadcast.onWire(), this.#socket),
       (rewritten) => {
         if (rewritten !== undefined) this.push(event, rewritten)
       },
