@@ -1,6 +1,8 @@
 import type { Endpoint } from './endpoint.ts'
 import { berylError } from './errors.ts'
-import { type ExitReason, formatReason } from './supervision/exit-reason.ts'
+import { tell } from './foreign.ts'
+import type { SupervisorEvent } from './supervision/events.ts'
+import { describe, type ExitReason, formatReason, isNormal } from './supervision/exit-reason.ts'
 import { supervisor } from './supervision/nested.ts'
 import type { StartContext, TreeNode } from './supervision/process.ts'
 import { type Supervisor, startSupervisor } from './supervision/supervisor.ts'
@@ -16,19 +18,23 @@ import { berylTree } from './tree.ts'
  */
 export class Lifecycle {
   readonly #endpoint: Endpoint
-  readonly #gaveUp: (error: Error) => void
+  readonly #gaveUp: ((error: Error) => unknown) | undefined
   readonly #stopping = new AbortController()
   #phase: Exclude<TreeState, 'degraded'> = 'starting'
   #tree: Supervisor | undefined
   #starting: Promise<void> | undefined
-  #lastError: Error | undefined
+  /** Why trees gave up, by the path of each supervisor: one below may give up and be restarted. */
+  #lastError: { readonly supervisor: string; readonly error: Error } | undefined
 
-  /** @param gaveUp called if the tree ends by itself: what is done then is the application's choice. */
-  constructor(endpoint: Endpoint, gaveUp: (error: Error) => void) {
+  /**
+   * @param gaveUp called if the tree ends by itself: what is done then is the application's choice. Without it the tree
+   *   belongs to another one, which may end it in order.
+   */
+  constructor(endpoint: Endpoint, gaveUp?: (error: Error) => unknown) {
     this.#endpoint = endpoint
     this.#gaveUp = gaveUp
     endpoint.telemetry.on('supervisor.event', (_, event) => {
-      if (event.type === 'gave_up') this.#lastError = (event as { error?: Error }).error
+      if (event.type === 'gave_up') this.#lastError = event as SupervisorEvent & { readonly type: 'gave_up' }
     })
   }
 
@@ -53,35 +59,47 @@ export class Lifecycle {
    */
   start(): Promise<void> {
     const signal = this.#stopping.signal
-    this.#starting = this.#started(startSupervisor({ ...berylTree(this.#endpoint), signal }))
-    return this.#starting
+    return this.#begin(() => startSupervisor({ ...berylTree(this.#endpoint), signal }))
   }
 
   /** Starts the tree as a child of another one, which then decides over its restarts and its end. */
   async startNested(context: StartContext): Promise<Supervisor> {
-    const tree = supervisor(context.id, berylTree(this.#endpoint)).start(context) as Promise<Supervisor>
     this.#phase = 'starting'
-    await this.#started(tree)
+    const tree = supervisor(context.id, berylTree(this.#endpoint)).start(context) as Promise<Supervisor>
+    await this.#begin(() => tree)
     return tree
+  }
+
+  #begin(start: () => Promise<Supervisor>): Promise<void> {
+    this.#lastError = undefined
+    this.#starting = this.#started(start())
+    return this.#starting
   }
 
   async #started(starting: Promise<Supervisor>): Promise<void> {
     try {
       this.#tree = await starting
     } catch (error) {
-      if (this.#phase === 'starting') this.#enter('failed', error)
+      if (this.#phase === 'draining' || this.#stopping.signal.aborted) this.#enter('stopped')
+      else this.#enter('failed', error)
       throw error
     }
     if (this.#phase === 'starting') this.#enter('running')
     const tree = this.#tree
     void tree.exited.then((reason) => {
-      if (tree === this.#tree) this.#exited(reason)
+      if (tree === this.#tree) this.#exited(tree, reason)
     })
   }
 
   /** New clients are refused from now on. */
   drain(): void {
-    if (this.#phase === 'running' || this.#phase === 'starting') this.#enter('draining')
+    if (this.#phase === 'starting' && this.#starting === undefined) this.#enter('stopped')
+    else if (this.#phase === 'starting' || this.#phase === 'running') this.#enter('draining')
+  }
+
+  /** Ends a start that is under way: its children are asked to end, and killed when their time is over. */
+  interrupt(): void {
+    if (this.#phase === 'starting') this.#stopping.abort()
   }
 
   /** Stops the tree in reverse order, also while it starts or restarts. Resolves when all of it has ended. */
@@ -93,11 +111,21 @@ export class Lifecycle {
     if (this.#phase === 'draining') this.#enter('stopped')
   }
 
-  #exited(reason: ExitReason): void {
-    if (this.#phase === 'draining' || this.#phase === 'stopped') return
-    const error = this.#lastError ?? berylError('BERYL_ERR_EXITED', 'beryl', formatReason(reason))
+  #exited(tree: Supervisor, reason: ExitReason): void {
+    if (this.#phase === 'stopped') return
+    const gaveUp = this.#lastError?.supervisor === tree.path ? this.#lastError.error : undefined
+    if (this.#phase === 'draining' || this.#stopping.signal.aborted) return this.#enter('stopped')
+    if (this.#gaveUp === undefined && gaveUp === undefined && isNormal(reason)) return this.#enter('stopped')
+    const error = gaveUp ?? berylError('BERYL_ERR_EXITED', 'beryl', formatReason(reason))
     this.#enter('failed', error)
-    this.#gaveUp(error)
+    tell(
+      () => this.#gaveUp?.(error),
+      (failed) => this.#warn(`onGiveUp failed: ${describe(failed)}`),
+    )
+  }
+
+  #warn(message: string): void {
+    this.#endpoint.report({ type: 'warning', supervisor: 'beryl', message })
   }
 
   #enter(phase: Exclude<TreeState, 'degraded'>, error?: unknown): void {

@@ -35,6 +35,7 @@ async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> 
   const endpoint = new Endpoint(options)
   const lifecycle = new Lifecycle(endpoint, (error) => giveUp(app, options.supervision.onGiveUp, error))
   await attach(app, { endpoint, lifecycle })
+  onCloseCalled(app, () => lifecycle.interrupt())
   app.addHook('onReady', () => lifecycle.start())
   app.addHook('onClose', () => lifecycle.stop())
 }
@@ -101,7 +102,7 @@ function childSpec(given: BerylOptions = {}): BerylChild {
   const node = (): Node => {
     if (made === undefined) {
       const endpoint = new Endpoint(resolveOptions(given))
-      made = { endpoint, lifecycle: new Lifecycle(endpoint, () => {}) }
+      made = { endpoint, lifecycle: new Lifecycle(endpoint) }
     }
     return made
   }
@@ -109,7 +110,7 @@ function childSpec(given: BerylOptions = {}): BerylChild {
     id: 'beryl',
     type: 'supervisor',
     start: (context) => node().lifecycle.startNested(context),
-    plugin: fp((app: FastifyInstance) => attach(app, node()), META),
+    plugin: fp(async (app: FastifyInstance) => attach(app, node()), META),
   }
 }
 
@@ -122,10 +123,33 @@ const META = { fastify: '5.x', name: 'fastify-beryl' }
  */
 export const beryl = Object.assign(fp(plugin, META), { childSpec })
 
-function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): void {
-  if (typeof onGiveUp === 'function') onGiveUp(error)
-  else if (onGiveUp === 'exit') process.exit(1)
-  else void app.close()
+/** @returns what is to be waited for, if anything: it may fail. */
+function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): unknown {
+  if (typeof onGiveUp === 'function') return onGiveUp(error)
+  if (onGiveUp === 'exit') process.exit(1)
+  return app.close()
+}
+
+/**
+ * Hears of the call itself: Fastify runs no hook of a close, not even `preClose`, before `ready` has settled, and so would
+ * wait out a start that hangs.
+ */
+function onCloseCalled(app: FastifyInstance, heard: () => void): void {
+  const root = rootOf(app)
+  const { close } = root
+  root.close = new Proxy(close, {
+    apply(target, app, args) {
+      heard()
+      return Reflect.apply(target, app, args)
+    },
+  })
+}
+
+/** The instance that owns `close`: those of the scopes below inherit it. */
+function rootOf(app: FastifyInstance): FastifyInstance {
+  let root: FastifyInstance = app
+  while (!Object.hasOwn(root, 'close')) root = Object.getPrototypeOf(root)
+  return root
 }
 
 /** A decorator with a getter, because Fastify would look into a value to see whether it has one. */
