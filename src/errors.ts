@@ -174,6 +174,7 @@ export const replyReasons = {
     retryable: false,
   },
   'join crashed': { message: 'the callback `join` failed', to: 'join', retryable: true },
+  join_timeout: { message: 'the callback `join` took too long', to: 'join', retryable: true },
   'too many channels joined': {
     message: 'the connection has as many channels as it may',
     to: 'join',
@@ -185,7 +186,11 @@ export const replyReasons = {
     to: 'both',
     retryable: true,
   },
-  overloaded: { message: 'too many messages wait for the channel', to: 'both', retryable: true },
+  overloaded: {
+    message: 'too much waits for the channel, or for the connection',
+    to: 'both',
+    retryable: true,
+  },
   unknown_event: { message: 'the channel does not declare this event', to: 'push', retryable: false },
   reserved_event: { message: 'only the server sends this event', to: 'push', retryable: false },
   binary_unsupported: {

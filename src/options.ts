@@ -103,10 +103,19 @@ export interface BerylOptions {
     readonly channelMessages?: RateLimit
     /** Bytes of one connection in a second. Above: as `messages`. @default 1_048_576 */
     readonly bytesPerSecond?: Limit
-    /** Async callbacks at work for one connection. Above: its socket is not read until half are done. @default 64 */
+    /**
+     * Async callbacks at work for one connection. Above: what would begin waits, and its socket is not read until half of
+     * them are done, for a second at the most; then messages wait as `mailbox` allows and joins are refused with
+     * `overloaded`. @default 64
+     */
     readonly pendingHandlers?: Limit
-    /** Messages that wait for one channel. Above: the message is refused with `overloaded`. @default 256 */
+    /**
+     * Messages that wait for one channel. Above: the message is refused with `overloaded`. As many broadcasts may wait for
+     * its `intercept`, or for the answer to its join. Above: the channel ends, its client is told to join again. @default 256
+     */
     readonly mailbox?: Limit
+    /** How long a join may take, in milliseconds. Above: it is refused with `join_timeout`. @default 10_000 */
+    readonly joinTimeoutMs?: Limit
   }
   /** What slow readers may cost. At a limit their connection is cut. */
   readonly backpressure?: {
@@ -166,6 +175,7 @@ export interface ResolvedLimits {
   readonly topicBytes: number
   readonly pendingHandlers: number
   readonly mailbox: number
+  readonly joinTimeoutMs: number
   readonly rates: MeterRates
 }
 
@@ -229,6 +239,7 @@ const LIMITS = {
   channelsPerConnection: 100,
   pendingHandlers: 64,
   mailbox: 256,
+  joinTimeoutMs: 10_000,
 }
 /** A second of burst; at least one message of the largest size must fit. */
 const BYTES_PER_SECOND = 1_048_576

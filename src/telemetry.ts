@@ -61,11 +61,6 @@ export interface TelemetryEvents {
     measurements: object
     metadata: { adapter: string; status: 'up' | 'down'; error?: unknown }
   }
-  /** A call of the adapter threw or rejected; told once, until that call works again. */
-  'pubsub.failed': {
-    measurements: object
-    metadata: { adapter: string; call: AdapterCall; error: unknown }
-  }
   'pubsub.dropped': { measurements: { envelopes: number }; metadata: { reason: string } }
   /** A listener of telemetry threw, and is not called any more. */
   'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }
@@ -78,10 +73,14 @@ export interface ReportedEvent {
 
 export type TreeState = 'starting' | 'running' | 'degraded' | 'draining' | 'stopped' | 'failed'
 
-/** What may fail without an end of the pubsub. (A `start` that fails is a start that failed.) */
-export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status'
-
-export type JoinOutcome = 'ok' | 'rejected' | 'invalid_payload' | 'crashed' | 'refused'
+export type JoinOutcome =
+  | 'ok'
+  | 'rejected'
+  | 'invalid_payload'
+  | 'crashed'
+  | 'timeout'
+  | 'overloaded'
+  | 'refused'
 
 /** The limits that can be reached, each by the name of its option. */
 export type LimitName =
@@ -100,7 +99,8 @@ export type LimitName =
       | 'bytesPerSecond'
       | 'channelMessages'
       | 'pendingHandlers'
-      | 'mailbox'}`
+      | 'mailbox'
+      | 'joinTimeoutMs'}`
   | `backpressure.${'maxBufferedBytes' | 'stallMs' | 'maxTotalBytes'}`
   | 'heartbeat.timeoutMs'
   | `presence.limits.${'keys' | 'metaBytes' | 'changesPerSecond'}`

@@ -1,5 +1,6 @@
 import type { ReplyReason } from '../errors.ts'
-import type { Message, Ref, ReplyStatus } from '../protocol/message.ts'
+import type { Frame } from '../protocol/frame.ts'
+import type { Codec, Message, Ref, ReplyStatus } from '../protocol/message.ts'
 import type { Outlet } from './outlet.ts'
 
 /** Answers a message. Bytes that the client's version cannot carry become an error that says so. */
@@ -10,12 +11,22 @@ export function answer(
   status: ReplyStatus,
   response: unknown,
 ): void {
-  const { codec } = outlet
-  const { ref, topic } = message
-  const frame =
+  const frame = answerFrame(outlet.codec, joinRef, message, status, response)
+  if (frame !== undefined) outlet.send(frame)
+}
+
+/** The frame of an {@link answer}. To write it may run code of the application (`toJSON`). */
+export function answerFrame(
+  codec: Codec,
+  joinRef: Ref,
+  { ref, topic }: Message,
+  status: ReplyStatus,
+  response: unknown,
+): Frame | undefined {
+  return (
     codec.encodeReply(joinRef, ref, topic, status, response) ??
     codec.encodeReply(joinRef, ref, topic, 'error', { reason: 'binary_unsupported' satisfies ReplyReason })
-  if (frame !== undefined) outlet.send(frame)
+  )
 }
 
 /** Answers a message with an error of the library's own. */

@@ -23,6 +23,7 @@ export interface JoinRequest {
   readonly connection: Connection
   readonly server: FastifyInstance
   readonly log: FastifyBaseLogger
+  readonly signal: AbortSignal
 }
 
 export interface CompiledChannel {

@@ -71,6 +71,8 @@ export interface JoinContext<P extends string, S> {
   readonly connection: Connection
   readonly server: FastifyInstance
   readonly log: FastifyBaseLogger
+  /** Aborted when nobody waits for the answer any more: the client left, or is gone, or it took too long. Made on first use. */
+  readonly signal: AbortSignal
 }
 
 /** The presence of one channel: who it says is there. */
@@ -137,8 +139,14 @@ export type TerminateReason =
   | { readonly kind: 'left' }
   /** The connection closed, with this WebSocket code (1006: it broke). */
   | { readonly kind: 'closed'; readonly code: number }
-  /** The server ended it: a drain, a disconnect, a restart, or a second join of the same topic by the same client. */
-  | { readonly kind: 'shutdown'; readonly reason: 'drain' | 'disconnect' | 'restart' | 'duplicate_join' }
+  /**
+   * The server ended it: a drain, a disconnect, a restart, a second join of the same topic by the same client, more
+   * broadcasts waiting than `limits.mailbox`, or a join that took longer than `limits.joinTimeoutMs`.
+   */
+  | {
+      readonly kind: 'shutdown'
+      readonly reason: 'drain' | 'disconnect' | 'restart' | 'duplicate_join' | 'overloaded' | 'join_timeout'
+    }
   /** The client was silent for too long. */
   | { readonly kind: 'idle' }
   /** The channel stopped itself. */

@@ -1,16 +1,30 @@
+import type { Timer } from '../clock.ts'
+import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { Message, Ref } from '../protocol/message.ts'
+import { type Message, type Ref, sameRef } from '../protocol/message.ts'
+import type { JoinOutcome } from '../telemetry.ts'
 import { matchTopic } from '../topic.ts'
-import { answer, refuse } from './answer.ts'
+import { answer, answerFrame, refuse } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import type { TerminateReason } from './infer.ts'
 import { askToJoin, isPromiseLike, type JoinVerdict, refusal } from './interpret.ts'
+import { JoinQuestion } from './join-question.ts'
 import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
 import { ChannelProcess } from './process.ts'
 
+const LEFT: TerminateReason = { kind: 'left' }
+const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
+const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }
+
 /**
  * A join that is being decided. A slow `join` holds up its own topic only: messages for it wait here, in order, and are
- * decided again when the answer is out. Nothing else exists for the topic until then.
+ * decided again when the answer is out. Nothing else exists for the topic until `join` has said yes; then a channel is
+ * subscribed, and waits behind its gate for the adapter of the pubsub.
+ *
+ *     waiting for room ──▶ asked ──▶ subscribing ──▶ answered
+ *           └────────────────┴────────────┴──left, closed, too late──▶ gone
+ *
+ * Who is gone hears nothing more, and what `join` gives after all is undone by `terminate`.
  */
 export class JoiningTopic implements PendingTopic {
   readonly isJoining = true
@@ -22,8 +36,16 @@ export class JoiningTopic implements PendingTopic {
   readonly #definition: CompiledChannel
   readonly #message: Message
   readonly #predecessor: Frame | undefined
-  readonly #messages: Message[] = []
+  readonly #question: JoinQuestion
+  #messages: Message[] = []
+  /** Of them: joins, and whether a leave came behind the last one. */
+  #joinsWaiting = 0
+  #isLeaving = false
+  /** Subscribed, and its client not told. */
+  #channel: ChannelProcess | undefined
   #gone: TerminateReason | undefined
+  #isAnswered = false
+  #timer: Timer | undefined
 
   /**
    * @param predecessor The last frame of the channel that this join replaces: it goes out behind the answer.
@@ -42,41 +64,70 @@ export class JoiningTopic implements PendingTopic {
     this.#definition = definition
     this.#message = message
     this.#predecessor = predecessor
+    const id = matchTopic(definition.pattern, this.topic) as string
+    this.#question = new JoinQuestion(outlet, runtime.host, message, id)
   }
 
   get waiting(): number {
     return this.#messages.length
   }
 
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
   receive(message: Message): void {
+    // The server goes, and takes no more.
+    if (this.#gone !== undefined) return
+    if (message.event === 'phx_leave') return this.#receiveLeave(message)
+    if (message.event === 'phx_join') return this.#receiveJoin(message)
     if (this.#messages.length < this.#runtime.mailboxLimit) this.#messages.push(message)
-    else refuse(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
+    else this.#refuse(message)
   }
 
-  shutdown(reason: TerminateReason): void {
-    this.close(reason)
+  /** Another join waits for the decision on this one. Those that wait have a bound of their own. */
+  #receiveJoin(message: Message): void {
+    if (this.#joinsWaiting >= this.#runtime.mailboxLimit) return this.#refuse(message)
+    this.#joinsWaiting++
+    this.#isLeaving = false
+    this.#messages.push(message)
   }
 
-  close(reason: TerminateReason): void {
-    this.#gone = reason
+  /** At once where it leaves this join; in its order where it leaves one that waits. Never refused, as there is one for each. */
+  #receiveLeave(message: Message): void {
+    const isOurs = message.joinRef === null || sameRef(message.joinRef, this.joinRef)
+    if (isOurs && this.#joinsWaiting === 0 && !this.#isAnswered) return this.#leave(message)
+    if (this.#isLeaving) return answer(this.#outlet, message.joinRef, message, 'ok', {})
+    this.#isLeaving = true
+    this.#messages.push(message)
   }
 
-  /** Asks `join`. The answer may be out when this returns. */
-  ask(): void {
-    const { topic } = this
-    const outlet = this.#outlet
-    const verdict = askToJoin(this.#definition, {
-      topic,
-      id: matchTopic(this.#definition.pattern, topic) as string,
-      payload: this.#message.payload,
-      connection: outlet.connection,
-      server: this.#runtime.host.server,
-      // Made where it is used: a logger of its own is dear.
-      get log() {
-        return outlet.log
-      },
-    })
+  #refuse(message: Message): void {
+    refuse(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
+  }
+
+  // The way in
+
+  /** Asks `join`, as soon as there is room for another callback. The answer may be out when this returns. */
+  begin(): void {
+    if (this.#gone !== undefined) return
+    if (!this.#outlet.isFull) return this.#ask()
+    if (this.#outlet.isOverdue) return this.overdue()
+    this.#outlet.awaitRoom(this)
+  }
+
+  proceed(): void {
+    this.begin()
+  }
+
+  overdue(): void {
+    this.#fail('overloaded', 'overloaded', OVERLOADED)
+  }
+
+  #ask(): void {
+    const verdict = askToJoin(this.#definition, this.#question)
     if (!isPromiseLike(verdict)) return this.#decided(verdict)
+    this.#startTimer()
     this.#outlet.pending()
     void verdict.then((decided) => {
       this.#outlet.settled()
@@ -94,10 +145,11 @@ export class JoiningTopic implements PendingTopic {
       verdict.assigns,
     )
     if (this.#gone !== undefined) return channel.close(this.#gone)
+    this.#channel = channel
     this.#subscribe(channel, verdict.reply)
   }
 
-  /** The adapter of the pubsub is foreign code: it may reject, and it may throw. */
+  /** The adapter of the pubsub is foreign code: it may reject, it may throw, and it may end the connection. */
   #subscribe(channel: ChannelProcess, reply: unknown): void {
     let subscribed: undefined | Promise<void>
     try {
@@ -105,7 +157,10 @@ export class JoiningTopic implements PendingTopic {
     } catch (error) {
       return this.#undo(channel, error)
     }
+    // The channel was closed before it was among the subscribers.
+    if (this.#gone !== undefined) return this.#runtime.pubsub.unsubscribe(this.topic, channel)
     if (subscribed === undefined) return this.#accepted(channel, reply)
+    this.#startTimer()
     subscribed.then(
       () => this.#accepted(channel, reply),
       (error) => this.#undo(channel, error),
@@ -113,33 +168,114 @@ export class JoiningTopic implements PendingTopic {
   }
 
   #accepted(channel: ChannelProcess, reply: unknown): void {
-    if (this.#gone !== undefined) return channel.close(this.#gone)
+    if (this.#gone !== undefined) return
+    if (channel.isOverloaded) return this.#overloaded()
+    let frame: Frame | undefined
     try {
-      answer(this.#outlet, this.joinRef, this.#message, 'ok', reply)
+      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#message, 'ok', reply)
     } catch (error) {
       return this.#undo(channel, error)
     }
+    // A `toJSON` may have ended the connection.
+    if (this.#gone !== undefined) return
+    this.#settle()
+    if (frame !== undefined) this.#outlet.send(frame)
     this.#sendPredecessor()
-    this.#outlet.joined(channel)
+    this.#outlet.joined(this, channel)
     channel.joined()
     this.#outlet.redeliver(this.#messages)
   }
 
+  // The ways out
+
+  shutdown(reason: TerminateReason): void {
+    this.close(reason)
+  }
+
+  close(reason: TerminateReason): void {
+    if (this.#isAnswered) return
+    this.#forgo(reason)
+    this.#undoFor(reason)
+  }
+
+  /** From now on nothing of the join is told to anybody. */
+  #forgo(reason: TerminateReason): void {
+    this.#gone = reason
+    this.#settle()
+  }
+
+  /** Foreign code: what was to be said to the client has been said. */
+  #undoFor(reason: TerminateReason): void {
+    this.#question.abort(reason)
+    this.#channel?.close(reason)
+  }
+
+  #leave(message: Message): void {
+    this.#forgo(LEFT)
+    this.#outlet.left(this)
+    this.#sendPredecessor()
+    answer(this.#outlet, this.#message.joinRef ?? this.#message.ref, message, 'ok', {})
+    this.#outlet.send(this.#outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', {}))
+    this.#undoFor(LEFT)
+    this.#outlet.redeliver(this.#messages)
+  }
+
+  #overloaded(): void {
+    this.#outlet.limitReached('limits.mailbox')
+    this.#fail('overloaded', 'overloaded', OVERLOADED)
+  }
+
+  #timedOut(): void {
+    this.#outlet.limitReached('limits.joinTimeoutMs')
+    this.#fail('join_timeout', 'timeout', TIMED_OUT)
+  }
+
+  /** The library itself gives the join up. */
+  #fail(reason: ReplyReason, outcome: Exclude<JoinOutcome, 'ok'>, gone: TerminateReason): void {
+    if (this.#isAnswered) return
+    this.#forgo(gone)
+    this.#answerError({ reason }, outcome)
+    this.#undoFor(gone)
+  }
+
   /** `join` said yes, and then it could not be. */
   #undo(channel: ChannelProcess, error: unknown): void {
+    if (this.#gone !== undefined) return
+    this.#channel = undefined
     channel.close({ kind: 'crashed', error })
     this.#refused({ kind: 'crashed', error })
   }
 
   #refused(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): void {
     if (this.#gone !== undefined) return
-    answer(this.#outlet, this.joinRef, this.#message, 'error', refusal(verdict))
+    this.#settle()
+    this.#answerError(refusal(verdict), verdict.kind, verdict.kind === 'crashed' ? verdict.error : undefined)
+  }
+
+  #answerError(response: unknown, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
+    answer(this.#outlet, this.joinRef, this.#message, 'error', response)
     this.#sendPredecessor()
-    this.#outlet.notJoined(this, verdict.kind, verdict.kind === 'crashed' ? verdict.error : undefined)
+    this.#outlet.notJoined(this, outcome, error)
     this.#outlet.redeliver(this.#messages)
   }
 
   #sendPredecessor(): void {
     if (this.#predecessor !== undefined) this.#outlet.send(this.#predecessor)
+  }
+
+  // The time limit: one for all of it
+
+  #startTimer(): void {
+    const { clock, joinTimeoutMs } = this.#runtime
+    if (this.#timer !== undefined || joinTimeoutMs === Number.POSITIVE_INFINITY) return
+    const leftMs = this.askedAt + joinTimeoutMs - clock.now()
+    this.#timer = clock.setTimeout(() => this.#timedOut(), leftMs)
+  }
+
+  /** The decision stands. */
+  #settle(): void {
+    this.#isAnswered = true
+    this.#timer?.cancel()
+    this.#timer = undefined
   }
 }

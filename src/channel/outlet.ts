@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Clock } from '../clock.ts'
 import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref } from '../protocol/message.ts'
@@ -17,11 +18,17 @@ export interface PendingTopic {
   askedAt: number
   /** How many messages wait for the answer. */
   readonly waiting: number
+  /** Whether a leave has come already for the last join that the client made. */
+  readonly isLeaving: boolean
   receive(message: Message): void
   /** The server goes: as {@link close}. */
   shutdown(reason: TerminateReason): void
   /** The client is gone: the join is forgotten, and undone where it succeeds after all. */
   close(reason: TerminateReason): void
+  /** There is room: it may begin what had to wait. */
+  proceed(): void
+  /** There was no room for as long as it may wait. */
+  overdue(): void
 }
 
 /** A topic that a client has joined. */
@@ -37,8 +44,14 @@ export interface JoinedTopic extends Subscriber {
   shutdown(reason: TerminateReason): void
   /** The client, which was spared presence diffs because it was far behind, can be told again. */
   caughtUp(): void
-  /** How many messages wait for the channel. */
+  /** How much waits for the channel: messages, and broadcasts that it is to rewrite. */
   readonly waiting: number
+  /** Whether a leave waits for its turn. */
+  readonly isLeaving: boolean
+  /** There is room: it may begin what had to wait. */
+  proceed(): void
+  /** There was no room for as long as it may wait. */
+  overdue(): void
   /** Ends the channel at once: what is at work now will not be answered. */
   close(reason: TerminateReason): void
   /** Ends the channel at once for another join of its topic. Gives the frame that tells the client of the end. */
@@ -59,10 +72,18 @@ export interface Outlet {
   pending(): void
   /** An async callback is done. */
   settled(): void
+  /** Whether as many async callbacks are at work as may be: no handler and no join may begin. */
+  readonly isFull: boolean
+  /** Whether it has been so for as long as the client may be left unread: who waits gives way. */
+  readonly isOverdue: boolean
+  /** A topic has something to begin, and waits for room. */
+  awaitRoom(topic: PendingTopic | JoinedTopic): void
   /** The join was answered: the channel takes the place of the pending topic. */
-  joined(channel: JoinedTopic): void
+  joined(pending: PendingTopic, channel: JoinedTopic): void
   /** The topic is not joined: it is free again, nothing of it is left. */
   notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void
+  /** The client left while the join was being decided: the topic is free again, nothing of it is left. */
+  left(pending: PendingTopic): void
   /** The channel ended: its topic is free again. Its last frame may follow. */
   ended(channel: JoinedTopic, reason: TerminateReason): void
   /** A callback failed: for the operator, not for the client. */
@@ -73,6 +94,8 @@ export interface Outlet {
   handled(topic: string, event: string, startedAt: number): void
   /** A message got an error reply that the library itself made. */
   refused(topic: unknown, event: unknown, reason: ReplyReason): void
+  /** So much waits for a topic, or a join takes so long, as may be. */
+  limitReached(limit: 'limits.mailbox' | 'limits.joinTimeoutMs'): void
 }
 
 /** The application that is served. Looked up when needed: an embedded tree may start before it is known. */
@@ -84,10 +107,13 @@ export interface Host {
 /** What all channel processes of a tree share. */
 export interface ChannelRuntime {
   readonly host: Host
+  readonly clock: Clock
   readonly pubsub: ChannelPubSub
   readonly presence: ChannelPresence
-  /** How many messages may wait for one channel. */
+  /** How many messages may wait for one channel, and how many broadcasts. */
   readonly mailboxLimit: number
+  /** How long a join may take, its subscription included. */
+  readonly joinTimeoutMs: number
 }
 
 /** What a channel asks of the pubsub. */

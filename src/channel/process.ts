@@ -2,13 +2,14 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ReplyReason } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Message, Ref } from '../protocol/message.ts'
-import type { Broadcast } from '../pubsub/broadcast.ts'
+import { Broadcast } from '../pubsub/broadcast.ts'
 import { matchTopic } from '../topic.ts'
-import { answer, refuse } from './answer.ts'
+import { answer, answerFrame, refuse } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent } from './definition.ts'
 import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
 import { checkOut, interpretReply, isPromiseLike, type ReplyVerdict } from './interpret.ts'
+import { Mailbox } from './mailbox.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
 import { isNormalStop, type StopReason } from './result.ts'
@@ -22,20 +23,20 @@ interface Ending {
   readonly last: 'phx_close' | 'phx_error' | undefined
 }
 
-/** A broadcast that `intercept` rewrites, in its turn. */
-class Intercepted {
-  readonly broadcast: Broadcast
-  constructor(broadcast: Broadcast) {
-    this.broadcast = broadcast
-  }
-}
+const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }
+
+/** Nothing has been broadcast since the channel was subscribed: shared, for that is so for nearly all. */
+const NOTHING: readonly Broadcast[] = Object.freeze([])
 
 /**
  * One joined topic of one client: a process with a serial mailbox, temporary, held by its session.
  *
  *     joined ──left, stopped, crashed, closed──▶ terminating ──▶ ended
  *
- * A callback that returns no promise costs none: the mailbox exists only while an async one is at work.
+ * A callback that returns no promise costs none: the mailbox exists only while something waits.
+ *
+ * It begins behind a closed gate: it is subscribed, and its client has not been told. What is broadcast meanwhile is held,
+ * in order, and delivered behind the answer to the join and the turn of `joined`.
  */
 export class ChannelProcess implements JoinedTopic, SocketHost {
   readonly isJoining = false
@@ -50,8 +51,14 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   readonly #socket: ChannelSocket
   #state: State = 'joined'
   #busy = false
-  #mailbox: (Message | Intercepted)[] | undefined
+  #mailbox: Mailbox | undefined
+  /** The leave that waits in the mailbox. */
+  #leaving: Message | undefined
+  #isDrainDue = false
   #ending: Ending | undefined
+  /** What was broadcast while the gate is closed; `undefined` when it is open. */
+  #held: readonly Broadcast[] | undefined = NOTHING
+  #isOverloaded = false
   /** Where the channel declares presence. */
   readonly #presence: PresenceFeed | undefined
 
@@ -74,7 +81,10 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
 
   /** The reply to the join is on its way. */
   joined(): void {
+    // A subscription that took no time: nothing can have been missed, and what `joined` broadcasts is heard in its order.
+    if (this.#held === NOTHING) this.#held = undefined
     const { joined } = this.#definition
+    if (this.#state !== 'joined') return
     if (joined === undefined) this.#presence?.begin()
     // The state is to have what it tracks.
     else
@@ -83,21 +93,56 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
         () => joined(this.#socket),
         () => this.#presence?.begin(),
       )
+    this.#openGate()
     this.#drain()
   }
 
   receive(message: Message): void {
-    if (this.#busy) return this.#enqueue(message)
-    this.#handle(message)
+    // A listener of telemetry may have ended it on the way here.
+    if (this.#state !== 'joined') return this.#outlet.redeliver([message])
+    if (this.#busy || this.#mailbox !== undefined || this.#outlet.isFull) this.#enqueue(message)
+    else this.#handle(message)
     this.#drain()
   }
 
   deliver(broadcast: Broadcast): void {
     if (broadcast.event === 'presence_diff' && this.#presence?.takesDiff() === false) return
+    if (this.#held !== undefined) return this.#hold(broadcast)
     if (this.#definition.intercept.has(broadcast.event)) return this.#intercept(broadcast)
+    this.#send(broadcast)
+  }
+
+  #send(broadcast: Broadcast): void {
     const frame = broadcast.frame(this.#outlet.codec)
     if (frame === null) broadcast.skipped++
     else this.#outlet.send(frame)
+  }
+
+  // The gate
+
+  /** Whether more was broadcast than may wait for it. Such a channel ends; where nobody was told of it, it never began. */
+  get isOverloaded(): boolean {
+    return this.#isOverloaded
+  }
+
+  #hold(broadcast: Broadcast): void {
+    const held = this.#held as Broadcast[]
+    if (this.#isOverloaded) return
+    // Encoded now, for what is no JSON is the broadcaster's fault.
+    const isRewritten = this.#definition.intercept.has(broadcast.event)
+    if (!isRewritten && broadcast.frame(this.#outlet.codec) === null) return void broadcast.skipped++
+    if (held === NOTHING) this.#held = [broadcast]
+    else if (held.length < this.#runtime.mailboxLimit) held.push(broadcast)
+    else {
+      this.#isOverloaded = true
+      this.#held = NOTHING
+    }
+  }
+
+  #openGate(): void {
+    const held = this.#held ?? NOTHING
+    this.#held = undefined
+    for (const broadcast of held) if (this.#state === 'joined') this.deliver(broadcast)
   }
 
   caughtUp(): void {
@@ -124,9 +169,28 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     return this.#mailbox?.length ?? 0
   }
 
+  get isLeaving(): boolean {
+    return this.#leaving !== undefined
+  }
+
+  proceed(): void {
+    this.#drain()
+  }
+
+  overdue(): void {
+    this.#drain()
+  }
+
   #enqueue(message: Message): void {
-    this.#mailbox ??= []
-    if (this.#mailbox.length < this.#runtime.mailboxLimit) this.#mailbox.push(message)
+    this.#mailbox ??= new Mailbox(this.#runtime.mailboxLimit)
+    if (message.event === 'phx_leave' && this.#leaving === undefined) this.#leaving = message
+    else if (!this.#mailbox.hasRoomForMessage) return this.#refuseToWait(message)
+    this.#mailbox.put(message)
+  }
+
+  /** A leave is never refused, and one waits already. */
+  #refuseToWait(message: Message): void {
+    if (message.event === 'phx_leave') answer(this.#outlet, this.#wireRef, message, 'ok', {})
     else this.#refuse(message, { reason: 'overloaded' })
   }
 
@@ -137,6 +201,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (event === undefined) return this.#refuse(message, { reason: 'unknown_event' })
     const errors = refusedBecause(event.payload, message.payload)
     if (errors !== undefined) return this.#refuse(message, { reason: 'invalid_payload', errors })
+    // A check is code of the application, which may have ended the channel.
+    if (this.#state !== 'joined') return
     this.#busy = true
     const startedAt = this.#outlet.measuring()
     let result: unknown
@@ -146,9 +212,9 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       return this.#crash(message.event as string, error)
     }
     if (isPromiseLike(result)) return this.#handleLater(message, event, result, startedAt)
-    this.#busy = false
     if (startedAt !== undefined) this.#outlet.handled(this.topic, message.event as string, startedAt)
     this.#answer(message, event, result)
+    this.#busy = false
   }
 
   #handleLater(
@@ -159,9 +225,9 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   ): void {
     const name = message.event as string
     this.#await(name, result, (settled) => {
-      this.#busy = false
       if (startedAt !== undefined) this.#outlet.handled(this.topic, name, startedAt)
       this.#answer(message, event, settled)
+      this.#busy = false
       this.#drain()
     })
   }
@@ -195,7 +261,9 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   /** What cannot be written as JSON is the handler's fault. */
   #reply(message: Message, status: string, response: unknown): void {
     try {
-      answer(this.#outlet, this.#wireRef, message, status, response)
+      const frame = answerFrame(this.#outlet.codec, this.#wireRef, message, status, response)
+      // Nothing follows the last frame, though a `toJSON` ended the channel.
+      if (frame !== undefined && this.#state === 'joined') this.#outlet.send(frame)
     } catch (error) {
       this.#crash(message.event as string, error)
     }
@@ -216,14 +284,23 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #drain(): void {
     while (!this.#busy && this.#state === 'joined') {
       if (this.#ending !== undefined) return this.#end(this.#ending)
-      const next = this.#mailbox?.shift()
+      const next = this.#mailbox?.first
       if (next === undefined) {
         this.#mailbox = undefined
         return
       }
-      if (next instanceof Intercepted) this.#rewrite(next.broadcast)
+      if (!(next instanceof Broadcast) && next !== this.#leaving && this.#outlet.isFull)
+        return this.#awaitRoom()
+      this.#mailbox?.take()
+      if (next instanceof Broadcast) this.#rewrite(next)
       else this.#handle(next)
     }
+  }
+
+  /** A leave does not wait for as long as others hold all the room. */
+  #awaitRoom(): void {
+    if (this.#leaving !== undefined && this.#outlet.isOverdue) return this.#leave(this.#leaving)
+    this.#outlet.awaitRoom(this)
   }
 
   /** Runs a callback of the application that answers no message. */
@@ -233,7 +310,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       const result = callback()
       if (!isPromiseLike(result)) {
         this.#busy = false
-        return done?.(result)
+        if (this.#state === 'joined') done?.(result)
+        return
       }
       this.#await(event, result, (settled) => {
         this.#busy = false
@@ -248,14 +326,21 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   /** Goes on when a promise of the application settles; its failure, or that of what follows, is a crash. */
   #await(event: string, promise: PromiseLike<unknown>, done: (result: unknown) => void): void {
     this.#outlet.pending()
+    const failed = (error: unknown): void => {
+      if (this.#state === 'joined' || !this.#isAbort(error)) this.#crash(event, error)
+    }
     Promise.resolve(promise)
-      .finally(() => this.#outlet.settled())
-      .then((result) => {
-        if (this.#state === 'joined') done(result)
-      })
-      .catch((error) => {
-        if (this.#state === 'joined' || !this.#isAbort(error)) this.#crash(event, error)
-      })
+      .then(
+        (result) => {
+          this.#outlet.settled()
+          if (this.#state === 'joined') done(result)
+        },
+        (error) => {
+          this.#outlet.settled()
+          failed(error)
+        },
+      )
+      .catch(failed)
   }
 
   /** Whether a promise rejected because the signal told it that the channel has ended: no news. */
@@ -265,18 +350,31 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
 
   /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
   #intercept(broadcast: Broadcast): void {
-    broadcast.keep()
-    this.#mailbox ??= []
-    this.#mailbox.push(new Intercepted(broadcast))
-    queueMicrotask(() => this.#drain())
+    if (this.#isOverloaded) return
+    this.#mailbox ??= new Mailbox(this.#runtime.mailboxLimit)
+    if (this.#mailbox.hasRoomForBroadcast) this.#mailbox.put(broadcast)
+    else this.#isOverloaded = true
+    if (this.#isDrainDue) return
+    this.#isDrainDue = true
+    queueMicrotask(() => {
+      this.#isDrainDue = false
+      if (this.#isOverloaded) this.#overload()
+      this.#drain()
+    })
   }
 
-  #rewrite(broadcast: Broadcast): void {
-    const { event } = broadcast
+  /** Nothing is left out in silence: the client is told that the channel ended, and comes back for the whole. */
+  #overload(): void {
+    if (this.#state !== 'joined') return
+    this.#outlet.limitReached('limits.mailbox')
+    this.#end({ reason: OVERLOADED, last: 'phx_error' })
+  }
+
+  #rewrite({ event, payload }: Broadcast): void {
     const rewrite = this.#definition.intercept.get(event)
     this.#turn(
       event,
-      () => rewrite?.(broadcast.onWire(), this.#socket),
+      () => rewrite?.(payload, this.#socket),
       (rewritten) => {
         if (rewritten !== undefined) this.push(event, rewritten)
       },
@@ -295,13 +393,14 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (this.#state !== 'joined') return
     this.#state = 'terminating'
     this.#ending = ending
+    this.#outlet.ended(this, ending.reason)
     this.#runtime.pubsub.unsubscribe(this.topic, this)
     this.#runtime.presence.end(this.#socket)
-    this.#outlet.ended(this, ending.reason)
     this.#terminate(ending)
-    const waiting = (this.#mailbox ?? []).filter((item): item is Message => !(item instanceof Intercepted))
+    const waiting = this.#mailbox?.messagesBut(ending.reason.kind === 'left' ? this.#leaving : undefined)
     this.#mailbox = undefined
-    this.#outlet.redeliver(waiting)
+    this.#held = undefined
+    if (waiting !== undefined) this.#outlet.redeliver(waiting)
   }
 
   #terminate({ reason, last }: Ending): void {
@@ -316,9 +415,11 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       if (!isPromiseLike(terminated)) return done()
       this.#outlet.pending()
       void Promise.resolve(terminated)
-        .finally(() => this.#outlet.settled())
         .catch(failed)
-        .then(done)
+        .then(() => {
+          this.#outlet.settled()
+          done()
+        })
     } catch (error) {
       failed(error)
       done()
@@ -326,7 +427,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   #lastFrame(event: 'phx_close' | 'phx_error'): Frame {
-    const payload = event === 'phx_error' ? { reason: 'channel_crash' } : {}
+    const reason = this.#isOverloaded ? 'overloaded' : 'channel_crash'
+    const payload = event === 'phx_error' ? { reason } : {}
     return this.#outlet.codec.encodeEnd(this.joinRef, this.topic, event, payload)
   }
 
@@ -375,6 +477,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #push(event: string, payload: unknown): void {
     if (this.#state === 'ended') return
     const frame = this.#outlet.codec.encodePush(this.#wireRef, this.topic, event, payload)
+    // A `toJSON` may have ended it: nothing follows the last frame.
+    if ((this.#state as State) === 'ended') return
     if (frame === undefined) this.#outlet.refused(this.topic, event, 'binary_unsupported')
     else this.#outlet.send(frame)
   }

@@ -3,10 +3,7 @@
  * names, messages opaque bytes, and local delivery never goes through it.
  *
  * An adapter may lose messages, and may deliver its own echo, duplicates or foreign bytes: the pubsub sorts that out.
- * It keeps the order of what one node published on one topic. What it throws, or rejects with, is reported as
- * `pubsub.failed` and ends nothing, but for `start` (the start fails) and `subscribe` (the join is refused).
- *
- * Started, stopped, and where the pubsub restarts, started again: after `stop` has settled, or has taken 4 s.
+ * It keeps the order of what one node published on one topic. It never throws from `publish`.
  */
 export interface PubSubAdapter {
   /** For logs and status: `local`, `redis`, … */
@@ -35,10 +32,7 @@ export interface PubSubAdapter {
 
   readonly status: AdapterStatus
 
-  /**
-   * Sends what is on its way, then disconnects. `deliver` is not called any more. Also called while a `start` is pending
-   * that took too long, and once more where that succeeds after all.
-   */
+  /** Sends what is on its way, then disconnects. `deliver` is not called any more. */
   stop(): void | Promise<void>
 }
 

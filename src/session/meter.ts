@@ -11,6 +11,12 @@ export interface MeterRates {
 
 type MessageLimit = 'limits.messages' | 'limits.bytesPerSecond'
 
+/**
+ * So many topics have their messages counted at the most. More than a client can hold: beyond, those are forgotten whose
+ * bucket is full again, then the oldest.
+ */
+const MAX_COUNTED = 1_024
+
 /** A second without a refusal is a pause; a client that goes on for so long without one is flooding. */
 const PAUSE_MS = 1_000
 const FLOOD_MS = 5_000
@@ -60,6 +66,7 @@ export class Meter {
     if (waitMs > 0) return waitMs
     this.#channelsDue ??= new Map()
     this.#channelsDue.set(topic, rate.charge(due, now))
+    if (this.#channelsDue.size > MAX_COUNTED) this.#makeRoom(this.#channelsDue, now)
     return 0
   }
 
@@ -78,9 +85,18 @@ export class Meter {
     return 0
   }
 
-  /** A channel ended: nothing is kept of it. */
-  forget(topic: string): void {
-    this.#channelsDue?.delete(topic)
+  /** A channel ended. What it has used up is kept until its bucket is full again: a rejoin is no new bucket. */
+  forget(topic: string, now: number): void {
+    const due = this.#channelsDue?.get(topic)
+    if (due !== undefined && due <= now) this.#channelsDue?.delete(topic)
+  }
+
+  #makeRoom(channelsDue: Map<string, number>, now: number): void {
+    for (const [topic, due] of channelsDue) if (due <= now) channelsDue.delete(topic)
+    for (const topic of channelsDue.keys()) {
+      if (channelsDue.size <= MAX_COUNTED) return
+      channelsDue.delete(topic)
+    }
   }
 
   /** Takes note of a refusal. Whether it is one too many: the client has been at it for 5 s without a pause. */

@@ -7,7 +7,7 @@ import type { Router } from '../channel/router.ts'
 import type { Clock } from '../clock.ts'
 import { type CloseCode, type ReplyReason, show } from '../errors.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
+import { type Codec, type JsonParse, MalformedFrame, type Message, sameRef } from '../protocol/message.ts'
 import type { JoinOutcome, LimitName, Probe, Telemetry } from '../telemetry.ts'
 import { fitsName, PHOENIX_TOPIC } from '../topic.ts'
 import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
@@ -75,6 +75,8 @@ export class Session implements Outlet, SlowReader {
   readonly #meter: Meter
   #topics: Map<string, PendingTopic | JoinedTopic> | undefined
   #open = true
+  /** The server goes: nothing more is taken, and what is at work is finished. */
+  #isDraining = false
   #bytesRead = 0
   #activeAt: number
   #inFlight: InFlight | undefined
@@ -123,7 +125,7 @@ export class Session implements Outlet, SlowReader {
 
   /** Takes one WebSocket message. Never throws. */
   receive(data: Buffer, isBinary: boolean): void {
-    if (!this.#open) return
+    if (!this.#open || this.#isDraining) return
     let message: Message
     try {
       message = this.codec.decode(data, isBinary, this.#runtime.parse)
@@ -167,13 +169,14 @@ export class Session implements Outlet, SlowReader {
   }
 
   /**
-   * Lets what is at work finish, for `graceMs` at the most, then closes as {@link close} does. Nothing more is read.
+   * Lets what is at work finish, for `graceMs` at the most, then closes as {@link close} does. Nothing more is taken; the
+   * client is read nevertheless, for it may go first.
    */
   async drain(code: CloseCode, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
+    this.#isDraining = true
     for (const topic of [...(this.#topics?.values() ?? [])]) topic.shutdown(reason)
-    await this.#atWork().hold(this.#runtime.clock, graceMs)
-    // A paused socket would not hear the client's answer to the close.
-    this.wire.resume()
+    this.#inFlight?.release()
+    await this.#inFlight?.settled(graceMs)
     this.close(code, text, reason)
   }
 
@@ -188,7 +191,7 @@ export class Session implements Outlet, SlowReader {
 
   /** The client was silent for too long. */
   idle(): void {
-    this.#limitReached('heartbeat.timeoutMs')
+    this.limitReached('heartbeat.timeoutMs')
     this.close(1001, 'idle timeout', { kind: 'idle' })
   }
 
@@ -198,13 +201,15 @@ export class Session implements Outlet, SlowReader {
    * @param limit The limit that its frames reached, where that is the reason.
    */
   failed(error: unknown, limit?: LimitName): void {
-    if (limit !== undefined) this.#limitReached(limit)
+    if (limit !== undefined) this.limitReached(limit)
     this.#runtime.telemetry.emit('connection.error', {}, { connectionId: this.id, error })
   }
 
   #end(reason: TerminateReason): void {
     this.#open = false
     this.#runtime.backlog.delete(this)
+    // A paused socket would not hear the client's answer to the close.
+    this.#inFlight?.release()
     const topics = [...(this.#topics?.values() ?? [])]
     this.#topics = undefined
     for (const topic of topics) topic.close(reason)
@@ -225,15 +230,23 @@ export class Session implements Outlet, SlowReader {
   // Limits
 
   #mayPass(message: Message, bytes: number): boolean {
+    if (message.event === 'phx_leave' && this.#isFreeLeave(message)) return true
     const now = this.#runtime.clock.now()
     const isHeartbeat = message.topic === PHOENIX_TOPIC && message.event === 'heartbeat'
     const waitMs = isHeartbeat ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
     return waitMs === 0 || this.#tooOften(message, waitMs, now, this.#meter.limit)
   }
 
+  /** The first leave of what was joined costs nothing: it ends what a join made, and joins are counted. */
+  #isFreeLeave({ topic, joinRef }: Message): boolean {
+    const held = this.#topics?.get(topic as string)
+    if (held === undefined || held.isLeaving) return false
+    return held.isJoining || joinRef === null || sameRef(joinRef, held.joinRef)
+  }
+
   /** Always false. A client that goes on and on is closed; one that makes a pause is told how long. */
   #tooOften(message: Message, waitMs: number, now: number, limit: LimitName): false {
-    this.#limitReached(limit)
+    this.limitReached(limit)
     if (this.#meter.isFlooding(now)) {
       this.close(1008, 'rate limit', { kind: 'closed', code: 1008 })
     } else if (message.ref !== null) {
@@ -242,13 +255,13 @@ export class Session implements Outlet, SlowReader {
     return false
   }
 
-  #limitReached(limit: LimitName): void {
+  limitReached(limit: LimitName): void {
     this.#runtime.telemetry.emit('limit.reached', {}, { limit, connectionId: this.id })
   }
 
   /** An async callback began. */
   pending(): void {
-    if (this.#atWork().began()) this.#limitReached('limits.pendingHandlers')
+    this.#atWork().began()
   }
 
   /** An async callback is done. */
@@ -256,9 +269,21 @@ export class Session implements Outlet, SlowReader {
     this.#atWork().done()
   }
 
+  get isFull(): boolean {
+    return this.#inFlight?.isFull ?? false
+  }
+
+  get isOverdue(): boolean {
+    return this.#inFlight?.isOverdue ?? false
+  }
+
+  awaitRoom(topic: PendingTopic | JoinedTopic): void {
+    if (this.#open && this.#atWork().wait(topic)) this.limitReached('limits.pendingHandlers')
+  }
+
   /** Made on first use: most clients never meet an async callback. */
   #atWork(): InFlight {
-    this.#inFlight ??= new InFlight(this.wire, this.#runtime.pendingHandlers)
+    this.#inFlight ??= new InFlight(this.wire, this.#runtime.pendingHandlers, this.#runtime.clock)
     return this.#inFlight
   }
 
@@ -272,7 +297,7 @@ export class Session implements Outlet, SlowReader {
   }
 
   cut(limit: BacklogLimit): void {
-    this.#limitReached(`backpressure.${limit}`)
+    this.limitReached(`backpressure.${limit}`)
     this.wire.terminate()
   }
 
@@ -328,11 +353,23 @@ export class Session implements Outlet, SlowReader {
     if (old === undefined && this.channelCount >= channelsPerConnection) {
       return refuse(this, message.joinRef, message, { reason: 'too many channels joined' })
     }
-    const pending = new JoiningTopic(this.#runtime, this, definition, message, old?.supersede())
+    const predecessor = old?.supersede()
+    if (predecessor !== undefined && this.#isOvertaken(topic)) return this.#joinAgain(message, predecessor)
+    const pending = new JoiningTopic(this.#runtime, this, definition, message, predecessor)
     pending.askedAt = now
     this.#topics ??= new Map()
     this.#topics.set(topic, pending)
-    pending.ask()
+    pending.begin()
+  }
+
+  /** `terminate` of the old channel may have ended the connection, or let another message in that took the topic. */
+  #isOvertaken(topic: string): boolean {
+    return !this.#open || this.#topics?.has(topic) === true
+  }
+
+  #joinAgain(message: Message, predecessor: Frame): void {
+    this.send(predecessor)
+    this.redeliver([message])
   }
 
   #unmatched(message: Message): void {
@@ -354,20 +391,28 @@ export class Session implements Outlet, SlowReader {
     for (const message of messages) if (this.#open) this.#route(message)
   }
 
-  joined(channel: JoinedTopic): void {
-    const pending = this.#topics?.get(channel.topic) as PendingTopic
+  joined(pending: PendingTopic, channel: JoinedTopic): void {
     this.#topics?.set(channel.topic, channel)
     this.#report(pending, 'ok')
   }
 
   notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
-    if (this.#topics?.get(pending.topic) === pending) this.#topics.delete(pending.topic)
+    this.#forget(pending)
     this.#report(pending, outcome, error)
   }
 
+  left(pending: PendingTopic): void {
+    this.#forget(pending)
+  }
+
+  #forget(topic: PendingTopic | JoinedTopic): void {
+    if (this.#topics?.get(topic.topic) === topic) this.#topics.delete(topic.topic)
+    this.#inFlight?.forget(topic)
+  }
+
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {
-    this.#meter.forget(channel.topic)
-    if (this.#topics?.get(channel.topic) === channel) this.#topics.delete(channel.topic)
+    this.#meter.forget(channel.topic, this.#runtime.clock.now())
+    this.#forget(channel)
     this.#runtime.telemetry.emit('channel.end', {}, { connectionId: this.id, topic: channel.topic, kind })
   }
 
@@ -377,7 +422,7 @@ export class Session implements Outlet, SlowReader {
 
   refused(topic: unknown, event: unknown, reason: ReplyReason): void {
     const limit = LIMIT_BEHIND[reason]
-    if (limit !== undefined) this.#limitReached(limit)
+    if (limit !== undefined) this.limitReached(limit)
     const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event), reason }
     this.#runtime.telemetry.emit('message.refused', {}, metadata)
   }

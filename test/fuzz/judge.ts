@@ -1,4 +1,5 @@
-import { clientV1, clientV2, type ServerMessage } from '../../src/client/codec.ts'
+import { textFrame } from '../../src/protocol/frame.ts'
+import { clientV1, clientV2, type ServerMessage } from '../../src/testing/client-codec.ts'
 import type { Sent, Version } from './messages.ts'
 import { understand } from './oracle.ts'
 
@@ -81,8 +82,10 @@ export class Judge {
   }
 
   #decode(payload: Buffer, isBinary: boolean): ServerMessage {
-    const codec = this.#version === '1.0.0' ? clientV1 : clientV2
-    return codec.decode(isBinary ? payload : payload.toString())
+    if (this.#version === '1.0.0') return clientV1.decode(textFrame(payload.toString()))
+    if (!isBinary) return clientV2.decode(textFrame(payload.toString()))
+    const header = Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 0, 0, 0])
+    return clientV2.decode(Buffer.concat([header, payload]))
   }
 
   #unasked({ event }: ServerMessage): void {

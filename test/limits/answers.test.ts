@@ -21,6 +21,8 @@ interface Case {
   readonly vsn?: string
   /** What is sent in order; the last one is refused. */
   readonly messages: readonly (readonly [topic: string, event: string, payload?: unknown])[]
+  /** How long the last one takes to be refused. */
+  readonly afterMs?: number
 }
 
 const join = (topic: string) => [topic, 'phx_join'] as const
@@ -32,6 +34,13 @@ const cases: { readonly [reason in ReplyReason]: readonly Case[] } = {
     { messages: [join('room:1'), ['room:1', 'echo', { n: 'one' }]] },
   ],
   'join crashed': [{ messages: [join('odd:broken')] }],
+  join_timeout: [
+    {
+      options: { limits: { joinTimeoutMs: 100 } },
+      messages: [['room:1', 'phx_join', { wait: true }]],
+      afterMs: 100,
+    },
+  ],
   'too many channels joined': [
     { options: { limits: { channelsPerConnection: 1 } }, messages: [join('room:1'), join('room:2')] },
   ],
@@ -57,10 +66,10 @@ const cases: { readonly [reason in ReplyReason]: readonly Case[] } = {
 }
 
 for (const [reason, variants] of Object.entries(cases)) {
-  for (const { options, vsn = '2.0.0', messages } of variants) {
+  for (const { options, vsn = '2.0.0', messages, afterMs = 0 } of variants) {
     const shown = messages.map(([topic, event]) => `${event} ${topic.slice(0, 20)}`).join(', ')
     test(`${reason}: ${shown}`, async (t) => {
-      const { app, gates } = await stage(t, options)
+      const { app, clock, gates } = await stage(t, options)
       app.channels.register(odd)
       const sender = new Sender(await connect(app, { vsn }))
       const refs: string[] = []
@@ -68,6 +77,7 @@ for (const [reason, variants] of Object.entries(cases)) {
         refs.push(sender.send(topic, event, payload))
         await sender.client.settle()
       }
+      await clock.advance(afterMs)
       const { status, response } = await sender.answer(refs.at(-1) as string)
       assert.deepEqual([status, response.reason], ['error', reason])
       assert.equal(JSON.stringify(sender.client.received).includes('secret'), false)

@@ -88,6 +88,7 @@ const FIELDS = [
   'limits.bytesPerSecond',
   'limits.joins',
   'limits.pendingHandlers',
+  'limits.joinTimeoutMs',
   'limits.mailbox',
   'backpressure',
   'backpressure.maxBufferedBytes',

@@ -1,0 +1,44 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Message } from '../protocol/message.ts'
+import type { JoinRequest } from './definition.ts'
+import type { Connection, TerminateReason } from './infer.ts'
+import type { Host, Outlet } from './outlet.ts'
+
+/** What `join` is asked. What is dear is made where it is used. */
+export class JoinQuestion implements JoinRequest {
+  readonly topic: string
+  readonly id: string
+  readonly payload: unknown
+  readonly connection: Connection
+  readonly server: FastifyInstance
+  readonly #outlet: Outlet
+  #controller: AbortController | undefined
+  #goneFor: TerminateReason | undefined
+
+  constructor(outlet: Outlet, host: Host, { topic, payload }: Message, id: string) {
+    this.topic = topic as string
+    this.id = id
+    this.payload = payload
+    this.connection = outlet.connection
+    this.server = host.server
+    this.#outlet = outlet
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.#outlet.log
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#goneFor !== undefined) this.#controller.abort(this.#goneFor)
+    }
+    return this.#controller.signal
+  }
+
+  /** Nobody waits for the answer any more. */
+  abort(reason: TerminateReason): void {
+    this.#goneFor = reason
+    this.#controller?.abort(reason)
+  }
+}

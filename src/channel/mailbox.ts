@@ -1,0 +1,57 @@
+import type { Message } from '../protocol/message.ts'
+import { Broadcast } from '../pubsub/broadcast.ts'
+
+export type Letter = Message | Broadcast
+
+/**
+ * What waits for a channel, in order. Messages of its client and broadcasts have a bound each, so that a noisy neighbour
+ * does not use up the client's own room. Nothing is moved when one is taken: a long queue costs no more than a short one.
+ */
+export class Mailbox {
+  readonly #limit: number
+  #letters: Letter[] = []
+  #head = 0
+  #messages = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** How many wait, of either kind. */
+  get length(): number {
+    return this.#letters.length - this.#head
+  }
+
+  get hasRoomForMessage(): boolean {
+    return this.#messages < this.#limit
+  }
+
+  get hasRoomForBroadcast(): boolean {
+    return this.length - this.#messages < this.#limit
+  }
+
+  get first(): Letter | undefined {
+    return this.#letters[this.#head]
+  }
+
+  put(letter: Letter): void {
+    this.#letters.push(letter)
+    if (!(letter instanceof Broadcast)) this.#messages++
+  }
+
+  /** Takes out the first. */
+  take(): void {
+    if (!(this.first instanceof Broadcast)) this.#messages--
+    this.#head++
+    // Half of it is gone: each letter is moved once at the most.
+    if (this.#head * 2 < this.#letters.length) return
+    this.#letters = this.#letters.slice(this.#head)
+    this.#head = 0
+  }
+
+  /** The messages that wait, but one; the broadcasts are for nobody any more. */
+  messagesBut(one: Message | undefined): Message[] {
+    const waiting = this.#letters.slice(this.#head)
+    return waiting.filter((letter): letter is Message => !(letter instanceof Broadcast) && letter !== one)
+  }
+}
