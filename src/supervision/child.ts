@@ -61,6 +61,7 @@ export abstract class Child implements Place {
 
   abstract get id(): string
   abstract get policy(): ChildPolicy
+  /** Calls `start`. What is never started again lets go of it. */
   protected abstract launch(context: StartContext): MaybePromise<StartResult>
 
   get path(): string {
@@ -120,8 +121,9 @@ export abstract class Child implements Place {
     this.#forget()
   }
 
-  /** Sends it an exit signal, as if from outside: its supervisor treats the end as its own. */
+  /** Sends it an exit signal, as if from outside: its supervisor treats the end as its own. As in Erlang, `normal` is none. */
   exit(reason: ExitReason): void {
+    if (reason === 'normal') return
     if (reason !== 'killed') this.#life?.shutdown(reason)
     else if (this.state === 'starting') this.#killStart()
     else this.#life?.kill()

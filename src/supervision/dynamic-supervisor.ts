@@ -1,27 +1,17 @@
 import { berylError, show } from '../errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
 import { refuse } from './check.ts'
-import { Child, type ChildOwner, type StartOutcome, startFailed } from './child.ts'
-import {
-  type ChildInit,
-  type ChildPolicy,
-  checkSignificant,
-  resolveChildSpec,
-  resolvePolicy,
-} from './child-spec.ts'
+import { type StartFailure, type StartOutcome, startFailed } from './child.ts'
+import { type ChildInit, checkSignificant, resolveChildSpec, resolvePolicy } from './child-spec.ts'
+import { type ChildTemplate, DynamicChild, type Template } from './dynamic-child.ts'
+import type { ExitReason } from './exit-reason.ts'
 import { Deadlines } from './limit.ts'
 import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
 import type { ChildInfo } from './supervisor.ts'
-import type { CommonOptions } from './supervisor-flags.ts'
+import { type CommonOptions, refuseAutoShutdown } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
 
-/** How all children of a dynamic supervisor are started: what `startChild` is given follows the context. */
-export interface ChildTemplate<A extends readonly unknown[], R extends StartResult = StartResult>
-  extends Partial<ChildPolicy> {
-  readonly start: (context: StartContext, ...args: A) => MaybePromise<R>
-}
-
-interface DynamicCommonOptions extends CommonOptions {
+interface DynamicCommonOptions extends Omit<CommonOptions, 'autoShutdown'> {
   /** How many children there may be, those that are being restarted included. @default unlimited */
   readonly maxChildren?: number
 }
@@ -46,35 +36,6 @@ export interface SpecPoolOptions extends DynamicCommonOptions {
 export type SpecPool = DynamicSupervisor<[init: ChildInit], StartResult>
 
 const LISTED_CHILDREN = 20
-const NO_ARGUMENTS: readonly unknown[] = []
-
-type Template = ChildPolicy & ChildTemplate<readonly unknown[]>
-
-/** One child: the template, shared by all, and the arguments, kept for its restarts. */
-class DynamicChild extends Child {
-  override readonly policy: Template
-  /** Under which it stands in its supervisor's map: its handle while it runs, itself while it does not. */
-  key: unknown = this
-  readonly #ordinal: number
-  #args: readonly unknown[]
-
-  constructor(owner: ChildOwner, template: Template, ordinal: number, args: readonly unknown[]) {
-    super(owner)
-    this.policy = template
-    this.#ordinal = ordinal
-    this.#args = args
-  }
-
-  override get id(): string {
-    return `#${this.#ordinal}`
-  }
-
-  protected override launch(context: StartContext): MaybePromise<StartResult> {
-    const args = this.#args
-    if (this.policy.restart === 'temporary') this.#args = NO_ARGUMENTS
-    return this.policy.start(context, ...args)
-  }
-}
 
 /**
  * A supervisor of any number of children of one kind, started at run time and addressed by their handles. Its strategy
@@ -93,6 +54,7 @@ export class DynamicSupervisor<
 
   constructor(options: TemplateOptions<A, R> | SpecPoolOptions, parent?: StartContext) {
     super(options, parent)
+    refuseAutoShutdown(this.path, options)
     const { maxChildren = Number.POSITIVE_INFINITY, child } = options
     if (!(maxChildren >= 0)) refuse(this.path, 'maxChildren', 'a number from 0', maxChildren)
     this.#maxChildren = maxChildren
@@ -114,13 +76,13 @@ export class DynamicSupervisor<
   /**
    * Stops a child by its rule; it is gone then.
    *
-   * @param handle what `startChild` gave, or `which` of its supervisor would: the current one
+   * @param handle what `startChild` gave: the current one, or, while the child is being restarted, the last one
    * @throws BERYL_ERR_CHILD_NOT_FOUND
    */
   terminateChild(handle: unknown): Promise<void> {
     return this.request(async () => {
-      const child = this.#children.get(handle)
-      if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, show(handle))
+      const child = this.#find(handle)
+      this.cancelRetry(child)
       const deadlines = new Deadlines(this.clock)
       await child.stop(deadlines)
       deadlines.cancel()
@@ -128,8 +90,18 @@ export class DynamicSupervisor<
     })
   }
 
-  /** All children; the order means nothing, and so does the id, which counts the starts. */
+  /** The handle itself while its child runs; `undefined` while that is being restarted, and for what is no child. */
+  which(handle: HandleOf<R>): HandleOf<R> | undefined {
+    return this.#children.get(handle)?.handle as HandleOf<R> | undefined
+  }
+
+  /**
+   * All children; the order means nothing, and so does the id, which counts the starts.
+   *
+   * @throws BERYL_ERR_NOPROC once it has ended
+   */
   children(): ChildInfo[] {
+    this.checkAlive()
     return Array.from(this.#children.values(), (child) => ({
       id: child.id,
       state: child.state,
@@ -138,7 +110,9 @@ export class DynamicSupervisor<
     }))
   }
 
+  /** @throws BERYL_ERR_NOPROC once it has ended */
   count(): ChildCount {
+    this.checkAlive()
     let active = 0
     let supervisors = 0
     for (const child of this.#children.values()) {
@@ -149,11 +123,14 @@ export class DynamicSupervisor<
     return { specs, active, supervisors, workers: specs - supervisors }
   }
 
-  /** Kills a child as if from outside; its supervisor treats the end as any other. @throws BERYL_ERR_CHILD_NOT_FOUND */
-  exitChild(handle: unknown, reason: Parameters<Child['exit']>[0] = 'killed'): void {
-    const child = this.#children.get(handle)
-    if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, show(handle))
-    child.exit(reason)
+  /**
+   * Sends a child an exit signal from outside: its supervisor treats the end as any other. `'normal'` does nothing.
+   *
+   * @throws BERYL_ERR_CHILD_NOT_FOUND, BERYL_ERR_NOPROC
+   */
+  exitChild(handle: unknown, reason: ExitReason = 'killed'): void {
+    this.checkAlive()
+    this.#find(handle).exit(reason)
   }
 
   protected override async startChildren(): Promise<StartOutcome> {
@@ -161,18 +138,19 @@ export class DynamicSupervisor<
   }
 
   protected override async restart(failed: DynamicChild): Promise<void> {
-    this.#keep(failed, failed)
-    if ((await failed.start()) !== undefined) this.retryLater(failed)
-    else this.#adopt(failed)
+    // Until it runs again it keeps its place under its last handle.
+    const failure = await failed.start()
+    if (this.state === 'exited') return failed.kill()
+    if (failure === undefined) this.#adopt(failed)
+    else this.retryLater(failed)
   }
 
   protected override ended(child: DynamicChild): void {
     this.#remove(child)
   }
 
+  /** There are none: they belong to `autoShutdown`. */
   protected override significantAlive(): boolean {
-    for (const child of this.#children.values())
-      if (child.policy.significant && child.state !== 'stopped') return true
     return false
   }
 
@@ -223,15 +201,19 @@ export class DynamicSupervisor<
     this.#started += 1
     const child = new DynamicChild(this, template, this.#started, args)
     const outcome = child.start()
+    if (this.#template === undefined) child.forgetStart()
     if (!(outcome instanceof Promise)) return this.#settle(child, outcome)
     this.#keep(child, child)
     return outcome.then((failure) => this.#settle(child, failure))
   }
 
   #settle(child: DynamicChild, failure: StartOutcome): unknown {
-    if (failure === undefined) return this.#adopt(child)
+    // A listener that heard of the start may have killed this supervisor.
+    if (this.state === 'exited') child.kill()
+    else if (failure === undefined) return this.#adopt(child)
     this.#remove(child)
-    throw startFailed(child.path, failure)
+    this.checkAlive()
+    throw startFailed(child.path, failure as StartFailure)
   }
 
   /** After a start that succeeded: nothing stays of a child that had nothing to run. */
@@ -240,6 +222,12 @@ export class DynamicSupervisor<
     if (child.state === 'running') this.#keep(child, handle)
     else this.#remove(child)
     return handle
+  }
+
+  #find(handle: unknown): DynamicChild {
+    const child = this.#children.get(handle)
+    if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, show(handle))
+    return child
   }
 
   #keep(child: DynamicChild, key: unknown): void {
@@ -254,7 +242,7 @@ export class DynamicSupervisor<
   }
 }
 
-type DynamicOptions =
+export type DynamicOptions =
   | ActorPoolOptions<Actor>
   | TemplateOptions<readonly never[], StartResult>
   | SpecPoolOptions
@@ -284,14 +272,19 @@ function actorTemplate(actorClass: ActorClass<Actor>): ChildTemplate<readonly ne
  *
  * @throws BERYL_ERR_CHILD_SPEC, BERYL_ERR_ALREADY_STARTED when the name is taken
  */
-export async function startDynamicSupervisor<T extends Actor>(
+export function startDynamicSupervisor<T extends Actor>(
   options: ActorPoolOptions<T>,
 ): Promise<DynamicSupervisor<InitArgs<T>, ActorStart<T>>>
-export async function startDynamicSupervisor<A extends readonly unknown[], R extends StartResult>(
+export function startDynamicSupervisor<A extends readonly unknown[], R extends StartResult>(
   options: TemplateOptions<A, R>,
 ): Promise<DynamicSupervisor<A, R>>
-export async function startDynamicSupervisor(options?: SpecPoolOptions): Promise<SpecPool>
-export async function startDynamicSupervisor(options: DynamicOptions = {}): Promise<unknown> {
+export function startDynamicSupervisor(options?: SpecPoolOptions): Promise<SpecPool>
+export function startDynamicSupervisor(options: DynamicOptions = {}): Promise<unknown> {
+  return startAnyDynamic(options)
+}
+
+/** The same, for options of any kind. @internal */
+export async function startAnyDynamic(options: DynamicOptions): Promise<DynamicSupervisor> {
   const started = makeDynamicSupervisor(options)
   await started.boot()
   return started

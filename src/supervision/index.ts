@@ -17,9 +17,9 @@ export type {
   Restart,
   ShutdownRule,
 } from './child-spec.ts'
+export type { ChildTemplate } from './dynamic-child.ts'
 export {
   type ActorPoolOptions,
-  type ChildTemplate,
   type DynamicSupervisor,
   type SpecPool,
   type SpecPoolOptions,
@@ -29,7 +29,8 @@ export {
 export type { Report, SupervisorEvent } from './events.ts'
 export { type ExitReason, formatReason, isNormal } from './exit-reason.ts'
 export { formatTree } from './format-tree.ts'
-export { dynamicSupervisor, supervise, supervisor } from './nested.ts'
+export { type AnySupervisor, currentSupervisor, supervise, superviseDynamic } from './named.ts'
+export { dynamicSupervisor, supervisor } from './nested.ts'
 export type {
   ChildState,
   HandleOf,
@@ -44,7 +45,6 @@ export type { Intensity, Strategy } from './restart-policy.ts'
 export type { Emitter, Owned } from './scope.ts'
 export {
   type ChildInfo,
-  currentSupervisor,
   type Supervisor,
   type SupervisorOptions,
   startSupervisor,

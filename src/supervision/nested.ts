@@ -9,7 +9,7 @@ import {
   type TemplateOptions,
 } from './dynamic-supervisor.ts'
 import type { StartContext, StartResult } from './process.ts'
-import { currentSupervisor, Supervisor, type SupervisorOptions, startSupervisor } from './supervisor.ts'
+import { Supervisor, type SupervisorOptions } from './supervisor.ts'
 import type { CommonOptions } from './supervisor-flags.ts'
 
 /**
@@ -61,22 +61,10 @@ export function dynamicSupervisor<const I extends string>(
     id,
     async start(context) {
       const nested = makeDynamicSupervisor(options, context)
-      warnOfLoop(options, policy, context)
       await nested.boot()
       return nested
     },
   }
-}
-
-/**
- * The supervisor that holds the name, or a new one: what `startSupervisor` does, made idempotent.
- *
- * @throws what {@link startSupervisor} does, but for the name being taken
- */
-export async function supervise<const C extends readonly ChildInit[]>(
-  options: SupervisorOptions<C> & { readonly name: string },
-): Promise<Supervisor> {
-  return currentSupervisor(options.name) ?? (await startSupervisor(options))
 }
 
 function warnOfLoop(

@@ -20,32 +20,47 @@ export function afterExit(restart: Restart, reason: ExitReason): AfterExit {
 }
 
 /** The children that are stopped (from the last) and started (from the first) when `failed` is restarted. */
-export function restartGroup<C>(strategy: Strategy, children: readonly C[], failed: C): readonly C[] {
+export function restartGroup<C>(strategy: Strategy, children: Iterable<C>, failed: C): readonly C[] {
   switch (strategy) {
     case 'one_for_one':
       return [failed]
     case 'one_for_all':
-      return children
+      return [...children]
     case 'rest_for_one':
-      return children.slice(children.indexOf(failed))
+      return startedAfter([...children], failed)
   }
   return strategy satisfies never
 }
 
+function startedAfter<C>(children: readonly C[], failed: C): readonly C[] {
+  return children.slice(children.indexOf(failed))
+}
+
 /**
- * Records the restart that is about to be tried and forgets those that left the window. The window slides and is
- * closed: a restart exactly `periodMs` ago still counts.
- *
- * @param times the monotonic milliseconds of earlier restarts, oldest first
- * @returns the times to keep, this one last; more than `intensity` of them means: give up instead of trying
+ * The restarts of the last `periodMs`. The window slides and is closed: a restart exactly `periodMs` ago still counts. It
+ * holds at most `intensity` + 1 of them, since more end its supervisor, and a restart costs the same however many it holds.
  */
-export function recordRestart(
-  times: readonly number[],
-  now: number,
-  { periodMs }: Intensity,
-): readonly number[] {
-  const first = times.findIndex((time) => now - time <= periodMs)
-  return first === -1 ? [now] : [...times.slice(first), now]
+export class RestartWindow {
+  readonly #limits: Intensity
+  /** Monotonic milliseconds, oldest first; those before `#first` have left the window. */
+  readonly #times: number[] = []
+  #first = 0
+
+  constructor(limits: Intensity) {
+    this.#limits = limits
+  }
+
+  /** Records the restart that is about to be tried. @returns whether to give up instead of trying */
+  record(now: number): boolean {
+    const { intensity, periodMs } = this.#limits
+    while (now - (this.#times[this.#first] ?? now) > periodMs) this.#first += 1
+    if (this.#first * 2 > this.#times.length) {
+      this.#times.splice(0, this.#first)
+      this.#first = 0
+    }
+    this.#times.push(now)
+    return this.#times.length - this.#first > intensity
+  }
 }
 
 /**

@@ -45,6 +45,12 @@ export function resolveFlags(owner: string, options: CommonOptions): Flags {
   return Object.freeze({ intensity, periodMs, autoShutdown })
 }
 
+/** Children that come and go cannot end their supervisor, as in OTP. @throws BERYL_ERR_CHILD_SPEC */
+export function refuseAutoShutdown(owner: string, { autoShutdown = 'never' }: CommonOptions): void {
+  if (autoShutdown !== 'never')
+    refuse(owner, 'autoShutdown', "'never', since the supervisor is a dynamic one", autoShutdown)
+}
+
 /** @throws BERYL_ERR_CHILD_SPEC */
 export function resolveStrategy(owner: string, strategy: Strategy = 'one_for_one'): Strategy {
   if (!STRATEGIES.includes(strategy))

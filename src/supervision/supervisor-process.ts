@@ -3,17 +3,12 @@ import { berylError } from '../errors.ts'
 import { type Child, type ChildOwner, StartFailure, type StartOutcome } from './child.ts'
 import { guarded, type Report } from './events.ts'
 import { type ExitReason, endRequest } from './exit-reason.ts'
+import { type Job, settle } from './job.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext, TreeNode } from './process.ts'
 import { register, unregister } from './registry.ts'
-import { afterExit, endsSupervisor, recordRestart } from './restart-policy.ts'
+import { afterExit, endsSupervisor, RestartWindow } from './restart-policy.ts'
 import { type CommonOptions, type Flags, resolveFlags } from './supervisor-flags.ts'
-
-/** One thing that a supervisor has to do. `refuse` tells the one who asked for it that it never will be done. */
-interface Job {
-  run(): MaybePromise<void>
-  refuse?(error: Error): void
-}
 
 /** How many specs there are, how many processes live, and how many specs are of each type, alive or not. */
 export interface ChildCount {
@@ -45,7 +40,8 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   readonly #parentSignal: AbortSignal | undefined
   readonly #onAbort = (): void => this.shutdown('shutdown')
   readonly #onParentAbort = (): void => this.#abortStart()
-  #restarts: readonly number[] = []
+  #restarts: RestartWindow | undefined = undefined
+  #booting: Promise<void> | undefined = undefined
   #state: 'starting' | 'running' | 'stopping' | 'exited' = 'starting'
   #since = 0
   #asked: ExitReason | undefined = undefined
@@ -137,7 +133,25 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
    * @throws BERYL_ERR_ALREADY_STARTED, BERYL_ERR_START_FAILED with the child's error as its `cause`
    * @internal
    */
-  async boot(): Promise<void> {
+  boot(): Promise<void> {
+    this.#booting = this.#boot()
+    return this.#booting
+  }
+
+  /**
+   * Waits for a start that is under way, or an end.
+   *
+   * @returns whether it runs then; if not, its name is free, or somebody else's
+   * @internal
+   */
+  async untilRunning(): Promise<boolean> {
+    await this.#booting?.catch(() => {})
+    if (this.#state === 'running') return true
+    await this.exited
+    return false
+  }
+
+  async #boot(): Promise<void> {
     if (this.#name !== undefined) register(this.#name, this)
     this.#listen()
     if (this.ending) throw await this.#endedBeforeStart()
@@ -165,6 +179,11 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   /** Whether it ends: what is left to start is not started any more. */
   protected get ending(): boolean {
     return this.#asked !== undefined
+  }
+
+  /** Refuses to tell of children that are none any more. @throws BERYL_ERR_NOPROC when it has ended */
+  protected checkAlive(): void {
+    if (this.#state === 'exited') throw this.#noproc()
   }
 
   /** Puts a request at the end of the queue. @throws BERYL_ERR_NOPROC once it stops */
@@ -243,8 +262,8 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   }
 
   async #restart(child: C): Promise<void> {
-    this.#restarts = recordRestart(this.#restarts, this.clock.now(), this.flags)
-    if (this.#restarts.length <= this.flags.intensity) return this.restart(child)
+    this.#restarts ??= new RestartWindow(this.flags)
+    if (!this.#restarts.record(this.clock.now())) return this.restart(child)
     const { intensity, periodMs } = this.flags
     const error = berylError('BERYL_ERR_GAVE_UP', this.path, intensity, periodMs)
     this.report?.({ type: 'gave_up', supervisor: this.path, error })
@@ -271,6 +290,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
     if (this.#state === 'exited') return
     this.#state = 'exited'
     this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#parentSignal?.removeEventListener('abort', this.#onParentAbort)
     if (this.#name !== undefined) unregister(this.#name, this)
     for (const job of this.#mailbox.close()) job.refuse?.(this.#noproc())
     this.report?.({ type: 'supervisor_exited', supervisor: this.path, reason })
@@ -279,20 +299,5 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
 
   #noproc(): Error {
     return berylError('BERYL_ERR_NOPROC', this.path)
-  }
-}
-
-/** Runs what may be synchronous without making a promise for it. */
-function settle<T>(
-  work: () => MaybePromise<T>,
-  resolve: (value: T) => void,
-  reject: (error: unknown) => void,
-): MaybePromise<void> {
-  try {
-    const result = work()
-    if (result instanceof Promise) return result.then(resolve, reject)
-    resolve(result)
-  } catch (error) {
-    reject(error)
   }
 }

@@ -5,7 +5,6 @@ import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } fr
 import type { ExitReason } from './exit-reason.ts'
 import { Deadlines } from './limit.ts'
 import type { ChildState, HandleOf, ProcessDetails, StartContext, StartResult } from './process.ts'
-import { whereis } from './registry.ts'
 import { restartGroup, type Strategy } from './restart-policy.ts'
 import { SpecChild } from './spec-child.ts'
 import { type CommonOptions, resolveStrategy } from './supervisor-flags.ts'
@@ -58,8 +57,9 @@ export class Supervisor<
     for (const init of options.children ?? []) this.#addStatic(init)
   }
 
-  /** All children in start order, also those without a process. */
+  /** All children in start order, also those without a process. @throws BERYL_ERR_NOPROC once it has ended */
   children(): ChildInfo[] {
+    this.checkAlive()
     return Array.from(this.#children.values(), (child) => ({
       id: child.id,
       state: child.state,
@@ -75,15 +75,22 @@ export class Supervisor<
     return this.#children.get(id)?.handle
   }
 
+  /** @throws BERYL_ERR_NOPROC once it has ended */
   count(): ChildCount {
+    this.checkAlive()
     const children = [...this.#children.values()]
     const supervisors = children.filter((child) => child.policy.type === 'supervisor').length
     const active = children.filter((child) => child.process !== undefined).length
     return { specs: children.length, active, supervisors, workers: children.length - supervisors }
   }
 
-  /** @throws BERYL_ERR_CHILD_NOT_FOUND */
+  /**
+   * The spec of a child, with its defaults. That of a temporary child that was started has lost its `start`.
+   *
+   * @throws BERYL_ERR_CHILD_NOT_FOUND, BERYL_ERR_NOPROC
+   */
   spec(id: string): ChildSpec {
+    this.checkAlive()
     return this.#find(id).spec
   }
 
@@ -141,10 +148,11 @@ export class Supervisor<
    * Sends a child an exit signal from outside, as Erlang's `exit(Pid, Reason)`: the supervisor then treats its end as
    * any other. Goes past the queue.
    *
-   * @param reason `'killed'` does not ask. @default 'killed'
-   * @throws BERYL_ERR_CHILD_NOT_FOUND
+   * @param reason `'killed'` does not ask; `'normal'` from outside does nothing. @default 'killed'
+   * @throws BERYL_ERR_CHILD_NOT_FOUND, BERYL_ERR_NOPROC
    */
   exitChild(id: string, reason: ExitReason = 'killed'): void {
+    this.checkAlive()
     this.#find(id).exit(reason)
   }
 
@@ -159,7 +167,7 @@ export class Supervisor<
   }
 
   protected override async restart(failed: SpecChild): Promise<void> {
-    const group = restartGroup(this.#strategy, [...this.#children.values()], failed)
+    const group = restartGroup(this.#strategy, this.#children.values(), failed)
     await this.#stopAll(group)
     for (const child of group) {
       if (this.ending) return
@@ -260,10 +268,4 @@ export async function startSupervisor<const C extends readonly ChildInit[]>(
   const started = new Supervisor(options)
   await started.boot()
   return started
-}
-
-/** The supervisor that holds this name now; `undefined` once it has ended. */
-export function currentSupervisor(name: string): Supervisor | undefined {
-  const holder = whereis(name)
-  return holder instanceof Supervisor ? holder : undefined
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startDynamicSupervisor, supervisor } from '../../../src/supervision/index.ts'
+import { dynamicSupervisor, startDynamicSupervisor, supervisor } from '../../../src/supervision/index.ts'
 import { Lab } from '../../unit/supervision/lab.ts'
 
 const significant = (restart: 'transient' | 'temporary') => ({ restart, significant: true }) as const
@@ -108,13 +108,13 @@ test('S64 a permanent supervisor with autoShutdown is started again each time, a
   assert.equal(tree.state, 'running')
 })
 
-test('S65 a dynamic supervisor with all_significant ends with its last child', async () => {
+test('S65 a dynamic supervisor refuses autoShutdown, alone and nested, and with it significant children', async () => {
   const lab = new Lab()
-  const pool = await startDynamicSupervisor({ clock: lab.clock, autoShutdown: 'all_significant' })
-  await pool.startChild(lab.child('a', significant('temporary')))
-  await pool.startChild(lab.child('b', significant('transient')))
-  await lab.exit('a')
-  assert.equal(pool.state, 'running')
-  await lab.exit('b', 'normal')
-  assert.equal(await pool.exited, 'shutdown')
+  const options = { clock: lab.clock, autoShutdown: 'all_significant' }
+  const message = /autoShutdown: wanted 'never', since the supervisor is a dynamic one, got "all_significant"/
+  await assert.rejects(async () => startDynamicSupervisor(options), message)
+  await assert.rejects(lab.supervise({ children: [dynamicSupervisor('pool', options)] }), message)
+  const pool = await startDynamicSupervisor({ clock: lab.clock })
+  await assert.rejects(pool.startChild(lab.child('a', significant('temporary'))), /child 'a', significant/)
+  await pool.stop()
 })

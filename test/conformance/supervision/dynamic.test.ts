@@ -256,3 +256,140 @@ test('options that make no sense are refused', async () => {
   )
   await assert.rejects(startDynamicSupervisor({ maxChildren: Number.NaN }), /maxChildren/)
 })
+
+test('S79 S42 terminateChild with the last handle ends a child that is being restarted; the next try does nothing', async () => {
+  const lab = new Lab()
+  const specs = await startDynamicSupervisor({ clock: lab.clock, intensity: 9 })
+  const child = await specs.startChild(lab.child('a', { starts: { 2: 'fails' } }))
+  lab.probe('a').end('killed')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(specs.children()[0]?.state, 'restarting')
+  await specs.terminateChild(child)
+  await lab.clock.settle()
+  assert.equal(lab.startsOf('a'), 2)
+  assert.deepEqual(specs.children(), [])
+  assert.equal(lab.clock.pending, 0)
+  await specs.stop()
+})
+
+test('S87 which gives the handle of a child that runs, and nothing for one that is being restarted or is none', async () => {
+  const lab = new Lab()
+  const specs = await startDynamicSupervisor({ clock: lab.clock, intensity: 9 })
+  const child = await specs.startChild(lab.child('a', { starts: { 2: 'fails' } }))
+  assert.equal(specs.which(child), child)
+  lab.probe('a').end('killed')
+  await Promise.resolve()
+  assert.equal(specs.which(child), undefined)
+  await lab.clock.settle()
+  assert.equal(specs.which(child), undefined, 'the old handle is that of nobody')
+  assert.equal(specs.which(lab.probe('a')), lab.probe('a'))
+  await specs.stop()
+  assert.equal(specs.which(lab.probe('a')), undefined)
+})
+
+test('S4 S76 of a temporary child that runs, neither its start nor its arguments are kept', async () => {
+  const lab = new Lab()
+  const kept: WeakRef<object>[] = []
+  const costly = (restart: ChildPolicy['restart']) => {
+    const data = { bytes: new Uint8Array(1_000) }
+    kept.push(new WeakRef(data))
+    return { id: restart, restart, start: (context: StartContext) => probeWith(lab, context, data) }
+  }
+  const tree = await lab.supervise({ children: [] })
+  const specs = await startDynamicSupervisor({ clock: lab.clock })
+  for (const restart of ['temporary', 'permanent'] as const) {
+    await tree.startChild(costly(restart))
+    await specs.startChild(costly(restart))
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  globalThis.gc?.()
+  assert.deepEqual(
+    kept.map((ref) => ref.deref() === undefined),
+    [true, true, false, false],
+  )
+  assert.deepEqual([tree.count().active, specs.count().active], [2, 2])
+  assert.throws(
+    () => tree.spec('temporary').start({ path: 'again' } as StartContext),
+    code('BERYL_ERR_NOPROC'),
+  )
+  await Promise.all([tree.stop(), specs.stop()])
+})
+
+function probeWith(lab: Lab, context: StartContext, data: { readonly bytes: Uint8Array }): Probe {
+  return new Probe(lab, `${data.bytes.length}`, 'obeys', context)
+}
+
+test('S88 a supervisor that has ended does not tell of its children: children, count, spec and exitChild find no process', async () => {
+  const lab = new Lab()
+  const tree = await lab.supervise({ children: [lab.child('a')] })
+  const specs = await startDynamicSupervisor({ clock: lab.clock })
+  const child = await specs.startChild(lab.child('b'))
+  await Promise.all([tree.stop(), specs.stop()])
+  for (const look of [
+    () => tree.children(),
+    () => tree.count(),
+    () => tree.spec('a'),
+    () => tree.exitChild('a'),
+    () => specs.children(),
+    () => specs.count(),
+    () => specs.exitChild(child),
+  ])
+    assert.throws(look, code('BERYL_ERR_NOPROC'))
+  assert.equal(tree.which('a'), undefined)
+  assert.deepEqual([tree.inspect().state, specs.inspect().state], ['exited', 'exited'])
+})
+
+test('S89 an exit normal from outside does nothing, as in Erlang; any other ends the child', async () => {
+  const lab = new Lab()
+  const tree = await lab.supervise({
+    intensity: 9,
+    children: [lab.child('a'), Counter.spec({ id: 'c', args: [1] })],
+  })
+  const specs = await startDynamicSupervisor({ clock: lab.clock, intensity: 9 })
+  const child = await specs.startChild(lab.child('b'))
+  const counter = tree.which('c')
+  tree.exitChild('a', 'normal')
+  tree.exitChild('c', 'normal')
+  specs.exitChild(child, 'normal')
+  await lab.clock.settle()
+  assert.equal(lab.since(), '+a +b')
+  assert.equal(await counter?.increment(), 2)
+  for (const reason of ['shutdown', { shutdown: 1 }, { error: 1 }, 'killed'] as const)
+    tree.exitChild('a', reason)
+  specs.exitChild(lab.probe('b'), 'shutdown')
+  await lab.clock.settle()
+  assert.equal(lab.startsOf('a'), 2)
+  assert.equal(lab.startsOf('b'), 2)
+  await Promise.all([tree.stop(), specs.stop()])
+})
+
+test('S90 a restart costs the same however many lie in the window', async (t) => {
+  const run = async (crashes: number): Promise<number> => {
+    let started = 0
+    let done = (): void => {}
+    const over = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    const start = () => {
+      started += 1
+      if (started > crashes) done()
+      const exited = started > crashes ? new Promise<never>(() => {}) : Promise.resolve('killed' as const)
+      return { exited, shutdown() {}, kill() {} }
+    }
+    const before = process.cpuUsage()
+    const tree = await startSupervisor({
+      intensity: 1e9,
+      periodMs: 1e9,
+      children: [{ id: 'a', shutdownMs: 'brutal', start }],
+    })
+    await over
+    const { user, system } = process.cpuUsage(before)
+    tree.kill()
+    return (user + system) / 1_000
+  }
+  await run(3_000)
+  const small = await run(3_000)
+  const large = await run(30_000)
+  t.diagnostic(`3,000 crashes: ${small.toFixed(1)} ms of CPU; 30,000: ${large.toFixed(1)} ms`)
+  assert.ok(large < 40 * small, `${large} ms is not about ten times ${small} ms`)
+})

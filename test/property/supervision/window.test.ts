@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { recordRestart } from '../../../src/supervision/restart-policy.ts'
+import { RestartWindow } from '../../../src/supervision/restart-policy.ts'
 import { Lab } from '../../unit/supervision/lab.ts'
 
 const gaps = fc.array(fc.oneof(fc.nat({ max: 10 }), fc.constantFrom(0, 99, 100, 101)), {
@@ -32,11 +32,8 @@ test('S28 S32 the pure window trips at exactly the first restart that is one too
     fc.property(gaps, intensity, (between, allowed) => {
       runs += 1
       const times = timesOf(between)
-      let kept: readonly number[] = []
-      const trip = times.findIndex((now) => {
-        kept = recordRestart(kept, now, { intensity: allowed, periodMs: 100 })
-        return kept.length > allowed
-      })
+      const window = new RestartWindow({ intensity: allowed, periodMs: 100 })
+      const trip = times.findIndex((now) => window.record(now))
       assert.equal(trip, firstTrip(times, allowed))
     }),
     { numRuns: 5_000 },
