@@ -19,3 +19,16 @@ export function checkName(call: string, argument: string, value: unknown): asser
 export function checkFunction(call: string, argument: string, value: unknown): void {
   if (typeof value !== 'function') refuseArgument(call, argument, 'a function', value)
 }
+
+/**
+ * The fields of an object, read once: a copy. `undefined` for what is none, as an array, a `Date` or a promise is none, and
+ * for one that throws when it is read.
+ */
+export function readFields(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  try {
+    return Object.prototype.toString.call(value) === '[object Object]' ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}

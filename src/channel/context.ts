@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Connection, Socket, SocketPresence } from './infer.ts'
-import type { StopReason } from './result.ts'
+import { checkStopReason, type StopReason } from './result.ts'
 
 /** What a socket asks of the process of its channel. */
 export interface SocketHost {
@@ -81,6 +81,7 @@ export class ChannelSocket implements Socket {
   }
 
   stop(reason: StopReason = 'normal'): void {
+    checkStopReason('socket.stop', reason)
     this.#host.requestStop(reason)
   }
 

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import type { ReservedEvent } from '../topic.ts'
 import type { Later, Rejection, Reply, Stop } from './result.ts'
 import type { PayloadIn, PayloadOut } from './schema.ts'
@@ -32,6 +32,8 @@ export type PayloadOf<X> = X extends { payload: infer P extends TSchema }
       : unknown
 
 type ReplyOf<X> = X extends { reply: infer R extends TSchema } ? PayloadOut<R> : undefined
+
+type DeclaresReply<X> = X extends { reply: TSchema } ? true : false
 
 type ErrorOf<X> = X extends { error: infer E extends TSchema } ? PayloadOut<E> : unknown
 
@@ -83,15 +85,24 @@ type Nothing = undefined | void
 
 /** What the handler of an exchange may give, before or as a promise. */
 export type HandlerResult<X> =
-  ReplyOf<X> extends undefined ? NoReplyDeclared<ErrorOf<X>> : ReplyDeclared<ReplyOf<X>, ErrorOf<X>>
+  DeclaresReply<X> extends true
+    ? ReplyDeclared<OrNothing<ReplyOf<X>>, ErrorOf<X>>
+    : NoReplyDeclared<ErrorOf<X>>
+
+/** Where a reply may be `undefined`, a handler may as well end without `return`: the client then gets `{}`. */
+type OrNothing<R> = undefined extends R ? R | Nothing : R
 
 /** What `join` may give: the assigns (and the reply, where one is declared), or `reject(…)`. */
 export type JoinResult<A, X> =
-  ReplyOf<X> extends undefined ? Joined<A, ErrorOf<X>> : JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>>
+  DeclaresReply<X> extends true ? JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>> : Joined<A, ErrorOf<X>>
 
 type Joined<A, E> = { readonly assigns: A; readonly reply?: undefined } | Rejection<E>
 
-type JoinedWithReply<A, R, E> = { readonly assigns: A; readonly reply: R } | Rejection<E>
+type JoinedWithReply<A, R, E> =
+  | (undefined extends R
+      ? { readonly assigns: A; readonly reply?: R | undefined }
+      : { readonly assigns: A; readonly reply: R })
+  | Rejection<E>
 
 /** The events that clients push, by name. */
 export type EventsIn<S> = S extends { in: infer I } ? I : Record<never, never>
@@ -117,7 +128,35 @@ type TypeBoxMark = '~kind' | '~unsafe' | '~refine' | '~binary'
 type CheckType<X> =
   Extract<keyof X, TypeBoxMark> extends never
     ? 'this is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)'
-    : X
+    : CheckCarried<X>
+
+type CheckCarried<X> = X extends TSchema
+  ? [Uncarried<Static<X>>] extends [never]
+    ? X
+    : 'JSON carries no Date, bigint, symbol, function, Map, Set or promise: declare what is sent in its place'
+  : X
+
+/** What JSON does not have, in a type; looked for some levels deep, for types may have no end. */
+type Uncarried<T, Depth extends readonly unknown[] = []> = unknown extends T
+  ? never
+  : Depth['length'] extends 6
+    ? never
+    : T extends NotJson
+      ? T
+      : T extends Uint8Array | string | number | boolean | null | undefined
+        ? never
+        : T extends readonly (infer E)[]
+          ? Uncarried<E, [...Depth, 0]>
+          : { [K in keyof T]-?: Uncarried<T[K], [...Depth, 0]> }[keyof T]
+
+type NotJson =
+  | bigint
+  | symbol
+  | Date
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | PromiseLike<unknown>
+  | ((...args: never[]) => unknown)
 
 type CheckExchange<X> =
   Extract<keyof X, TypeBoxMark> extends never
@@ -126,4 +165,4 @@ type CheckExchange<X> =
           ? CheckType<X[K]>
           : `an exchange has payload, reply and error, not "${K & string}"`
       }
-    : X
+    : CheckCarried<X>

@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox'
+import { readFields } from '../argument.ts'
 import { berylError, show } from '../errors.ts'
 import { fitsName, isReservedEvent, MAX_NAME_BYTES, parsePattern } from '../topic.ts'
 import {
@@ -9,6 +10,7 @@ import {
 } from './definition.ts'
 import type { ChannelDefinition, DefineChannel } from './infer.ts'
 import { PayloadSchema } from './schema.ts'
+import { findUncarried, type Place } from './schema-walk.ts'
 
 /**
  * Defines a channel: the contract and the callbacks of all topics that a pattern matches.
@@ -19,8 +21,8 @@ import { PayloadSchema } from './schema.ts'
  * be: naming the field, what was wanted and what came.
  */
 export const defineChannel: DefineChannel = (pattern, definition) => {
-  const channel = compile(pattern, definition as unknown as Fields)
-  const result = Object.freeze({ pattern, schema: definition.schema }) as unknown as ChannelDefinition
+  const { channel, schema } = compile(pattern, definition)
+  const result = Object.freeze({ pattern, schema }) as unknown as ChannelDefinition
   attachCompiled(result, channel)
   return result as never
 }
@@ -31,26 +33,29 @@ const FIELDS = ['schema', 'join', 'joined', 'in', 'intercept', 'terminate']
 const SCHEMA_FIELDS = ['join', 'in', 'out', 'presence']
 const EXCHANGE_FIELDS = ['payload', 'reply', 'error']
 
-function compile(source: unknown, definition: Fields): CompiledChannel {
+function compile(source: unknown, given: unknown): { channel: CompiledChannel; schema: unknown } {
   const pattern = parsePattern(source)
   const refuse: Refuse = (field, wanted, got) => {
     throw berylError('BERYL_ERR_CHANNEL_INVALID', pattern.source, field, wanted, show(got))
   }
-  onlyFields(refuse, 'definition', definition, FIELDS)
+  const definition = onlyFields(refuse, 'definition', given, FIELDS)
   const schema = onlyFields(refuse, 'schema', definition.schema, SCHEMA_FIELDS)
   const out = compileOut(refuse, schema.out)
-  return {
+  const channel = {
     pattern,
     joinExchange: compileExchange(refuse, 'schema.join', schema.join ?? {}),
     in: compileIn(refuse, schema.in, definition.in),
     out,
     presence:
-      schema.presence === undefined ? undefined : compileSchema(refuse, 'schema.presence', schema.presence),
+      schema.presence === undefined
+        ? undefined
+        : compileSchema(refuse, 'schema.presence', schema.presence, JSON_ALONE),
     join: callback(refuse, 'join', definition.join) ?? refuse('join', 'a function', definition.join),
     joined: callback(refuse, 'joined', definition.joined),
     intercept: compileIntercept(refuse, definition.intercept, out),
     terminate: callback(refuse, 'terminate', definition.terminate),
   }
+  return { channel, schema: definition.schema }
 }
 
 type Refuse = (field: string, wanted: string, got: unknown) => never
@@ -78,7 +83,7 @@ function compileOut(refuse: Refuse, schemas: unknown): Map<string, PayloadSchema
   const events = new Map<string, PayloadSchema>()
   for (const [event, schema] of Object.entries(fieldsOf(refuse, 'schema.out', schemas))) {
     checkEvent(refuse, `schema.out.${event}`, event)
-    events.set(event, compileSchema(refuse, `schema.out.${event}`, schema))
+    events.set(event, compileSchema(refuse, `schema.out.${event}`, schema, WHOLE))
   }
   return events
 }
@@ -100,16 +105,22 @@ function compileIntercept(
 function compileExchange(refuse: Refuse, field: string, exchange: unknown): CompiledExchange {
   if (!isObject(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
   if (isTypeBox(exchange))
-    return { payload: compileSchema(refuse, field, exchange), reply: undefined, error: undefined }
-  onlyFields(refuse, field, exchange, EXCHANGE_FIELDS)
-  const part = (name: string): PayloadSchema | undefined =>
-    exchange[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, exchange[name])
-  return { payload: part('payload'), reply: part('reply'), error: part('error') }
+    return { payload: compileSchema(refuse, field, exchange, WHOLE), reply: undefined, error: undefined }
+  const parts = onlyFields(refuse, field, exchange, EXCHANGE_FIELDS)
+  const part = (name: string, place: Place): PayloadSchema | undefined =>
+    parts[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, parts[name], place)
+  return { payload: part('payload', WHOLE), reply: part('reply', REPLY), error: part('error', WHOLE) }
 }
 
-function compileSchema(refuse: Refuse, field: string, schema: unknown): PayloadSchema {
+const WHOLE: Place = { bytes: true, nothing: false }
+const REPLY: Place = { bytes: true, nothing: true }
+const JSON_ALONE: Place = { bytes: false, nothing: false }
+
+function compileSchema(refuse: Refuse, field: string, schema: unknown, place: Place): PayloadSchema {
   if (!isObject(schema) || !isTypeBox(schema))
     return refuse(field, 'a TypeBox schema (Type.Unsafe makes one of any JSON schema)', schema)
+  const flaw = findUncarried(schema, place)
+  if (flaw !== undefined) return refuse(field + flaw.path, flaw.wanted, flaw.got)
   try {
     return new PayloadSchema(schema as TSchema)
   } catch (cause) {
@@ -123,16 +134,16 @@ function checkEvent(refuse: Refuse, field: string, event: string): void {
 }
 
 function onlyFields(refuse: Refuse, field: string, value: unknown, allowed: readonly string[]): Fields {
-  if (!isObject(value)) return refuse(field, `an object with ${allowed.join(', ')}`, value)
-  for (const key of Object.keys(value)) {
+  const fields = readFields(value) ?? refuse(field, `an object with ${allowed.join(', ')}`, value)
+  for (const key of Object.keys(fields)) {
     if (!allowed.includes(key)) refuse(`${field}.${key}`, `one of ${allowed.join(', ')}`, key)
   }
-  return value
+  return fields
 }
 
 function fieldsOf(refuse: Refuse, field: string, value: unknown): Fields {
   if (value === undefined) return {}
-  return isObject(value) ? value : refuse(field, 'an object, event by event', value)
+  return readFields(value) ?? refuse(field, 'an object, event by event', value)
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: callbacks are erased here; `infer.ts` typed them for their author
@@ -151,5 +162,5 @@ function isTypeBox(value: Fields): boolean {
 const TYPEBOX_MARKS = ['~kind', '~unsafe', '~refine', '~binary']
 
 function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return readFields(value) !== undefined
 }

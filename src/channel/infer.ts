@@ -100,7 +100,17 @@ type PresenceOf<S> =
     ? AnyPresence
     : S extends { presence: infer M extends TSchema }
       ? SocketPresence<PayloadOut<M>>
-      : 'this channel declares no presence: add `presence` to its schema'
+      : NoPresence
+
+type DeclaresNoPresence = 'this channel declares no presence: add `presence` to its schema'
+
+/** Fits where the presence of any socket is wanted. Nobody who knows the channel can call it. */
+interface NoPresence {
+  track(this: DeclaresNoPresence, key: string, meta: object): void
+  update(this: DeclaresNoPresence, key: string, meta: object): void
+  untrack(this: DeclaresNoPresence, key: string): void
+  list(this: DeclaresNoPresence): Record<string, { metas: { phx_ref: string; phx_ref_prev?: string }[] }>
+}
 
 /** One joined topic of one client, as its handlers see it. */
 export interface Socket<P extends string = string, S = ChannelSchema, A = unknown> {

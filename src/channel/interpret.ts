@@ -84,6 +84,8 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       show(reply),
     )
   }
+  if (reply === undefined && replySchema?.accepts(undefined) === true)
+    return { kind: 'ok', assigns, reply: {} }
   checkPayload(channel, 'the reply of join', replySchema, reply)
   return { kind: 'ok', assigns, reply }
 }
@@ -139,6 +141,8 @@ function outcome(
     )
   }
   if (result === undefined) {
+    // A schema that takes nothing (Void, Undefined, Any, Unknown): the reply is there, and empty.
+    if (exchange.reply.accepts(undefined)) return { kind: 'reply', status: 'ok', response: {} }
     return refuse(channel, event, 'the declared reply, fail(…), reply(…), stop(…) or later(…)', result)
   }
   checkPayload(channel, `the reply of "${event}"`, exchange.reply, result)
@@ -168,13 +172,10 @@ function checkPayload(
   schema: PayloadSchema | undefined,
   payload: unknown,
 ): void {
-  if (schema === undefined || schema.accepts(payload)) return
-  throw berylError(
-    'BERYL_ERR_PAYLOAD_INVALID',
-    channel.pattern.source,
-    what,
-    showIssues(schema.issues(payload)),
-  )
+  if (schema === undefined) return
+  const fits = schema.accepts(payload)
+  const why = fits ? schema.whyUncarried(payload) : showIssues(schema.issues(payload))
+  if (why !== undefined) throw berylError('BERYL_ERR_PAYLOAD_INVALID', channel.pattern.source, what, why)
 }
 
 /**

@@ -1,3 +1,6 @@
+import { checkName, refuseArgument } from '../argument.ts'
+import { whyUncarried } from '../protocol/carried.ts'
+
 /**
  * What a handler or a `join` may give besides its plain reply. Each is a class, so that no payload of an application
  * can be mistaken for one.
@@ -61,6 +64,7 @@ export function isNormalStop(reason: StopReason): boolean {
 export function reject(): Rejection<Record<string, never>>
 export function reject<const E>(error: E): Rejection<E>
 export function reject(error: unknown = {}): Rejection {
+  checkSent('reject', 'error', error)
   return new Rejection(error)
 }
 
@@ -68,21 +72,33 @@ export function reject(error: unknown = {}): Rejection {
  * Answers a push with status `error`; the channel lives on.
  *
  * @param error The response: any JSON, or bytes. @default {}
+ * @throws `BERYL_ERR_ARGUMENT`
  */
 export function fail(): Reply<Record<string, never>, 'error'>
 export function fail<const E>(error: E): Reply<E, 'error'>
 export function fail(error: unknown = {}): Reply<unknown, 'error'> {
+  checkSent('fail', 'error', error)
   return new Reply('error', error)
 }
 
 /**
  * Answers a push with a status of the application's own, for clients that wait for more than `ok` and `error`:
  * `channel.push('order').receive('queued', …)`.
+ *
+ * @param status A well-formed string of 1 to 255 bytes.
+ * @param response Any JSON, or bytes. @default {}
+ * @throws `BERYL_ERR_ARGUMENT`
  */
 export function reply<const Status extends string, const R>(
   status: CheckStatus<Status>,
   response: R,
 ): Reply<R, 'custom'> {
+  checkName('reply', 'status', status)
+  if (status === 'ok')
+    refuseArgument('reply', 'status', 'a status of your own (for "ok", give the reply itself)', status)
+  if (status === 'error')
+    refuseArgument('reply', 'status', 'a status of your own (for "error", give fail(…))', status)
+  if (response !== undefined) checkSent('reply', 'response', response)
   return new Reply(status, response)
 }
 
@@ -97,10 +113,13 @@ type CheckStatus<Status extends string> = Status extends 'ok'
  *
  * @param reason @default 'normal'
  * @param response Sent as an `ok` reply (or as it says, if made by {@link fail} or {@link reply}) before the end.
+ * @throws `BERYL_ERR_ARGUMENT`
  */
 export function stop(reason?: StopReason): Stop<undefined>
 export function stop<const R>(reason: StopReason | undefined, response: R): Stop<R>
 export function stop(reason: StopReason = 'normal', response?: unknown): Stop {
+  checkStopReason('stop', reason)
+  if (response !== undefined && !(response instanceof Reply)) checkSent('stop', 'response', response)
   return new Stop(reason, response)
 }
 
@@ -108,7 +127,39 @@ export function stop(reason: StopReason = 'normal', response?: unknown): Stop {
  * Promises the reply and lets the channel go on with its next message: replies may then come in any order.
  *
  * A rejection of the promise is a crash of the channel.
+ *
+ * @throws `BERYL_ERR_ARGUMENT` for what is no promise
  */
 export function later<R>(promise: PromiseLike<R>): Later<R> {
+  if (!hasThen(promise)) refuseArgument('later', 'promise', 'a promise', promise)
   return new Later(promise)
+}
+
+function hasThen(value: unknown): boolean {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
+  try {
+    return typeof (value as { then?: unknown }).then === 'function'
+  } catch {
+    return false
+  }
+}
+
+function checkSent(call: string, argument: string, value: unknown): void {
+  const why = whyUncarried(value)
+  if (why !== undefined) refuseArgument(call, argument, `JSON or bytes (${why})`, value)
+}
+
+/** @throws `BERYL_ERR_ARGUMENT` */
+export function checkStopReason(call: string, reason: unknown): asserts reason is StopReason {
+  if (typeof reason === 'string' || isErrorOrShutdown(reason)) return
+  refuseArgument(call, 'reason', 'a string, an Error or { shutdown: … }', reason)
+}
+
+function isErrorOrShutdown(reason: unknown): boolean {
+  if (typeof reason !== 'object' || reason === null) return false
+  try {
+    return reason instanceof Error || 'shutdown' in reason
+  } catch {
+    return false
+  }
 }

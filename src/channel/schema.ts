@@ -1,6 +1,9 @@
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
+import { section, whole } from '../options-check.ts'
+import { whyUncarried } from '../protocol/carried.ts'
 import { TOO_DEEP } from '../protocol/message.ts'
+import { isOpen } from './schema-walk.ts'
 
 /** The schema that {@link Binary} makes: a `Buffer` on the way in, any `Uint8Array` on the way out. */
 export interface TBinary extends TUnsafe<Uint8Array> {
@@ -11,10 +14,14 @@ export interface TBinary extends TUnsafe<Uint8Array> {
  * Raw bytes as a payload, a reply or an outgoing event: they travel in Phoenix's binary frames, without base64.
  * Clients of protocol version 1 cannot receive them.
  *
- * @param options.maxBytes More is an invalid payload. @default no limit but the connection's
+ * It stands for a whole payload, alone or in a union; within an object or an array it is refused by `defineChannel`.
+ *
+ * @param options.maxBytes More is an invalid payload. At least 1. @default no limit but the connection's
+ * @throws `BERYL_ERR_OPTION_INVALID`
  */
 export function Binary(options: { readonly maxBytes?: number } = {}): TBinary {
-  const maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
+  const given = section('options of Binary', options, ['maxBytes'])
+  const maxBytes = whole('maxBytes', given.maxBytes, Number.POSITIVE_INFINITY, 1)
   const schema = Type.Refine(
     Type.Unsafe<Uint8Array>({ contentEncoding: 'binary' } as TSchema),
     (value) => value instanceof Uint8Array && value.byteLength <= maxBytes,
@@ -42,15 +49,22 @@ const MAX_ISSUES = 10
 export class PayloadSchema {
   readonly #validator: Validator
   readonly #bytesFit: boolean
+  readonly #isOpen: boolean
 
   constructor(schema: TSchema) {
     this.#validator = Compile(schema)
     this.#bytesFit = fitsBytes(schema)
+    this.#isOpen = isOpen(schema)
   }
 
   accepts(value: unknown): boolean {
     if (value === TOO_DEEP || (value instanceof Uint8Array && !this.#bytesFit)) return false
     return this.#validator.Check(value)
+  }
+
+  /** Why what {@link accepts} took cannot be sent all the same; `undefined` where it can. */
+  whyUncarried(value: unknown): string | undefined {
+    return this.#isOpen ? whyUncarried(value) : undefined
   }
 
   /** Why {@link accepts} said no. */

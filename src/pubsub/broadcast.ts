@@ -1,3 +1,4 @@
+import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec } from '../protocol/message.ts'
 
@@ -23,9 +24,13 @@ export class Broadcast {
   frame(codec: Codec): Frame | null {
     const made = this.#frames[codec.index]
     if (made !== undefined) return made
-    const frame = codec.encodeBroadcast(this.topic, this.event, this.payload) ?? null
-    this.#frames[codec.index] = frame
-    return frame
+    try {
+      const frame = codec.encodeBroadcast(this.topic, this.event, this.payload) ?? null
+      this.#frames[codec.index] = frame
+      return frame
+    } catch (cause) {
+      throw unwritable(this.topic, this.event, cause)
+    }
   }
 }
 

@@ -1,3 +1,5 @@
+import { unwritable } from '../protocol/carried.ts'
+
 /**
  * What travels between nodes:
  *
@@ -30,9 +32,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const binary = envelope.payload instanceof Uint8Array
   const { node, topic, event, connectionId } = envelope
   const head = Buffer.from(JSON.stringify({ node, topic, event, connectionId, binary }))
-  const body = binary
-    ? (envelope.payload as Uint8Array)
-    : Buffer.from(envelope.payload === undefined ? '' : JSON.stringify(envelope.payload))
+  const body = binary ? (envelope.payload as Uint8Array) : jsonOf(envelope)
   const bytes = Buffer.allocUnsafe(HEADER + head.length + body.byteLength)
   bytes[0] = VERSION
   bytes[1] = KINDS.indexOf(envelope.kind)
@@ -41,6 +41,14 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   bytes.set(head, HEADER)
   bytes.set(body, HEADER + head.length)
   return bytes
+}
+
+function jsonOf({ topic, event, payload }: Envelope): Uint8Array {
+  try {
+    return Buffer.from(payload === undefined ? '' : JSON.stringify(payload))
+  } catch (cause) {
+    throw unwritable(topic, event, cause)
+  }
 }
 
 /** `undefined` for anything that is not an envelope of this version. Never throws. */

@@ -29,7 +29,13 @@ export type Sent<X> = X extends { payload: infer P extends TSchema }
       : unknown
 
 /** The response of an `ok` reply where the contract says `X`. */
-export type OkResponse<X> = X extends { reply: infer R extends TSchema } ? PayloadIn<R> : unknown
+export type OkResponse<X> = X extends { reply: infer R extends TSchema } ? Answered<PayloadIn<R>> : unknown
+
+/** A reply of `undefined` comes as `{}`. */
+type Answered<R> = unknown extends R ? R : R extends Nothing ? Record<string, never> : R
+
+// biome-ignore lint/suspicious/noConfusingVoidType: the type of Type.Void()
+type Nothing = undefined | void
 
 /** The response of an `error` reply: the declared one, or one of the library's own. */
 type ErrorResponse<X> = X extends { error: infer E extends TSchema }

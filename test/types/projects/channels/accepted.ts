@@ -122,3 +122,77 @@ export const foreign = defineChannel('foreign', {
   join: () => ({ assigns: {} }),
   in: { any: ({ a }) => void (a satisfies 1) },
 })
+
+/** Sockets of every kind of channel are any socket: with a schema of nothing, of events alone, of presence alone. */
+export const bare = defineChannel('bare', {
+  schema: {},
+  join: () => ({ assigns: 1 }),
+  joined: (socket) => void helper(socket),
+  terminate: (_, socket) => void helper(socket),
+})
+export const speaking = defineChannel('speaking:*', {
+  schema: { in: { say: Name }, out: { said: Name, image: Binary() } },
+  join: () => ({ assigns: undefined }),
+  joined: (socket) => void helper(socket),
+  in: { say: (_, socket) => void helper(socket) },
+  intercept: {
+    said(payload, socket) {
+      helper(socket)
+      return payload
+    },
+  },
+})
+export const shown = defineChannel('shown', {
+  schema: { presence: Type.Object({ since: Type.Number() }) },
+  join: () => ({ assigns: {} }),
+  joined: (socket) => void helper(socket),
+})
+
+/** A reply whose schema takes `undefined` may be left out: the client gets `{}`. */
+export const nothing = defineChannel('nothing', {
+  schema: {
+    join: { reply: Type.Unknown() },
+    in: {
+      void: { reply: Type.Void() },
+      undefined: { reply: Type.Undefined() },
+      any: { reply: Type.Any() },
+      unknown: { reply: Type.Unknown() },
+      union: { reply: Type.Union([Name, Type.Undefined()]) },
+      late: { reply: Type.Void() },
+      never: { reply: Type.Never(), error: Name },
+    },
+  },
+  join: () => ({ assigns: {} }),
+  in: {
+    void() {},
+    undefined() {},
+    any() {},
+    unknown() {},
+    union(_, socket) {
+      if (socket.id === '') return { name: 'ada' }
+      return
+    },
+    async late() {},
+    never: () => fail({ name: 'never ok' }),
+  },
+})
+
+interface Tree {
+  readonly value: string | null
+  readonly children?: readonly Tree[]
+}
+
+/** Types without an end, of anything, and of bytes pass the look for what JSON does not have. */
+export const deep = defineChannel('deep', {
+  schema: {
+    out: {
+      tree: Type.Unsafe<Tree>({}),
+      any: Type.Any(),
+      record: Type.Record(Type.String(), Type.Array(Type.Tuple([Type.Unknown(), Type.Literal(1)]))),
+      bytes: Type.Union([Binary(), Type.Null()]),
+      recursive: Type.Cyclic({ A: Type.Object({ a: Type.Optional(Type.Ref('A')) }) }, 'A'),
+    },
+  },
+  join: () => ({ assigns: {} }),
+  joined: (socket) => socket.push('tree', { value: null, children: [{ value: 'a' }] }),
+})

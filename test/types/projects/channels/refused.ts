@@ -44,6 +44,15 @@ defineChannel('a', { schema: { inn: {} }, join: open })
 // refused: "a channel schema has join, in, out and presence, not \"inn\""
 defineChannel('a', { schema: { out: {}, inn: {} }, join: open })
 
+// refused: "JSON carries no Date, bigint,
+defineChannel('a', { schema: { out: { x: Type.Unsafe<Date>({}) } }, join: open })
+// refused: "JSON carries no Date, bigint,
+defineChannel('a', { schema: { out: { x: Type.Object({ at: Type.Unsafe<Date>({}) }) } }, join: open })
+// refused: "JSON carries no Date, bigint,
+defineChannel('a', { schema: { join: Type.Array(Type.BigInt()) }, join: open })
+// refused: "JSON carries no Date, bigint,
+defineChannel('a', { schema: { presence: Type.Unsafe<{ a: Map<string, 1> }>({}) }, join: open })
+
 // Callbacks that are missing or that nothing declares
 
 // refused: Property 'join' is missing
@@ -115,6 +124,8 @@ defineChannel('a', {
   in: { say, typing },
   joined: (socket) => socket.presence.track('ada', {}),
 })
+// refused: "this channel declares no presence: add `presence` to its schema"
+defineChannel('a', { schema: {}, join: open, joined: (socket) => void socket.presence.list() })
 // refused: Property 'nam' does not exist on type '{ name: string; }'
 defineChannel('a', {
   schema,
@@ -122,3 +133,10 @@ defineChannel('a', {
   in: { say, typing },
   joined: (socket) => socket.log.info(socket.assigns.nam),
 })
+
+// Replies
+
+// refused: Type 'void'
+defineChannel('a', { schema: { in: { x: { reply: Type.Never() } } }, join: open, in: { x() {} } })
+// refused: Type 'void'
+defineChannel('a', { schema: { in: { x: { reply: Type.Null() } } }, join: open, in: { x() {} } })

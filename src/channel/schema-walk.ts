@@ -1,0 +1,113 @@
+// What of a schema cannot cross the wire. Only JSON does, and bytes where a whole payload is bytes.
+
+/** A schema in a schema that no message can keep: where it stands (a JSON pointer) and what it is. */
+export interface Uncarried {
+  readonly path: string
+  readonly wanted: string
+  readonly got: string
+}
+
+/** What may stand for the whole of a payload, beside JSON. */
+export interface Place {
+  readonly bytes: boolean
+  /** A reply, which is then `{}`. */
+  readonly nothing: boolean
+}
+
+type Node = Readonly<Record<string, unknown>>
+
+/** Keywords that hold data, or names, and no schemas. */
+const DATA = new Set(['const', 'enum', 'default', 'examples', 'required'])
+
+/** Keywords that hold schemas by names of the application's own. */
+const BY_NAME = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'])
+
+/** What JSON does not have, by the names that TypeBox gives it; and what to take instead. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ['bigint', 'Type.String() for what is larger than a number'],
+  ['date', 'Type.String() or Type.Number() for a time'],
+  ['uint8array', 'Binary(), for a whole payload'],
+  ...['symbol', 'function', 'constructor', 'promise', 'iterator', 'asynciterator'].map(
+    (kind) => [kind, 'a type that JSON has'] as const,
+  ),
+])
+
+/** The first schema that is wrong within `schema`; `undefined` where there is none. */
+export function findUncarried(schema: unknown, place: Place): Uncarried | undefined {
+  return new Walk(place).look(schema, '', true)
+}
+
+class Walk {
+  readonly #place: Place
+  /** A schema may stand for the whole at one place and for a part at another. */
+  readonly #seen = { whole: new Set<object>(), part: new Set<object>() }
+
+  constructor(place: Place) {
+    this.#place = place
+  }
+
+  look(schema: unknown, path: string, isWhole: boolean): Uncarried | undefined {
+    const seen = isWhole ? this.#seen.whole : this.#seen.part
+    if (typeof schema !== 'object' || schema === null || seen.has(schema)) return undefined
+    seen.add(schema)
+    return this.#flaw(schema as Node, path, isWhole) ?? this.#within(schema as Node, path, isWhole)
+  }
+
+  #flaw(node: Node, path: string, isWhole: boolean): Uncarried | undefined {
+    if (isBinary(node)) return this.#place.bytes && isWhole ? undefined : { path, ...BYTES }
+    const kind = String(node['~kind'] ?? node.type)
+    if (kind === 'Undefined' || kind === 'Void') {
+      if (this.#place.nothing && isWhole) return undefined
+      return { path, wanted: 'Type.Optional(…) for what may be missing', got: notJson(kind) }
+    }
+    const wanted = INSTEAD.get(kind.toLowerCase()) ?? INSTEAD.get(String(node.type).toLowerCase())
+    return wanted === undefined ? undefined : { path, wanted, got: notJson(kind) }
+  }
+
+  /** The alternatives of a union stand where it stands; whatever else a schema holds is a part of it. */
+  #within(node: Node, path: string, isWhole: boolean): Uncarried | undefined {
+    return firstOf(Object.keys(node), (key) => {
+      const at = `${path}/${key}`
+      if (DATA.has(key)) return undefined
+      if (BY_NAME.has(key)) return this.#each(node[key], at, false)
+      const alternative = key === 'anyOf' || key === 'oneOf'
+      return alternative || Array.isArray(node[key])
+        ? this.#each(node[key], at, alternative && isWhole)
+        : this.look(node[key], at, false)
+    })
+  }
+
+  #each(schemas: unknown, path: string, isWhole: boolean): Uncarried | undefined {
+    if (typeof schemas !== 'object' || schemas === null) return undefined
+    return firstOf(Object.entries(schemas), ([key, schema]) => this.look(schema, `${path}/${key}`, isWhole))
+  }
+}
+
+const BYTES = { wanted: 'Binary() for a whole payload, reply or event alone', got: 'Binary() within JSON' }
+
+function notJson(kind: string): string {
+  return `Type.${kind}(), which JSON does not have`
+}
+
+function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function isBinary(schema: Node): boolean {
+  return schema['~binary'] === true
+}
+
+/** Whether a schema lets some part be anything: what passes it has still to be held against JSON. */
+export function isOpen(schema: unknown, seen = new Set<object>()): boolean {
+  if (typeof schema !== 'object' || schema === null || seen.has(schema)) return false
+  seen.add(schema)
+  const node = schema as Node
+  if (isBinary(node)) return false
+  const kind = node['~kind']
+  if (kind === 'Any' || kind === 'Unknown' || '~unsafe' in node) return true
+  return Object.entries(node).some(([key, value]) => !DATA.has(key) && isOpen(value, seen))
+}

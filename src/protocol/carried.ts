@@ -1,0 +1,60 @@
+import { type BerylError, berylError } from '../errors.ts'
+import { MAX_DEPTH } from './json.ts'
+
+/**
+ * Why a value cannot be sent: JSON has nothing for it, or would make something else of it. `undefined` where it can.
+ * Bytes can be sent as the whole of a payload alone. Reads every property; never throws.
+ */
+export function whyUncarried(value: unknown): string | undefined {
+  if (value instanceof Uint8Array) return undefined
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return NO_JSON
+  try {
+    return flaw(value, 0)
+  } catch {
+    return 'must not throw when it is read'
+  }
+}
+
+const NO_JSON = 'must be JSON or bytes'
+
+function flaw(value: unknown, depth: number): string | undefined {
+  if (typeof value === 'bigint') return 'must not have a bigint: JSON has none'
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'must not have NaN or Infinity'
+  if (typeof value !== 'object' || value === null) return undefined
+  if (depth > MAX_DEPTH) return 'must not be nested so deeply'
+  if (Array.isArray(value)) return flawOfItems(value, depth)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    const { toJSON } = value as { toJSON?: unknown }
+    const odd = flawOfInstance(value)
+    // What says itself how it looks in JSON is not looked into.
+    if (odd !== undefined || typeof toJSON === 'function') return odd
+  }
+  for (const key in value) {
+    const found = flaw((value as Record<string, unknown>)[key], depth + 1)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function flawOfItems(items: readonly unknown[], depth: number): string | undefined {
+  for (let index = 0; index < items.length; index++) {
+    const found = flaw(items[index], depth + 1)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** Of these JSON makes `{}`, or an object with a property for each byte. */
+function flawOfInstance(value: object): string | undefined {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'must not have bytes within JSON'
+  if (value instanceof Promise) return 'must not have a promise: await it'
+  if (value instanceof Map || value instanceof Set) return 'must not have a Map or a Set: JSON has none'
+  return undefined
+}
+
+/** What is thrown where an event's payload fits its schema and cannot be written as JSON: the caller's fault. */
+export function unwritable(topic: string, event: string, cause: unknown): BerylError {
+  const why = cause instanceof Error ? cause.message : 'must be JSON'
+  return berylError('BERYL_ERR_PAYLOAD_INVALID', topic, `the event "${event}"`, why, { cause })
+}
