@@ -158,7 +158,9 @@ test('W87 what is no JSON is the fault of who broadcasts it, also where it would
   const { says, wire } = stage.connect()
   says('1', '1', 'room:1', 'phx_join')
   await stage.settle()
-  assert.throws(() => stage.endpoint.localBroadcast('room:1', 'plain', 1n), TypeError)
+  assert.throws(() => stage.endpoint.localBroadcast('room:1', 'plain', 1n), {
+    code: 'BERYL_ERR_PAYLOAD_INVALID',
+  })
   stage.adapter.confirm()
   await stage.settle()
   assert.deepEqual(events(wire.lines), ['ok'])

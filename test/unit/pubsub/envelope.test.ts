@@ -88,6 +88,6 @@ test('an envelope is read from the middle of a larger buffer', () => {
 test('a payload that is no JSON throws at the sender', () => {
   const cycle: Record<string, unknown> = {}
   cycle.self = cycle
-  assert.throws(() => encodeEnvelope({ ...ENVELOPE, payload: cycle }), TypeError)
-  assert.throws(() => encodeEnvelope({ ...ENVELOPE, payload: 1n }), TypeError)
+  assert.throws(() => encodeEnvelope({ ...ENVELOPE, payload: cycle }), { code: 'BERYL_ERR_PAYLOAD_INVALID' })
+  assert.throws(() => encodeEnvelope({ ...ENVELOPE, payload: 1n }), { code: 'BERYL_ERR_PAYLOAD_INVALID' })
 })

@@ -195,7 +195,7 @@ test('a payload that is no JSON throws at the broadcaster before anybody got any
   const { nodes } = await threeNodes(t)
   const listener = new Listener()
   nodes[0].join('room:1', listener)
-  assert.throws(() => nodes[0].pubsub.broadcast('room:1', 'said', 1n), TypeError)
+  assert.throws(() => nodes[0].pubsub.broadcast('room:1', 'said', 1n), { code: 'BERYL_ERR_PAYLOAD_INVALID' })
   assert.deepEqual(listener.heard, [])
 })
 
