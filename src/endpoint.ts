@@ -9,6 +9,7 @@ import { FastifyHost } from './host.ts'
 import type { ResolvedOptions } from './options.ts'
 import { socketPresence } from './presence/channel-presence.ts'
 import { Presence } from './presence/presence.ts'
+import { AdapterDoor } from './pubsub/door.ts'
 import { makeNodeName, PubSub } from './pubsub/pubsub.ts'
 import type { TopicListener } from './pubsub/subscribers.ts'
 import { Turn } from './session/outbox.ts'
@@ -38,6 +39,7 @@ export class Endpoint {
   readonly groups: Groups | undefined
   pubsub: PubSub | undefined
   sessions: Sessions | undefined
+  readonly #door: AdapterDoor
   readonly #turn: Turn
   readonly #listening = new Set<Listening>()
   #connections = 0
@@ -45,6 +47,7 @@ export class Endpoint {
   constructor(options: ResolvedOptions) {
     this.options = options
     this.clock = options.clock
+    this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
     this.#turn = new Turn(options.clock)
     for (const definition of options.channels) this.router.register(definition)
     this.presence = options.presence && this.#makePresence(options.presence)
@@ -53,9 +56,9 @@ export class Endpoint {
 
   // What the tree starts
 
-  async startPubSub(): Promise<PubSub> {
-    const pubsub = new PubSub(this.node, this.options.pubsub, this, this.telemetry)
-    await pubsub.start()
+  async startPubSub(signal?: AbortSignal): Promise<PubSub> {
+    const pubsub = new PubSub(this.node, this.#door, this, this.telemetry)
+    await pubsub.start(signal)
     this.pubsub = pubsub
     for (const listening of this.#listening)
       listening.end = pubsub.listen(listening.topic, listening.listener)

@@ -151,6 +151,9 @@ function logNode(telemetry: Telemetry, log: FastifyBaseLogger): void {
   telemetry.on('pubsub.status', (_, { adapter, status, error }) =>
     log.warn({ adapter, status, err: error }, `pubsub is ${status}`),
   )
+  telemetry.on('pubsub.failed', (_, { adapter, call, error }) =>
+    log.error({ adapter, call, err: error }, 'pubsub adapter failed'),
+  )
   telemetry.on('pubsub.dropped', (_, { reason }) => log.debug({ reason }, 'envelope dropped'))
   telemetry.on('supervisor.event', (_, event) => logSupervision(log, event as SupervisorEvent))
   telemetry.on('presence.event', (_, event) => log.debug(event, 'presence'))

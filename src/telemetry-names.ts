@@ -23,6 +23,7 @@ const NAMES = {
   'broadcast.skipped': true,
   'listener.failed': true,
   'pubsub.status': true,
+  'pubsub.failed': true,
   'pubsub.dropped': true,
   'telemetry.failed': true,
 } as const satisfies Record<TelemetryName, true>

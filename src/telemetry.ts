@@ -61,6 +61,11 @@ export interface TelemetryEvents {
     measurements: object
     metadata: { adapter: string; status: 'up' | 'down'; error?: unknown }
   }
+  /** A call of the adapter threw or rejected; told once, until that call works again. */
+  'pubsub.failed': {
+    measurements: object
+    metadata: { adapter: string; call: AdapterCall; error: unknown }
+  }
   'pubsub.dropped': { measurements: { envelopes: number }; metadata: { reason: string } }
   /** A listener of telemetry threw, and is not called any more. */
   'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }
@@ -72,6 +77,9 @@ export interface ReportedEvent {
 }
 
 export type TreeState = 'starting' | 'running' | 'degraded' | 'draining' | 'stopped' | 'failed'
+
+/** What may fail without an end of the pubsub. (A `start` that fails is a start that failed.) */
+export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status'
 
 export type JoinOutcome =
   | 'ok'

@@ -20,7 +20,7 @@ export function berylTree(endpoint: Endpoint): SupervisorOptions {
   const { presence, groups, options } = endpoint
   const { intensity, periodMs } = options.supervision
   const children: ChildInit[] = [
-    { id: 'pubsub', start: () => endpoint.startPubSub() },
+    { id: 'pubsub', start: ({ signal }) => endpoint.startPubSub(signal) },
     { id: 'coordinator', type: 'supervisor', start: () => endpoint.startSessions() },
   ]
   if (presence !== undefined) children.push({ id: 'presence', start: () => presence.start() })

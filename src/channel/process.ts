@@ -130,7 +130,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (this.#isOverloaded) return
     // Encoded now, for what is no JSON is the broadcaster's fault.
     const isRewritten = this.#definition.intercept.has(broadcast.event)
-    if (!isRewritten && broadcast.frame(this.#outlet.codec) === null) return void broadcast.skipped++
+    if (isRewritten) broadcast.keep()
+    else if (broadcast.frame(this.#outlet.codec) === null) return void broadcast.skipped++
     if (held === NOTHING) this.#held = [broadcast]
     else if (held.length < this.#runtime.mailboxLimit) held.push(broadcast)
     else {
@@ -351,6 +352,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
   #intercept(broadcast: Broadcast): void {
     if (this.#isOverloaded) return
+    broadcast.keep()
     this.#mailbox ??= new Mailbox(this.#runtime.mailboxLimit)
     if (this.#mailbox.hasRoomForBroadcast) this.#mailbox.put(broadcast)
     else this.#isOverloaded = true
@@ -370,11 +372,12 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#end({ reason: OVERLOADED, last: 'phx_error' })
   }
 
-  #rewrite({ event, payload }: Broadcast): void {
+  #rewrite(broadcast: Broadcast): void {
+    const { event } = broadcast
     const rewrite = this.#definition.intercept.get(event)
     this.#turn(
       event,
-      () => rewrite?.(payload, this.#socket),
+      () => rewrite?.(broadcast.onWire(), this.#socket),
       (rewritten) => {
         if (rewritten !== undefined) this.push(event, rewritten)
       },

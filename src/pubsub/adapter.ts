@@ -3,7 +3,10 @@
  * names, messages opaque bytes, and local delivery never goes through it.
  *
  * An adapter may lose messages, and may deliver its own echo, duplicates or foreign bytes: the pubsub sorts that out.
- * It keeps the order of what one node published on one topic. It never throws from `publish`.
+ * It keeps the order of what one node published on one topic. What it throws, or rejects with, is reported as
+ * `pubsub.failed` and ends nothing, but for `start` (the start fails) and `subscribe` (the join is refused).
+ *
+ * Started, stopped, and where the pubsub restarts, started again: after `stop` has settled, or has taken 4 s.
  */
 export interface PubSubAdapter {
   /** For logs and status: `local`, `redis`, … */
@@ -32,7 +35,10 @@ export interface PubSubAdapter {
 
   readonly status: AdapterStatus
 
-  /** Sends what is on its way, then disconnects. `deliver` is not called any more. */
+  /**
+   * Sends what is on its way, then disconnects. `deliver` is not called any more. Also called while a `start` is pending
+   * that took too long, and once more where that succeeds after all.
+   */
   stop(): void | Promise<void>
 }
 

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import type { ExitReason } from '../supervision/exit-reason.ts'
-import type { Process } from '../supervision/process.ts'
+import type { MaybePromise, Process } from '../supervision/process.ts'
 import type { Probe, Telemetry } from '../telemetry.ts'
-import type { AdapterStatus, PubSubAdapter } from './adapter.ts'
+import type { AdapterStatus } from './adapter.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
-import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope } from './envelope.ts'
-import { Seen } from './seen.ts'
+import { type AdapterDoor, AdapterLink } from './door.ts'
+import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope, RUNS } from './envelope.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
 
 /** What arrives for this node as such, not for the subscribers of a topic. */
@@ -32,19 +32,22 @@ export function makeNodeName(): string {
 export class PubSub implements Process {
   readonly node: string
   readonly exited: Promise<ExitReason>
-  readonly #adapter: PubSubAdapter
+  readonly #door: AdapterDoor
+  readonly #link: AdapterLink
   readonly #inbox: NodeInbox
   readonly #telemetry: Telemetry
   readonly #sent: Probe<'broadcast.sent'>
   readonly #topics = new Map<string, TopicSubscribers>()
   readonly #lanes = new Map<string, LaneListener>()
-  readonly #seen = new Seen()
+  /** Names this start: the other nodes remember the sequence of the former one, which began at 0 too. */
+  readonly #run = randomInt(RUNS)
   #sequence = 0
   #exit: (reason: ExitReason) => void = () => {}
 
-  constructor(node: string, adapter: PubSubAdapter, inbox: NodeInbox, telemetry: Telemetry) {
+  constructor(node: string, door: AdapterDoor, inbox: NodeInbox, telemetry: Telemetry) {
     this.node = node
-    this.#adapter = adapter
+    this.#door = door
+    this.#link = new AdapterLink(door)
     this.#inbox = inbox
     this.#telemetry = telemetry
     this.#sent = telemetry.probe('broadcast.sent')
@@ -53,40 +56,76 @@ export class PubSub implements Process {
     })
   }
 
-  async start(): Promise<this> {
-    const { name } = this.#adapter
-    await this.#adapter.start(
-      this.node,
-      (_topic, bytes) => this.#arrived(bytes),
-      (status, error) => this.#telemetry.emit('pubsub.status', {}, { adapter: name, status, error }),
+  /**
+   * Starts the adapter. Synchronous where that is.
+   *
+   * @param signal Aborted where the start is given up on: the adapter is stopped then, whatever comes of it.
+   */
+  start(signal?: AbortSignal): MaybePromise<this> {
+    const pending = this.#connect()
+    if (pending === undefined) return this
+    const giveUp = (): void => void this.#link.close()
+    signal?.addEventListener('abort', giveUp, { once: true })
+    return pending.then(
+      () => {
+        signal?.removeEventListener('abort', giveUp)
+        return this
+      },
+      (error) => this.#startFailed(error),
     )
-    await Promise.all([this.#adapter.subscribe(CONTROL), this.#adapter.subscribe(nodeTopic(this.node))])
-    return this
+  }
+
+  #connect(): undefined | Promise<unknown> {
+    try {
+      const starting = this.#link.start(this.node, {
+        arrived: (bytes) => this.#arrived(bytes),
+        changed: (status, error) => this.#statusChanged(status, error),
+      })
+      return starting === undefined ? this.#attend() : starting.then(() => this.#attend())
+    } catch (error) {
+      return this.#startFailed(error)
+    }
+  }
+
+  /** Listens where other nodes talk to this one. */
+  #attend(): undefined | Promise<unknown> {
+    const [all, own] = [this.#link.subscribe(CONTROL), this.#link.subscribe(nodeTopic(this.node))]
+    return all === undefined && own === undefined ? undefined : Promise.all([all, own])
+  }
+
+  #startFailed(error: unknown): never {
+    void this.#link.close()
+    throw error
+  }
+
+  #statusChanged(status: AdapterStatus, error: unknown): void {
+    this.#telemetry.emit('pubsub.status', {}, { adapter: this.#door.name, status, error })
+    if (status === 'down') return
+    for (const [topic, subscribers] of this.#topics) if (subscribers.isRefused) this.#ask(topic, subscribers)
   }
 
   shutdown(reason: ExitReason): void {
-    Promise.resolve(this.#adapter.stop()).then(
-      () => this.#exit(reason),
-      (error) => this.#exit({ error }),
-    )
+    const stopping = this.#link.close()
+    if (stopping instanceof Promise) void stopping.then((failure) => this.#exit(failure ?? reason))
+    else this.#exit(stopping ?? reason)
   }
 
   kill(): void {
-    Promise.resolve(this.#adapter.stop()).catch(() => {})
+    void this.#link.close()
     this.#exit('killed')
   }
 
   get status(): AdapterStatus {
-    return this.#adapter.status
+    return this.#door.status
   }
 
   // Topics
 
   /** Gives a promise where the adapter needs time: a broadcast of another node that is made after it resolved arrives. */
   subscribe(topic: string, subscriber: Subscriber): undefined | Promise<void> {
-    const { subscribers, ready } = this.#interested(topic)
+    const subscribers = this.#interested(topic)
     subscribers.add(subscriber)
-    return ready
+    return subscribers.ready
   }
 
   unsubscribe(topic: string, subscriber: Subscriber): void {
@@ -99,7 +138,7 @@ export class PubSub implements Process {
   listen(topic: string, listener: TopicListener): () => void {
     // Wrapped: the same function may listen twice.
     const own: TopicListener = (message) => listener(message)
-    const { subscribers } = this.#interested(topic)
+    const subscribers = this.#interested(topic)
     subscribers.listen(own)
     return () => {
       subscribers.unlisten(own)
@@ -179,27 +218,49 @@ export class PubSub implements Process {
     }
   }
 
-  #interested(topic: string): { subscribers: TopicSubscribers; ready: undefined | Promise<void> } {
-    const known = this.#topics.get(topic)
-    if (known !== undefined) return { subscribers: known, ready: known.ready }
-    const ready = this.#adapter.subscribe(topicTopic(topic)) ?? undefined
-    const subscribers = new TopicSubscribers(ready)
-    this.#topics.set(topic, subscribers)
-    return { subscribers, ready }
+  #interested(topic: string): TopicSubscribers {
+    let subscribers = this.#topics.get(topic)
+    if (subscribers === undefined) {
+      subscribers = new TopicSubscribers()
+      this.#topics.set(topic, subscribers)
+      this.#ask(topic, subscribers)
+    } else if (subscribers.isRefused) this.#ask(topic, subscribers)
+    return subscribers
+  }
+
+  /** Asks the adapter for a topic. What it refuses is asked for again by the next who joins, or when it is up again. */
+  #ask(topic: string, subscribers: TopicSubscribers): void {
+    const ready = this.#link.subscribe(topicTopic(topic))
+    subscribers.ready = ready
+    subscribers.isRefused = false
+    ready?.then(
+      () => {
+        if (subscribers.ready === ready) subscribers.ready = undefined
+        this.#door.worked('subscribe')
+      },
+      (error) => {
+        if (subscribers.ready === ready) {
+          subscribers.ready = undefined
+          subscribers.isRefused = true
+        }
+        this.#door.failed('subscribe', error)
+      },
+    )
   }
 
   #forget(topic: string): void {
     this.#topics.delete(topic)
-    this.#adapter.unsubscribe(topicTopic(topic))
+    this.#link.unsubscribe(topicTopic(topic))
   }
 
   #publish(to: string, kind: EnvelopeKind, content: Content): void {
-    if (this.#adapter.isSolo) return
+    if (this.#door.isSolo) return
     const { topic, event = '', payload, connectionId } = content
     const sequence = ++this.#sequence
-    this.#adapter.publish(
+    const run = this.#run
+    this.#link.publish(
       to,
-      encodeEnvelope({ kind, node: this.node, sequence, topic, event, payload, connectionId }),
+      encodeEnvelope({ kind, node: this.node, run, sequence, topic, event, payload, connectionId }),
     )
   }
 
@@ -207,8 +268,13 @@ export class PubSub implements Process {
     const envelope = decodeEnvelope(bytes)
     if (envelope === undefined) return this.#dropped('not understood')
     if (envelope.node === this.node) return
-    if (!this.#seen.first(envelope.node, envelope.sequence)) return this.#dropped('seen before')
-    this.#take(envelope)
+    if (!this.#door.seen.first(envelope.run, envelope.sequence)) return this.#dropped('seen before')
+    try {
+      this.#take(envelope)
+    } catch (error) {
+      // A payload from elsewhere that cannot be encoded here: the adapter, which called, must not hear of it.
+      this.#telemetry.emit('listener.failed', {}, { topic: envelope.topic, error })
+    }
   }
 
   #take({ kind, node, topic, event, connectionId, payload }: Envelope): void {

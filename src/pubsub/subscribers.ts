@@ -1,3 +1,4 @@
+import { tell } from '../foreign.ts'
 import type { Broadcast, Subscriber } from './broadcast.ts'
 
 /** A listener of the server's own. */
@@ -5,14 +6,12 @@ export type TopicListener = (message: { topic: string; event: string; payload: u
 
 /** Who on this node hears a topic: dense, so that a broadcast is one loop; O(1) to join and to leave. */
 export class TopicSubscribers {
-  /** Pending until the adapter has confirmed that this node hears the topic; absent where that takes no time. */
-  readonly ready: undefined | Promise<void>
+  /** Pending until the adapter has confirmed that this node hears the topic; absent when it has. */
+  ready: undefined | Promise<void>
+  /** The adapter said no: this node does not hear what others send. */
+  isRefused = false
   #subscribers: Subscriber[] = []
   #listeners: Set<TopicListener> | undefined
-
-  constructor(ready: undefined | Promise<void>) {
-    this.ready = ready
-  }
 
   get size(): number {
     return this.#subscribers.length
@@ -56,13 +55,9 @@ export class TopicSubscribers {
   }
 
   /** Calls the server's own listeners; each failure is given to `failed` and harms nobody. */
-  notify({ topic, event, payload }: Broadcast, failed: (error: unknown) => void): void {
-    for (const listener of this.#listeners ?? []) {
-      try {
-        listener({ topic, event, payload })
-      } catch (error) {
-        failed(error)
-      }
-    }
+  notify(broadcast: Broadcast, failed: (error: unknown) => void): void {
+    const { topic, event } = broadcast
+    for (const listener of this.#listeners ?? [])
+      tell(() => listener({ topic, event, payload: broadcast.onWire() }), failed)
   }
 }

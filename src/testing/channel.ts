@@ -1,5 +1,5 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
-import type { ClientMessage, ServerMessage } from './client-codec.ts'
+import type { ClientMessage, ServerMessage } from '../client/codec.ts'
 import { inspectShort } from './failure.ts'
 import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
 import type { Patience } from './patience.ts'

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { ChannelDefinition, Connection } from '../channel/infer.ts'
-import type { Frame } from '../protocol/frame.ts'
+import type { ClientCodec, ClientMessage, ServerMessage } from '../client/codec.ts'
+import { type Frame, framePayload, isBinaryFrame } from '../protocol/frame.ts'
 import type { TopicOf } from '../topic.ts'
 import type { Berth } from '../transport/in-process.ts'
 import { type Attached, type Line, TestChannel } from './channel.ts'
-import type { ClientCodec, ClientMessage, ServerMessage } from './client-codec.ts'
 import { inspectShort } from './failure.ts'
 import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
 import { type Closed, MemoryWire, type WireListener } from './memory-wire.ts'
@@ -94,8 +94,7 @@ export class TestClient {
 
   /** Sends a message as it is: any refs, any topic. */
   send(message: ClientMessage): void {
-    const { data, isBinary } = this.#codec.encode(message)
-    this.sendRaw(data, isBinary)
+    this.sendRaw(this.#codec.encode(message))
   }
 
   /** Sends the content of one WebSocket message, a text if not said otherwise. */
@@ -170,7 +169,7 @@ export class TestClient {
   #written(frames: readonly Frame[]): void {
     this.writes.push(frames)
     for (const frame of frames) {
-      const message = this.#codec.decode(frame)
+      const message = this.#codec.decode(contentOf(frame))
       this.received.push(message)
       for (const channel of this.#channels.get(message.topic) ?? []) channel.observe(message)
       this.#mailbox.put(message)
@@ -224,3 +223,9 @@ export class TestClient {
 }
 
 const NOWHERE = { joinRef: null, ref: null, topic: '' }
+
+/** The content of a frame, as a client's WebSocket gives it. */
+function contentOf(frame: Frame): string | Uint8Array {
+  const payload = framePayload(frame)
+  return isBinaryFrame(frame) ? payload : payload.toString()
+}

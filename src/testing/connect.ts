@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import qs from 'qs'
+import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
 import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../transport/in-process.ts'
 import { TestClient } from './client.ts'
-import { type ClientCodec, clientV1, clientV2 } from './client-codec.ts'
 
 /** How a client introduces itself, and how long its tests wait. */
 export interface ConnectOptions {

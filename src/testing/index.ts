@@ -1,7 +1,7 @@
+export type { ClientMessage, ServerMessage } from '../client/codec.ts'
 export { type AdapterFact, type AdapterStage, adapterFacts } from './adapter-facts.ts'
 export { JoinRefused, TestChannel } from './channel.ts'
 export { TestClient } from './client.ts'
-export type { ClientMessage, ServerMessage } from './client-codec.ts'
 export { type ConnectOptions, ConnectRefused, connect } from './connect.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export type { Crash } from './mailbox.ts'

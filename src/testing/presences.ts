@@ -1,4 +1,4 @@
-import type { ServerMessage } from './client-codec.ts'
+import type { ServerMessage } from '../client/codec.ts'
 
 /** One presence of a key, as it came over the wire. */
 export type PresenceMeta<Meta = unknown> = Meta & { phx_ref: string; phx_ref_prev?: string }

@@ -1,4 +1,4 @@
-import type { ServerMessage } from './client-codec.ts'
+import type { ServerMessage } from '../client/codec.ts'
 import { inspectShort } from './failure.ts'
 import type { Mailbox, Wanted } from './mailbox.ts'
 import { matches, type Pattern } from './pattern.ts'

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/infer.ts'
-import { isPromiseLike } from '../channel/interpret.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { berylError, show, type UpgradeStatus } from '../errors.ts'
+import { promised } from '../foreign.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
@@ -68,10 +68,8 @@ export class Doorkeeper {
 
   /** Looks at the head of the request. The place that it takes is given back when the reply ends without an upgrade. */
   examine(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
-    const { origin } = request.headers
-    // Nothing but `true` will do: an async check gives a promise, which is truthy.
-    if (typeof origin === 'string' && this.#options.originAllowed(origin, request) !== true)
-      return FORBIDDEN_ORIGIN
+    const forbidden = this.#checkOrigin(request)
+    if (forbidden !== undefined) return forbidden
     const { closedBecause } = this.#house
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     checkNoBody(request.headers)
@@ -90,6 +88,16 @@ export class Doorkeeper {
     return undefined
   }
 
+  #checkOrigin(request: FastifyRequest): Refusal | undefined {
+    const { origin } = request.headers
+    if (typeof origin !== 'string') return undefined
+    const allowed: unknown = this.#options.originAllowed(origin, request)
+    if (allowed === true) return undefined
+    // An async check gives a promise, which is truthy. How it ends does not matter any more.
+    const later = promised(allowed)?.then(undefined, () => {})
+    return later === undefined ? FORBIDDEN_ORIGIN : ASYNC_ORIGIN
+  }
+
   /**
    * Asks `connect`; gives a promise only where that does. What `connect` throws is the application's error: Fastify's
    * error handler answers, by default with 500.
@@ -97,8 +105,9 @@ export class Doorkeeper {
   admit(request: FastifyRequest): Refusal | undefined | Promise<Refusal | undefined> {
     const { params, token } = this.handshake(request.raw) as Handshake
     const granted = this.#options.connect({ params, request, authToken: token })
-    if (!isPromiseLike(granted)) return this.#granted(request, granted)
-    return this.#withinTime(granted).then((settled) => this.#granted(request, settled))
+    const later = promised(granted)
+    if (later === undefined) return this.#granted(request, granted)
+    return this.#withinTime(later).then((settled) => this.#granted(request, settled))
   }
 
   #granted(request: FastifyRequest, granted: unknown): Refusal | undefined {
@@ -116,12 +125,12 @@ export class Doorkeeper {
       transport: request.ws ? 'websocket' : 'test',
       connectedAt: this.#house.clock.date(),
     })
-    const connectionTopic = this.#options.connectionTopic?.(connection)
+    const connectionTopic = topicOf(this.#options.connectionTopic?.(connection))
     handshake.admission = { connection, codec: handshake.codec, connectionTopic, expiresAt }
     return undefined
   }
 
-  async #withinTime(work: PromiseLike<unknown>): Promise<unknown> {
+  async #withinTime(work: Promise<unknown>): Promise<unknown> {
     const { handshakeTimeoutMs } = this.#options.limits
     if (!Number.isFinite(handshakeTimeoutMs)) return work
     let timer: Timer | undefined
@@ -143,6 +152,7 @@ const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.
 const REJECTED: Refusal = { reason: 'connect', statusCode: 403 }
 const EXPIRED: Refusal = { reason: 'expired', statusCode: 403 }
 const FORBIDDEN_ORIGIN: Refusal = { reason: 'origin', statusCode: 403 }
+const ASYNC_ORIGIN: Refusal = { reason: 'origin: checkOrigin gave a promise', statusCode: 403 }
 const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
 const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }
 
@@ -174,6 +184,12 @@ function timeOf(expiresAt: unknown): number {
   const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
   if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
   return refuseGrant('expiresAt as a Date or in milliseconds since the epoch', expiresAt)
+}
+
+function topicOf(topic: unknown): string | undefined {
+  if (topic === undefined || typeof topic === 'string') return topic
+  promised(topic)?.then(undefined, () => {})
+  return refuseGrant('connectionTopic to give a string or undefined', topic)
 }
 
 function isRecord(value: unknown): value is object {

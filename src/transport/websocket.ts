@@ -1,16 +1,16 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { WebSocket } from 'ws'
-import { isPromiseLike } from '../channel/interpret.ts'
+import { show } from '../errors.ts'
 import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import type { LimitName } from '../telemetry.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
 import { hideToken, redactUrl } from './handshake.ts'
 import { redeemTicket } from './in-process.ts'
+import { boundUpgrades, endLateUpgrades, endRefused, letGo, socketOf } from './upgrades.ts'
 import { checkVersions } from './versions.ts'
 import { answerClose, SenderWire, SocketWire } from './wire.ts'
 
@@ -51,6 +51,7 @@ export async function mountWebSocket(
   gate: Gate,
 ): Promise<void> {
   const door = new Doorkeeper(options, gate)
+  warnOfHttp2(app)
   endLateUpgrades(app)
   await ensureWebSocketPlugin(app, options, door)
   checkVersions(app.websocketServer)
@@ -62,7 +63,7 @@ export async function mountWebSocket(
   const route = websocketRoute(door, gate)
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })
-    app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: badRequest })
+    app.route({ ...wrongMethods, url })
   }
 }
 
@@ -70,28 +71,55 @@ function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'>
   return {
     method: 'GET',
     exposeHeadRoute: false,
-    // Tokens travel in the query, and logs are read by many.
-    logSerializers: { req: ({ method, url, ip }: FastifyRequest) => ({ method, url: redactUrl(url), ip }) },
-    onRequest: (request, reply, done) => goOn(gate, request, reply, done, door.examine(request, reply)),
-    preHandler(request, reply, done) {
-      const refusal = door.admit(request)
-      if (!isPromiseLike(refusal)) return goOn(gate, request, reply, done, refusal)
-      refusal.then((settled) => goOn(gate, request, reply, done, settled as Refusal | undefined), done)
-    },
+    logSerializers,
+    onRequest: (request, reply, done) => ask(gate, request, reply, done, () => door.examine(request, reply)),
+    preHandler: (request, reply, done) => ask(gate, request, reply, done, () => door.admit(request)),
     handler: (request, reply) => openInProcess(door, gate, request, reply),
     onResponse: endRefused,
     wsHandler: (ws, request) => open(door, gate, ws as BerylWebSocket, request),
   }
 }
 
-/**
- * @fastify/websocket ends the connection of a refused upgrade, but not where a hook refuses that the application added
- * before it. Nothing reads that socket any more: it would not even notice that its client is gone.
- */
-function endRefused({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  // The type does not tell, but Node does.
-  if ((raw as { upgrade?: boolean }).upgrade) socketOf(raw)?.destroySoon()
-  done()
+/** Tokens travel in the query, and logs are read by many. */
+const logSerializers = {
+  req: ({ method, url, ip }: FastifyRequest) => ({ method, url: redactUrl(url), ip }),
+}
+
+const wrongMethods: Omit<RouteOptions, 'url'> = {
+  method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+  logSerializers,
+  // Not the handler: @fastify/websocket puts its own in the place where such a request asks for an upgrade.
+  onRequest: (_request, reply) => void reply.code(400).send(),
+  onResponse: endRefused,
+  handler: (_request, reply) => reply,
+}
+
+type Done = (error?: Error) => void
+
+/** Asks the door, now or when it knows. What it throws is the application's, for Fastify's error handler. */
+function ask(
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: Done,
+  question: () => Refusal | undefined | Promise<Refusal | undefined>,
+): void {
+  try {
+    const answer = question()
+    if (!(answer instanceof Promise)) return goOn(gate, request, reply, done, answer)
+    answer.then(
+      (refusal) => goOn(gate, request, reply, done, refusal),
+      (error: unknown) => done(asError(error)),
+    )
+  } catch (error) {
+    done(asError(error))
+  }
+}
+
+/** Fastify takes `undefined` for no error, and lets whoever threw it in. */
+function asError(thrown: unknown): Error {
+  const isObject = typeof thrown === 'object' && thrown !== null
+  return isObject ? (thrown as Error) : new Error(`the thrown value is no error: ${show(thrown)}`)
 }
 
 /** On to the next hook, or back to the client. */
@@ -99,7 +127,7 @@ function goOn(
   gate: Gate,
   request: FastifyRequest,
   reply: FastifyReply,
-  done: () => void,
+  done: Done,
   refusal: Refusal | undefined,
 ): void {
   if (refusal === undefined) return done()
@@ -119,6 +147,12 @@ function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: Fastify
   ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', place.leave)
 }
 
+/** HTTP/2 has no upgrades: there the header, which HTTP/1 demands of this answer, is forbidden. */
+function askForUpgrade({ raw }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (raw.httpVersionMajor < 2) reply.header('upgrade', 'websocket')
+  return reply.code(426).send()
+}
+
 /** A request that asks for no upgrade is told to, unless it is that of a client in this process. */
 function openInProcess(
   door: Doorkeeper,
@@ -127,26 +161,13 @@ function openInProcess(
   reply: FastifyReply,
 ): FastifyReply {
   const client = redeemTicket(request.headers)
-  if (client === undefined) return reply.code(426).header('upgrade', 'websocket').send()
+  if (client === undefined) return askForUpgrade(request, reply)
   const { admission, place } = door.handshake(request.raw) as Handshake
   reply.raw.off('close', place.leave)
   place.entered()
   const open = (wire: Wire): Session => gate.open(admission as Admission, wire)
   client.admitted({ open, left: place.leave, clock: gate.clock })
   return reply.code(101).send()
-}
-
-/**
- * An open connection needs nothing of its HTTP request any more. @fastify/websocket's error listener and the socket's
- * link to its response would keep both alive as long as the connection.
- */
-function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): void {
-  ws.removeAllListeners('error')
-  // Its end would give back the client's place.
-  reply.raw.removeAllListeners('close')
-  if (socket === undefined) return
-  socket.removeListener('timeout', cut).removeListener('end', cut)
-  if (reply.raw.socket === socket) reply.raw.detachSocket(socket)
 }
 
 /**
@@ -188,46 +209,18 @@ async function ensureWebSocketPlugin(
     // Its own would close the clients without a code.
     preClose: (done) => void drain().then(() => done(), done),
   })
-  if (isFirst) boundUpgrades(app, limits.handshakeTimeoutMs)
+  if (isFirst) boundUpgrades(app, finite(2 * limits.handshakeTimeoutMs))
 }
 
 const upgraded = new WeakSet<object>()
 
-/**
- * Outside of the scope that has @fastify/websocket, or where the URL cannot be read, an upgrade is answered (404, 400) and
- * its connection then belongs to nobody: neither the HTTP server nor ws would ever end it, not even when its client has.
- * Whatever comes of an upgrade comes within the time for a handshake; ws switches this off where it takes over. Most are
- * done when @fastify/websocket has heard of them: they are read, and need no timer.
- */
-function boundUpgrades(app: FastifyInstance, handshakeTimeoutMs: number): void {
-  const timeoutMs = finite(2 * handshakeTimeoutMs)
-  app.server.on('upgrade', (request, stream) => {
-    if (stream.listenerCount('data') === 0) socketOf(request)?.setTimeout(timeoutMs, cut).on('end', cut)
-  })
-}
-
-/**
- * While Fastify closes it answers an upgrade with 503 before any hook, and nobody ends the socket, which no server counts
- * as idle: `close` would wait for as long as the client stays. Clients come back within 10 ms, so there is often one.
- */
-function endLateUpgrades(app: FastifyInstance): void {
-  let isClosing = false
-  app.addHook('preClose', (done) => {
-    isClosing = true
-    done()
-  })
-  app.server.on('upgrade', (request) => {
-    // Behind the answer, which another listener gives in this turn.
-    if (isClosing) queueMicrotask(() => socketOf(request)?.destroySoon())
-  })
-}
-
-/**
- * What a request came in on; nothing with `injectWS`. Node 26 hands over a stream of its own where an upgrade has a body,
- * with none of a socket's methods: a listener that expects them would end the process.
- */
-function socketOf(request: IncomingMessage): Socket | undefined {
-  return request.socket as Socket | undefined
+function warnOfHttp2(app: FastifyInstance): void {
+  const { http2, https } = app.initialConfig
+  if (http2 !== true || (typeof https === 'object' && https.allowHTTP1)) return
+  app.log.warn(
+    'the server speaks HTTP/2 alone, over which no client can connect: give Fastify https: { allowHTTP1: true }; ' +
+      'HTTP/2 without TLS cannot have it',
+  )
 }
 
 function withTrailingSlash(app: FastifyInstance, url: string): string[] {
@@ -242,15 +235,7 @@ function finite(limit: number): number {
   return Number.isFinite(limit) ? limit : 0
 }
 
-function badRequest(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return reply.code(400).send()
-}
-
 // Listeners, shared by all connections
-
-function cut(this: Socket): void {
-  this.destroy()
-}
 
 function onMessage(this: BerylWebSocket, data: Buffer, isBinary: boolean): void {
   this[kSession]?.receive(data, isBinary)

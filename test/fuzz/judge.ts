@@ -1,5 +1,4 @@
-import { textFrame } from '../../src/protocol/frame.ts'
-import { clientV1, clientV2, type ServerMessage } from '../../src/testing/client-codec.ts'
+import { clientV1, clientV2, type ServerMessage } from '../../src/client/codec.ts'
 import type { Sent, Version } from './messages.ts'
 import { understand } from './oracle.ts'
 
@@ -82,10 +81,8 @@ export class Judge {
   }
 
   #decode(payload: Buffer, isBinary: boolean): ServerMessage {
-    if (this.#version === '1.0.0') return clientV1.decode(textFrame(payload.toString()))
-    if (!isBinary) return clientV2.decode(textFrame(payload.toString()))
-    const header = Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 0, 0, 0])
-    return clientV2.decode(Buffer.concat([header, payload]))
+    const codec = this.#version === '1.0.0' ? clientV1 : clientV2
+    return codec.decode(isBinary ? payload : payload.toString())
   }
 
   #unasked({ event }: ServerMessage): void {

@@ -40,7 +40,7 @@ test('that a codec cannot carry the payload is found out once, too', () => {
 })
 
 test('subscribers come and go in any order, and each that is there is delivered to once', () => {
-  const topic = new TopicSubscribers(undefined)
+  const topic = new TopicSubscribers()
   const listeners = Array.from({ length: 6 }, (_, n) => new Listener(`c${n}`))
   for (const listener of listeners) topic.add(listener)
   for (const gone of [0, 5, 2]) topic.remove(listeners[gone] as Listener)
@@ -58,7 +58,7 @@ test('subscribers come and go in any order, and each that is there is delivered 
 })
 
 test('a broadcast passes by one subscriber, or all of one connection', () => {
-  const topic = new TopicSubscribers(undefined)
+  const topic = new TopicSubscribers()
   const [a, b, c] = [new Listener('x'), new Listener('x'), new Listener('y')]
   for (const listener of [a, b, c]) topic.add(listener)
   topic.deliver(new Broadcast('t', 'but a', 1), a)
@@ -70,7 +70,7 @@ test('a broadcast passes by one subscriber, or all of one connection', () => {
 })
 
 test('a listener that throws harms nobody, and one that ends itself is not called again', () => {
-  const topic = new TopicSubscribers(undefined)
+  const topic = new TopicSubscribers()
   const heard: string[] = []
   const failures: unknown[] = []
   const once = (): void => {

@@ -6,6 +6,7 @@ import { decodeEnvelope, type Envelope, encodeEnvelope } from '../../../src/pubs
 const ENVELOPE: Envelope = {
   kind: 'push',
   node: 'n',
+  run: 3,
   sequence: 258,
   topic: 't',
   event: 'e',
@@ -13,12 +14,13 @@ const ENVELOPE: Envelope = {
   payload: { a: 1 },
 }
 
-test('an envelope is a header of twelve bytes, a head and a body', () => {
+test('an envelope is a header of eighteen bytes, a head and a body', () => {
   const head = '{"node":"n","topic":"t","event":"e","connectionId":"n.1","binary":false}'
   const expected = Buffer.concat([
     Buffer.from([
-      1, // version
+      2, // version
       1, // kind: push
+      ...[0, 0, 0, 0, 0, 3], // run
       ...[0, 0, 0, 0, 1, 2], // sequence 258
       ...[0, 0, 0, head.length],
     ]),
@@ -38,6 +40,7 @@ test('every envelope comes back as it was, with JSON, with bytes, and with nothi
     {
       kind: fc.constantFrom<Envelope['kind'][]>('broadcast', 'push', 'disconnect', 'lane'),
       node: fc.string(),
+      run: fc.nat({ max: 2 ** 48 - 1 }),
       sequence: fc.nat({ max: 2 ** 48 - 1 }),
       topic: fc.string({ unit: 'grapheme' }),
       event: fc.string(),
@@ -72,9 +75,9 @@ test('an envelope with one byte of its header changed, or cut short, throws noth
       decodeEnvelope(good.subarray(0, at))
     }),
   )
-  assert.equal(decodeEnvelope(good.subarray(0, 11)), undefined)
+  assert.equal(decodeEnvelope(good.subarray(0, 17)), undefined)
   const newer = Uint8Array.from(good)
-  newer[0] = 2
+  newer[0] = 3
   assert.equal(decodeEnvelope(newer), undefined)
 })
 

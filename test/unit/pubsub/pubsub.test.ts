@@ -219,6 +219,7 @@ test('an envelope with a kind of a later version is ignored and counted', async 
   const bytes = encodeEnvelope({
     kind: 'broadcast',
     node: 'z',
+    run: 1,
     sequence: 1,
     topic: 't',
     event: 'e',

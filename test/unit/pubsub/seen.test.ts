@@ -5,14 +5,14 @@ import { Seen } from '../../../src/pubsub/seen.ts'
 
 const WINDOW = 4096
 
-test('each envelope of each node is new once', () => {
+test('each envelope of each run is new once', () => {
   const seen = new Seen()
-  assert.equal(seen.first('a', 1), true)
-  assert.equal(seen.first('a', 1), false)
-  assert.equal(seen.first('b', 1), true)
-  assert.equal(seen.first('a', 3), true)
-  assert.equal(seen.first('a', 2), true)
-  assert.equal(seen.first('a', 2), false)
+  assert.equal(seen.first(1, 1), true)
+  assert.equal(seen.first(1, 1), false)
+  assert.equal(seen.first(2, 1), true)
+  assert.equal(seen.first(1, 3), true)
+  assert.equal(seen.first(1, 2), true)
+  assert.equal(seen.first(1, 2), false)
 })
 
 test('in any order within the window, each is new once', () => {
@@ -24,7 +24,7 @@ test('in any order within the window, each is new once', () => {
       const seen = new Seen()
       const met = new Set<number>()
       for (const sequence of sequences) {
-        assert.equal(seen.first('a', sequence), !met.has(sequence))
+        assert.equal(seen.first(1, sequence), !met.has(sequence))
         met.add(sequence)
       }
     }),
@@ -33,26 +33,26 @@ test('in any order within the window, each is new once', () => {
 
 test('what is older than the window counts as seen', () => {
   const seen = new Seen()
-  seen.first('a', 2)
-  seen.first('a', 2 + WINDOW)
-  assert.equal(seen.first('a', 1), false)
-  assert.equal(seen.first('a', 3), true)
+  seen.first(1, 2)
+  seen.first(1, 2 + WINDOW)
+  assert.equal(seen.first(1, 1), false)
+  assert.equal(seen.first(1, 3), true)
 })
 
 test('a jump of the sequence over more than the window takes no time and forgets no newer one', () => {
   const seen = new Seen()
-  for (let sequence = 1; sequence <= 10; sequence++) seen.first('a', sequence)
-  assert.equal(seen.first('a', 2 ** 40), true)
-  assert.equal(seen.first('a', 2 ** 40), false)
-  assert.equal(seen.first('a', 10), false)
-  assert.equal(seen.first('a', 2 ** 40 - WINDOW + 1), true)
+  for (let sequence = 1; sequence <= 10; sequence++) seen.first(1, sequence)
+  assert.equal(seen.first(1, 2 ** 40), true)
+  assert.equal(seen.first(1, 2 ** 40), false)
+  assert.equal(seen.first(1, 10), false)
+  assert.equal(seen.first(1, 2 ** 40 - WINDOW + 1), true)
 })
 
-test('256 nodes are remembered; one more takes the place of the first that was met', () => {
+test('256 runs are remembered; one more takes the place of the one that was silent for longest', () => {
   const seen = new Seen()
-  for (let node = 0; node < 256; node++) seen.first(`n${node}`, 1)
-  assert.equal(seen.first('n0', 1), false)
-  seen.first('one more', 1)
-  assert.equal(seen.first('n1', 1), false)
-  assert.equal(seen.first('n0', 1), true)
+  for (let run = 0; run < 256; run++) seen.first(run, 1)
+  assert.equal(seen.first(0, 1), false)
+  seen.first(256, 1)
+  assert.equal(seen.first(0, 1), false)
+  assert.equal(seen.first(1, 1), true)
 })

@@ -1,0 +1,203 @@
+import type { Clock } from '../clock.ts'
+import { berylError } from '../errors.ts'
+import { promised } from '../foreign.ts'
+import type { MaybePromise } from '../supervision/process.ts'
+import type { AdapterCall, Telemetry } from '../telemetry.ts'
+import type { AdapterStatus, PubSubAdapter } from './adapter.ts'
+import { Seen } from './seen.ts'
+
+/** How long an adapter may take to stop. Shorter than a supervisor waits for the end, or for the next start. */
+const STOP_MS = 4_000
+
+/** Takes what comes from the adapter. */
+export interface AdapterEvents {
+  arrived(bytes: Uint8Array): void
+  changed(status: AdapterStatus, error: unknown): void
+}
+
+/**
+ * The one way to the adapter, which is foreign code: it may throw, reject, never settle, and talk after its end. It
+ * outlives the pubsub. Each start of that has a {@link AdapterLink} of its own, and of two links only one is open.
+ */
+export class AdapterDoor {
+  /** What came from the other nodes: kept over a restart, since a broker does not know of it. */
+  readonly seen = new Seen()
+  readonly isSolo: boolean
+  readonly name: string
+  readonly adapter: PubSubAdapter
+  readonly clock: Clock
+  /** The stop of the former link, while it is at work. Never rejects. */
+  stopping: Promise<StopFailure | undefined> | undefined
+  /** The link that may use the adapter. */
+  open: AdapterLink | undefined
+  readonly #telemetry: Telemetry
+  /** The calls that fail at the moment: each is reported once, until it has worked again. */
+  readonly #failing = new Set<AdapterCall>()
+
+  constructor(adapter: PubSubAdapter, telemetry: Telemetry, clock: Clock) {
+    this.adapter = adapter
+    const { name, isSolo } = adapter
+    this.name = String(name)
+    this.isSolo = isSolo === true
+    this.clock = clock
+    this.#telemetry = telemetry
+  }
+
+  get status(): AdapterStatus {
+    try {
+      const { status } = this.adapter
+      // A promise may have been given, and reject.
+      this.answered('status', typeof status === 'string' ? undefined : status)
+      return status === 'up' ? 'up' : 'down'
+    } catch (error) {
+      this.failed('status', error)
+      return 'down'
+    }
+  }
+
+  /** Takes what a call gave that nobody waits for: nothing, if all is well. */
+  answered(call: AdapterCall, answer: unknown): void {
+    if (answer === undefined) this.worked(call)
+    else promised(answer)?.then(undefined, (error) => this.failed(call, error))
+  }
+
+  worked(call: AdapterCall): void {
+    if (this.#failing.size > 0) this.#failing.delete(call)
+  }
+
+  failed(call: AdapterCall, error: unknown): void {
+    if (this.#failing.has(call)) return
+    this.#failing.add(call)
+    this.#telemetry.emit('pubsub.failed', {}, { adapter: this.name, call, error })
+  }
+
+  /** Asks the adapter to stop. What is given settles when it has, has failed to, or has had its time. */
+  stop(starting: Promise<unknown> | undefined): MaybePromise<StopFailure | undefined> {
+    const stopped = this.#stopped()
+    if (starting === undefined && !(stopped instanceof Promise)) return stopped
+    const all = Promise.all([stopped, starting?.then(() => this.#stopLate())])
+    const stopping = Promise.race([all.then(([failure]) => failure), this.#limit(all)])
+    this.stopping = stopping
+    void stopping.then(() => {
+      if (this.stopping === stopping) this.stopping = undefined
+    })
+    return stopping
+  }
+
+  #limit(all: Promise<unknown>): Promise<StopFailure> {
+    return new Promise((resolve) => {
+      const timer = this.clock.setTimeout(
+        () => resolve(this.#stopFailed(new Error(`the adapter has not stopped within ${STOP_MS} ms`))),
+        STOP_MS,
+      )
+      void all.then(() => timer.cancel())
+    })
+  }
+
+  /** A start that was given up on came to its end nevertheless. */
+  #stopLate(): MaybePromise<StopFailure | undefined> {
+    return this.open === undefined ? this.#stopped() : undefined
+  }
+
+  #stopped(): MaybePromise<StopFailure | undefined> {
+    try {
+      return promised(this.adapter.stop())?.then(
+        () => undefined,
+        (error) => this.#stopFailed(error),
+      )
+    } catch (error) {
+      return this.#stopFailed(error)
+    }
+  }
+
+  #stopFailed(error: unknown): StopFailure {
+    this.#telemetry.emit('pubsub.failed', {}, { adapter: this.name, call: 'stop', error })
+    return { error }
+  }
+}
+
+/** Why an adapter did not stop as it should. */
+export interface StopFailure {
+  readonly error: unknown
+}
+
+/** One start of the adapter, and what is asked of it until its stop. After that every call does nothing. */
+export class AdapterLink {
+  readonly #door: AdapterDoor
+  #isClosed = false
+  /** Settles with the start; never rejects. */
+  #starting: Promise<unknown> | undefined
+
+  constructor(door: AdapterDoor) {
+    this.#door = door
+  }
+
+  /** Starts the adapter, when the former stop of it is over. @throws what the adapter throws, or rejects with it */
+  start(node: string, events: AdapterEvents): undefined | Promise<void> {
+    const { stopping } = this.#door
+    return stopping === undefined ? this.#start(node, events) : stopping.then(() => this.#start(node, events))
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    if (this.#isClosed) return
+    const door = this.#door
+    try {
+      door.answered('publish', door.adapter.publish(topic, bytes))
+    } catch (error) {
+      door.failed('publish', error)
+    }
+  }
+
+  /** What the adapter throws is a promise that rejects. */
+  subscribe(topic: string): undefined | Promise<void> {
+    if (this.#isClosed) return undefined
+    try {
+      return promised(this.#door.adapter.subscribe(topic)) as undefined | Promise<void>
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  unsubscribe(topic: string): void {
+    if (this.#isClosed) return
+    const door = this.#door
+    try {
+      door.answered('unsubscribe', door.adapter.unsubscribe(topic))
+    } catch (error) {
+      door.failed('unsubscribe', error)
+    }
+  }
+
+  /** Stops the adapter, once. */
+  close(): MaybePromise<StopFailure | undefined> {
+    const door = this.#door
+    if (this.#isClosed) return door.stopping
+    this.#isClosed = true
+    if (door.open !== this) return undefined
+    door.open = undefined
+    return door.stop(this.#starting)
+  }
+
+  #start(node: string, { arrived, changed }: AdapterEvents): undefined | Promise<void> {
+    if (this.#isClosed) throw berylError('BERYL_ERR_ASKED_TO_END', 'pubsub', 'shutdown')
+    const door = this.#door
+    door.open = this
+    const starting = promised(
+      door.adapter.start(
+        node,
+        (_topic, bytes) => this.#isClosed || arrived(bytes),
+        (status, error) => this.#isClosed || changed(status === 'up' ? 'up' : 'down', error),
+      ),
+    )
+    if (starting === undefined) return undefined
+    this.#starting = starting.then(
+      () => {
+        this.#starting = undefined
+      },
+      () => {
+        this.#starting = undefined
+      },
+    )
+    return starting.then(() => {})
+  }
+}

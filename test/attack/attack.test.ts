@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+// A short run of `npm run attack`, the same one each time, and the judge's own trial. Each in a process of its own: an
+// error that nobody catches is what they look for.
+
+interface Played {
+  readonly code: number
+  readonly output: string
+}
+
+function play(script: string, ...args: string[]): Promise<Played> {
+  const path = fileURLToPath(new URL(script, import.meta.url))
+  const flags = ['--expose-gc', '--no-warnings', '--import', 'tsx', path, ...args]
+  return new Promise((resolve) => {
+    execFile(process.execPath, flags, { maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : 1, output: `${stdout}${stderr}` })
+    })
+  })
+}
+
+test('one seed gives one trace, byte by byte, in any process', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'attack-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const files = ['one', 'two'].map((name) => join(folder, name))
+  await Promise.all(
+    files.map((file) => play('main.ts', '--seed', '20260101', '--rounds', '1', '--trace', file)),
+  )
+  const [one, two] = files.map((file) => readFileSync(file))
+  assert.ok((one?.length ?? 0) > 10_000, 'the trace is as long as a round')
+  assert.ok(one?.equals(two as Buffer), 'the traces differ')
+})
+
+test('the judge convicts a library that was made worse, and acquits one that was not', async () => {
+  const { output } = await play('sabotage.ts')
+  const convicted: Record<string, readonly string[]> = JSON.parse(output)
+  const words = {
+    'one broadcast is lost': /misses a broadcast/,
+    'one broadcast comes twice': /hears a broadcast twice/,
+    'one subscriber is leaked': /left when all are gone/,
+    'one push is not answered': /is not answered/,
+    'one connection is closed with the wrong code': /closed with 1011/,
+    'a promise is left to itself': /nobody waits for this/,
+    'a frame is thrown at': /out of receive/,
+  }
+  assert.deepEqual(convicted.none, [])
+  for (const [name, word] of Object.entries(words))
+    assert.match((convicted[name] ?? []).join('\n'), word, name)
+})

@@ -1,0 +1,78 @@
+import type { RoundReport } from './round.ts'
+import { type RunOptions, run } from './run.ts'
+
+export interface Extent {
+  readonly rounds?: number | undefined
+  /** Of the machine's clock. */
+  readonly minutes?: number | undefined
+  /** Of the clock of the nodes. */
+  readonly hours?: number | undefined
+  /** Goes on behind a round that failed. */
+  readonly goesOn?: boolean
+  readonly failed: (options: RunOptions, report: RoundReport) => void
+}
+
+/** What became of many rounds. */
+export interface Total {
+  rounds: number
+  failed: number
+  said: number
+  delivered: number
+  nodeMs: number
+  seconds: number
+  readonly counts: Map<string, number>
+  /** Bytes of the heap after every few rounds, where the collector may be called. */
+  readonly heap: number[]
+}
+
+/** Rounds between two looks at the heap. */
+const HEAP_EVERY = 5
+
+/** Plays rounds of one seed, one after the other. */
+export async function campaign(base: Omit<RunOptions, 'round'>, extent: Extent): Promise<Total> {
+  const counts = new Map<string, number>()
+  const total: Total = {
+    rounds: 0,
+    failed: 0,
+    said: 0,
+    delivered: 0,
+    nodeMs: 0,
+    seconds: 0,
+    counts,
+    heap: [],
+  }
+  const startedAt = performance.now()
+  for (let round = 0; !isOver(total, extent); round++) {
+    const report = await run({ ...base, round })
+    add(total, report)
+    total.seconds = (performance.now() - startedAt) / 1_000
+    if (total.rounds % HEAP_EVERY === 0) await measure(total)
+    if (report.findings.length === 0) continue
+    total.failed++
+    extent.failed({ ...base, round }, report)
+    if (!extent.goesOn) break
+  }
+  return total
+}
+
+function isOver({ rounds, seconds, nodeMs }: Total, extent: Extent): boolean {
+  if (extent.rounds !== undefined && rounds >= extent.rounds) return true
+  if (extent.minutes !== undefined && seconds >= extent.minutes * 60) return true
+  return extent.hours !== undefined && nodeMs >= extent.hours * 3_600_000
+}
+
+function add(total: Total, { counts, said, delivered, tookMs }: RoundReport): void {
+  total.rounds++
+  total.said += said
+  total.delivered += delivered
+  total.nodeMs += tookMs
+  for (const [what, count] of counts) total.counts.set(what, (total.counts.get(what) ?? 0) + count)
+}
+
+async function measure({ heap }: Total): Promise<void> {
+  const { gc } = globalThis
+  if (gc === undefined) return
+  await new Promise((resolve) => setImmediate(resolve))
+  gc()
+  heap.push(process.memoryUsage().heapUsed)
+}

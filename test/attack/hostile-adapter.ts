@@ -1,0 +1,139 @@
+import type { Clock } from '../../src/clock.ts'
+import type { Deliver, PubSubAdapter, ReportStatus } from '../../src/pubsub/adapter.ts'
+import type { Dice } from '../fuzz/dice.ts'
+import type { NodeClock } from './node-clock.ts'
+
+/** What an adapter does that it should not, at the moment. */
+export interface AdapterFaults {
+  /** How long it takes to confirm a subscription. */
+  confirmMs: number
+  /** Confirms nothing until the end. */
+  isSilent: boolean
+  /** Refuses every subscription. */
+  refuses: boolean
+  /** How late messages come at the most: later ones overtake them. */
+  delayMs: number
+  loses: boolean
+  doubles: boolean
+  /** Methods that throw; of `stop`: that reject. */
+  throws: ReadonlySet<'publish' | 'subscribe' | 'unsubscribe' | 'stop'>
+}
+
+export function noFaults(): AdapterFaults {
+  return {
+    confirmMs: 0,
+    isSilent: false,
+    refuses: false,
+    delayMs: 0,
+    loses: false,
+    doubles: false,
+    throws: new Set(),
+  }
+}
+
+/** The links between the nodes of a network: each way of each for itself. */
+export class Links {
+  readonly #cut = new Set<string>()
+
+  cut(from: number, to: number): void {
+    this.#cut.add(`${from} ${to}`)
+  }
+
+  heal(): void {
+    this.#cut.clear()
+  }
+
+  carries(from: number, to: number): boolean {
+    return !this.#cut.has(`${from} ${to}`)
+  }
+}
+
+export interface AdapterSeat {
+  readonly index: number
+  readonly clock: NodeClock
+  readonly stageClock: Clock
+  readonly links: Links
+  readonly dice: Dice
+}
+
+/** An adapter that carries messages as another one does, and misbehaves as it is told. */
+export class HostileAdapter implements PubSubAdapter {
+  readonly name = 'hostile'
+  faults = noFaults()
+  readonly #inner: PubSubAdapter
+  readonly #seat: AdapterSeat
+  #report: ReportStatus = () => {}
+  /** What waits for a confirmation that does not come. */
+  #held: (() => void)[] = []
+  #isDown = false
+
+  constructor(inner: PubSubAdapter, seat: AdapterSeat) {
+    this.#inner = inner
+    this.#seat = seat
+  }
+
+  get status(): 'up' | 'down' {
+    return this.#isDown ? 'down' : this.#inner.status
+  }
+
+  start(node: string, deliver: Deliver, report: ReportStatus): void | Promise<void> {
+    this.#report = report
+    return this.#inner.start(node, (topic, bytes) => this.#arrived(deliver, topic, bytes), report)
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    this.#mayThrow('publish')
+    if (!this.#isDown) this.#inner.publish(topic, Buffer.concat([Buffer.from([this.#seat.index]), bytes]))
+  }
+
+  async subscribe(topic: string): Promise<void> {
+    const { confirmMs, isSilent, refuses } = this.faults
+    this.#mayThrow('subscribe')
+    if (refuses) throw new Error('the broker refuses')
+    await this.#inner.subscribe(topic)
+    if (isSilent) await new Promise<void>((resolve) => this.#held.push(resolve))
+    else if (confirmMs > 0)
+      await new Promise<void>((resolve) => void this.#seat.stageClock.setTimeout(resolve, confirmMs))
+  }
+
+  unsubscribe(topic: string): void {
+    this.#inner.unsubscribe(topic)
+    this.#mayThrow('unsubscribe')
+  }
+
+  stop(): void | Promise<void> {
+    const stopped = this.#inner.stop()
+    this.#mayThrow('stop')
+    return stopped
+  }
+
+  // What the moves do to it
+
+  say(status: 'up' | 'down'): void {
+    this.#isDown = status === 'down'
+    this.#report(status, status === 'down' ? new Error('out of reach') : undefined)
+  }
+
+  heal(): void {
+    this.faults = noFaults()
+    for (const confirm of this.#held.splice(0)) confirm()
+    if (this.#isDown) this.say('up')
+  }
+
+  #mayThrow(method: 'publish' | 'subscribe' | 'unsubscribe' | 'stop'): void {
+    if (this.faults.throws.has(method)) throw new Error(`${method} of the adapter fails`)
+  }
+
+  #arrived(deliver: Deliver, topic: string, packet: Uint8Array): void {
+    const { index, clock, stageClock, links, dice } = this.#seat
+    const { delayMs, loses, doubles } = this.faults
+    const from = packet[0] as number
+    if (!links.carries(from, index) || (loses && dice.oneIn(4))) return
+    const bytes = packet.subarray(1)
+    const hand = (): void => clock.outside(() => deliver(topic, bytes))
+    for (let copy = doubles && dice.oneIn(3) ? 2 : 1; copy > 0; copy--) {
+      if (delayMs === 0) hand()
+      else stageClock.setTimeout(hand, dice.below(delayMs))
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import type { Total } from './campaign.ts'
+import { moveKinds } from './moves.ts'
+
+/** What a run is worth: how much was played, and what came of it. */
+export function summary(total: Total): string {
+  const { rounds, failed, said, delivered, nodeMs, seconds, counts, heap } = total
+  const hours = nodeMs / 3_600_000
+  const lines = [
+    `${rounds} rounds, ${failed} failed; ${operations(total)} operations in ${seconds.toFixed(0)} s`,
+    `${hours.toFixed(1)} hours of three nodes, ${((hours * 60) / seconds).toFixed(2)} hours a minute`,
+    `control clients: ${said} said, heard ${delivered} times; messages: ${counts.get('messages of clients') ?? 0} in, ${counts.get('messages of servers') ?? 0} out`,
+  ]
+  if (heap.length > 1)
+    lines.push(`heap: ${heap.map((bytes) => (bytes / 1_048_576).toFixed(1)).join(', ')} MiB`)
+  for (const family of ['clients', 'handlers', 'crashes', 'adapters', 'network'] as const)
+    lines.push(`${family}: ${played(total, family)}`)
+  lines.push(`acts: ${part(counts, 'act: ')}`)
+  lines.push(`outcomes: ${outcomes(counts)}`)
+  const missing = neverPlayed(total)
+  if (missing.length > 0) lines.push(`never played: ${missing.join(', ')}`)
+  return lines.join('\n')
+}
+
+/** Messages of clients, and moves. */
+export function operations({ counts }: Total): number {
+  const moves = [...counts]
+    .filter(([what]) => what.startsWith('move: '))
+    .reduce((sum, [, count]) => sum + count, 0)
+  return moves + (counts.get('messages of clients') ?? 0)
+}
+
+/** A fault that was never played proves nothing. */
+export function neverPlayed({ counts }: Total, mode = 'simulated'): string[] {
+  return moveKinds
+    .filter(({ only }) => only === undefined || only === mode)
+    .map(({ name }) => name)
+    .filter((name) => !counts.has(`move: ${name}`))
+}
+
+function played({ counts }: Total, family: string): string {
+  return moveKinds
+    .filter((kind) => kind.family === family)
+    .map(({ name }) => `${name} ${counts.get(`move: ${name}`) ?? 0}`)
+    .join(', ')
+}
+
+function part(counts: ReadonlyMap<string, number>, prefix: string): string {
+  return list(
+    [...counts]
+      .filter(([what]) => what.startsWith(prefix))
+      .map(([what, n]) => [what.slice(prefix.length), n]),
+  )
+}
+
+function outcomes(counts: ReadonlyMap<string, number>): string {
+  return list([...counts].filter(([what]) => !/^(move|act): |^messages of/.test(what)))
+}
+
+function list(entries: readonly (readonly [string, number])[]): string {
+  return [...entries]
+    .sort(([, a], [, b]) => b - a)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(', ')
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify'
+import { fakeClock } from '../../src/testing/fake-clock.ts'
+import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../../src/transport/in-process.ts'
+import { SimulatedWire } from './simulated-wire.ts'
+import { type Line, type LineListener, type Place, Refused, type Stage } from './stage.ts'
+
+/** In memory, by a fake clock: the same moves give the same trace. */
+export function simulatedStage(): Stage {
+  const clock = fakeClock()
+
+  async function until(promise: Promise<unknown>, withinMs: number): Promise<boolean> {
+    const deadline = clock.now() + withinMs
+    let isSettled = false
+    const settled = (): void => {
+      isSettled = true
+    }
+    promise.then(settled, settled)
+    for (let step = 0; !isSettled; step = Math.min(250, step + 25)) {
+      await clock.advance(step)
+      if (clock.now() >= deadline) break
+    }
+    return isSettled
+  }
+
+  return {
+    name: 'simulated',
+    clock,
+    advance: (ms) => clock.advance(ms),
+    until,
+    open: async (app: FastifyInstance) => void (await app.ready()),
+    connect: (place, query, listener) => connect(place, query, listener),
+    leftovers: async () => (clock.pending === 0 ? [] : [`${clock.pending} timers of the stage`]),
+  }
+}
+
+async function connect(place: Place, query: string, listener: LineListener): Promise<Line> {
+  let berth: Berth | undefined
+  const ticket = issueTicket({
+    admitted(own) {
+      berth = own
+    },
+  })
+  try {
+    const url = `${place.app.channels.path}/websocket?vsn=2.0.0${query}`
+    const { statusCode } = await place.app.inject({ url, headers: { [TICKET_HEADER]: ticket } })
+    if (berth === undefined) throw new Refused(statusCode)
+  } finally {
+    voidTicket(ticket)
+  }
+  return new SimulatedWire(berth, place.clock, listener)
+}
