@@ -130,8 +130,8 @@ export class PubSub implements Process {
 
   unsubscribe(topic: string, subscriber: Subscriber): void {
     const subscribers = this.#topics.get(topic)
-    subscribers?.remove(subscriber)
-    if (subscribers?.isEmpty) this.#forget(topic)
+    // An adapter that ends a client while it is asked must not have the topic forgotten before the client is among them.
+    if (subscribers?.remove(subscriber) && subscribers.isEmpty) this.#forget(topic)
   }
 
   /** Calls `listener` for what any node broadcasts on a topic. The returned function ends that. */

@@ -28,12 +28,14 @@ export class TopicSubscribers {
     subscriber.slot = this.#subscribers.length - 1
   }
 
-  remove(subscriber: Subscriber): void {
-    if (this.#subscribers[subscriber.slot] !== subscriber) return
+  /** Gives whether it was there. */
+  remove(subscriber: Subscriber): boolean {
+    if (this.#subscribers[subscriber.slot] !== subscriber) return false
     const last = this.#subscribers.pop() as Subscriber
-    if (last === subscriber) return
+    if (last === subscriber) return true
     this.#subscribers[subscriber.slot] = last
     last.slot = subscriber.slot
+    return true
   }
 
   listen(listener: TopicListener): void {
