@@ -141,7 +141,7 @@ for (const [server, options] of Object.entries({
   test(`a server of ${server} says at the start whether no client can connect`, async () => {
     const lines: string[] = []
     const stream = { write: (line: string) => void lines.push(line) }
-    const app = Fastify({ ...options, logger: { level: 'warn', stream } }) as FastifyInstance
+    const app: FastifyInstance = Fastify({ ...(options as object), logger: { level: 'warn', stream } })
     await app.register(beryl)
     assert.equal(NO_CLIENT.test(lines.join()), server.startsWith('HTTP/2') && !server.endsWith('HTTP/1'))
     await app.close()
