@@ -68,6 +68,13 @@ export const errorTable = {
     statusCode: 500,
     retryable: false,
   },
+  BERYL_ERR_WEBSOCKET_TWICE: {
+    message:
+      '@fastify/websocket is registered %s times for this server, and each of them would route every client: ' +
+      'register it once, before fastify-beryl and all others that need it, in a scope around them',
+    statusCode: 500,
+    retryable: false,
+  },
   BERYL_ERR_NOT_RUNNING: {
     message: 'fastify-beryl is not running: its state is %s',
     statusCode: 503,

@@ -52,13 +52,7 @@ async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Prom
   app.decorate('channels', new Channels(endpoint, lifecycle))
   app.decorate('presence', endpoint.presence ?? standIn('presence'))
   app.decorate('groups', endpoint.groups ?? standIn('groups'))
-  await mountWebSocket(app, { ...options, drain }, gateOf({ endpoint, lifecycle }))
-
-  async function drain(): Promise<void> {
-    lifecycle.drain()
-    endpoint.presence?.drain()
-    await endpoint.sessions?.drain()
-  }
+  await mountWebSocket(app, options, gateOf({ endpoint, lifecycle }))
 }
 
 /** What the route asks before it lets a client in, and where the client goes then. */
@@ -74,7 +68,17 @@ function gateOf({ endpoint, lifecycle }: Node): Gate {
     },
     clock: endpoint.clock,
     makeConnectionId: () => endpoint.makeConnectionId(),
-    open: (admission, wire) => (endpoint.sessions as Sessions).open(admission, wire),
+    open(admission, wire) {
+      const session = (endpoint.sessions as Sessions).open(admission, wire)
+      // A hook of others stood between the door and this: nobody may be connected to a server that goes.
+      if (!isUp()) session.close(1012, '', { kind: 'shutdown', reason: 'drain' })
+      return session
+    },
+    async drain(deadline) {
+      lifecycle.drain()
+      endpoint.presence?.drain()
+      await endpoint.sessions?.drain(deadline)
+    },
     refused(ip, { reason, statusCode, limit }) {
       endpoint.telemetry.emit('connection.refused', {}, { ip, reason, statusCode })
       if (limit !== undefined) endpoint.telemetry.emit('limit.reached', {}, { limit, ip })

@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { Watch } from '../watch.ts'
 import type { Wire } from './wire.ts'
 
 /** What slow readers may cost, resolved: `Infinity` where there is no limit. */
@@ -17,6 +18,8 @@ export type BacklogLimit = keyof BackpressureLimits
 /** A connection, as the backlog sees it. */
 export interface SlowReader {
   readonly wire: Wire
+  /** Its connection is gone or was cut: nothing of it waits any more, whatever its socket still says. */
+  readonly isGone: boolean
   /** Cuts the connection: its client is not keeping up. */
   cut(limit: BacklogLimit): void
   /** Its client has caught up enough to be told what it was spared. */
@@ -24,8 +27,8 @@ export interface SlowReader {
 }
 
 interface Progress {
-  sentBytes: number
-  at: number
+  readonly sentBytes: number
+  readonly at: number
 }
 
 /** Above this a reader is spared what can be told later in one piece (presence). */
@@ -36,13 +39,14 @@ const ROOM_AGAIN = 0.75
 
 /**
  * The connections that have not taken what was written to them: a few, in good times none. They are looked at once a
- * second, all with one timer that runs only while there are any.
+ * second, all with one timer that runs only while there are any. A connection that closes stays here until its socket is
+ * gone, for so long it holds its bytes.
  */
 export class Backlog {
   readonly #limits: BackpressureLimits
   readonly #clock: Clock
   readonly #readers = new Map<SlowReader, Progress>()
-  #timer: Timer | undefined
+  #watch: Watch | undefined
   #isFull = false
 
   constructor(limits: BackpressureLimits, clock: Clock) {
@@ -57,10 +61,12 @@ export class Backlog {
 
   /** Something was written to a reader whose buffer still held `buffered` bytes before. */
   add(reader: SlowReader, buffered: number): void {
+    // The last flush of a turn may come behind the end.
+    if (reader.isGone) return
     if (buffered > this.#limits.maxBufferedBytes) return this.#cut(reader, 'maxBufferedBytes')
     if (this.#readers.has(reader)) return
-    this.#readers.set(reader, { sentBytes: reader.wire.sentBytes, at: this.#clock.now() })
-    this.#timer ??= this.#clock.setInterval(() => this.#check(), CHECK_MS)
+    this.#watch ??= new Watch(this.#clock, CHECK_MS, (now) => this.#check(now))
+    this.#readers.set(reader, { sentBytes: reader.wire.sentBytes, at: this.#watch.now })
   }
 
   delete(reader: SlowReader): void {
@@ -68,14 +74,7 @@ export class Backlog {
     if (this.#readers.size === 0) this.#rest()
   }
 
-  /** Forgets everybody: the server goes. */
-  stop(): void {
-    this.#readers.clear()
-    this.#rest()
-  }
-
-  #check(): void {
-    const now = this.#clock.now()
+  #check(now: number): void {
     let total = 0
     for (const [reader, progress] of [...this.#readers]) {
       const { bufferedBytes, sentBytes } = reader.wire
@@ -108,8 +107,8 @@ export class Backlog {
   }
 
   #rest(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#watch?.stop()
+    this.#watch = undefined
     this.#isFull = false
   }
 }

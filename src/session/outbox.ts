@@ -80,6 +80,7 @@ export class Outbox {
     const waiting = this.#waiting
     if (waiting === undefined) return
     this.#waiting = undefined
+    if (this.#reader.isGone) return
     const { wire } = this.#reader
     const before = wire.bufferedBytes
     wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)

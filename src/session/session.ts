@@ -10,6 +10,7 @@ import type { Frame } from '../protocol/frame.ts'
 import { type Codec, type JsonParse, MalformedFrame, type Message, sameRef } from '../protocol/message.ts'
 import type { JoinOutcome, LimitName, Probe, Telemetry } from '../telemetry.ts'
 import { fitsName, PHOENIX_TOPIC } from '../topic.ts'
+import type { Watch } from '../watch.ts'
 import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide } from './decide.ts'
 import { InFlight } from './in-flight.ts'
@@ -25,6 +26,8 @@ export interface SessionRuntime extends ChannelRuntime {
   readonly handled: Probe<'message.handled'>
   readonly turn: Turn
   readonly backlog: Backlog
+  /** By whose time clients are judged. */
+  readonly watch: Watch
   readonly clock: Clock
   readonly parse: JsonParse
   readonly channelsPerConnection: number
@@ -77,6 +80,7 @@ export class Session implements Outlet, SlowReader {
   #open = true
   /** The server goes: nothing more is taken, and what is at work is finished. */
   #isDraining = false
+  #isGone = false
   #bytesRead = 0
   #activeAt: number
   #inFlight: InFlight | undefined
@@ -90,7 +94,7 @@ export class Session implements Outlet, SlowReader {
     this.#runtime = runtime
     this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
     this.#meter = new Meter(runtime.rates)
-    this.#activeAt = runtime.clock.now()
+    this.#activeAt = runtime.watch.now
   }
 
   get id(): string {
@@ -139,7 +143,10 @@ export class Session implements Outlet, SlowReader {
     }
   }
 
-  /** For how long no byte came from the client. Looked at now and then, so that messages need not be counted. */
+  /**
+   * For how long no byte came from the client, by the time of the watch. Looked at now and then, so that messages need not be
+   * counted.
+   */
   silentMs(now: number): number {
     const { bytesRead } = this.wire
     // Who is not read cannot be heard.
@@ -148,11 +155,6 @@ export class Session implements Outlet, SlowReader {
       this.#activeAt = now
     }
     return now - this.#activeAt
-  }
-
-  /** Counts the client as heard. */
-  touch(now: number): void {
-    this.#activeAt = now
   }
 
   /**
@@ -186,7 +188,13 @@ export class Session implements Outlet, SlowReader {
       this.#end({ kind: 'closed', code })
       this.#runtime.closed(this, code, '')
     }
+    this.#isGone = true
+    this.#runtime.backlog.delete(this)
     this.#runtime.gone(this)
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
   }
 
   /** The client was silent for too long. */
@@ -207,7 +215,6 @@ export class Session implements Outlet, SlowReader {
 
   #end(reason: TerminateReason): void {
     this.#open = false
-    this.#runtime.backlog.delete(this)
     // A paused socket would not hear the client's answer to the close.
     this.#inFlight?.release()
     const topics = [...(this.#topics?.values() ?? [])]
@@ -297,6 +304,7 @@ export class Session implements Outlet, SlowReader {
   }
 
   cut(limit: BacklogLimit): void {
+    this.#isGone = true
     this.limitReached(`backpressure.${limit}`)
     this.wire.terminate()
   }

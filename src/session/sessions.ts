@@ -1,7 +1,9 @@
 import type { TerminateReason } from '../channel/infer.ts'
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { Deadline } from '../deadline.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
+import { patience, Watch } from '../watch.ts'
 import { Backlog, type BackpressureLimits } from './backlog.ts'
 import { type Admission, Session, type SessionLoad, type SessionRuntime } from './session.ts'
 import type { Wire } from './wire.ts'
@@ -46,19 +48,21 @@ export class Sessions implements Process {
   /** Sessions that have ended and whose connection is not gone yet, with whom to tell when it is. */
   readonly #closing = new Map<Session, () => void>()
   #isRunning = true
-  readonly #sweeper: Timer
-  #sweptAt: number
+  readonly #watch: Watch
+  #draining: Promise<void> | undefined
   #exit: (reason: ExitReason) => void = () => {}
 
   constructor(
-    runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog' | 'received' | 'handled'>,
+    runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'>,
     options: SessionsOptions,
   ) {
     const { clock } = runtime
     this.#backlog = new Backlog(options.backpressure, clock)
+    this.#watch = new Watch(clock, sweepMs(options), (now) => this.#sweep(now))
     this.#runtime = {
       ...runtime,
       backlog: this.#backlog,
+      watch: this.#watch,
       received: runtime.telemetry.probe('message.received'),
       handled: runtime.telemetry.probe('message.handled'),
       closed: (session, code, reason) => this.#closed(session, code, reason),
@@ -66,8 +70,6 @@ export class Sessions implements Process {
     }
     this.#clock = clock
     this.#options = options
-    this.#sweptAt = clock.now()
-    this.#sweeper = clock.setInterval(() => this.#sweep(), this.#sweepMs)
     this.exited = new Promise((resolve) => {
       this.#exit = resolve
     })
@@ -85,45 +87,47 @@ export class Sessions implements Process {
 
   #end(reason: ExitReason, why: TerminateReason): void {
     this.#isRunning = false
-    this.#sweeper.cancel()
+    this.#watch.stop()
     this.#closeAll(why)
-    this.#backlog.stop()
     this.#exit(reason)
   }
 
   /**
    * Closes all connections with 1012, a batch at a time, each when its handlers are done. Resolves when they are gone:
-   * those that do not answer are cut.
+   * those that do not answer are cut, and all that are left at the deadline.
    */
-  async drain(): Promise<void> {
-    const { batch, pauseMs, timeoutMs } = this.#options.drain
+  drain(deadline = new Deadline(this.#clock, this.#options.drain.timeoutMs)): Promise<void> {
+    this.#draining ??= this.#drainAll(deadline)
+    return this.#draining
+  }
+
+  async #drainAll(deadline: Deadline): Promise<void> {
+    const { batch, pauseMs } = this.#options.drain
     this.#isRunning = false
-    const deadline = this.#clock.setTimeout(() => this.#cutAll(), timeoutMs)
     const sessions = [...this.#sessions.values()]
     const drained: Promise<void>[] = []
     for (let start = 0; start < sessions.length; start += batch) {
-      if (start > 0) await this.#pause(pauseMs)
-      for (const session of sessions.slice(start, start + batch)) drained.push(this.#drainOne(session))
+      if (start > 0) await deadline.pause(pauseMs)
+      for (const session of sessions.slice(start, start + batch)) {
+        drained.push(this.#drainOne(session, deadline))
+      }
     }
-    await Promise.all(drained)
-    deadline.cancel()
+    await deadline.wait(Promise.all(drained))
+    this.#cutAll()
   }
 
-  async #drainOne(session: Session): Promise<void> {
+  async #drainOne(session: Session, deadline: Deadline): Promise<void> {
     const { handlerMs, closeMs } = this.#options.drain
-    await session.drain(1012, '', DRAIN, handlerMs)
+    await session.drain(1012, '', DRAIN, deadline.within(handlerMs))
     if (!this.#closing.has(session)) return
-    const timer = this.#clock.setTimeout(() => session.wire.terminate(), closeMs)
+    const timer = patience(this.#clock, deadline.within(closeMs), () => session.wire.terminate())
     await new Promise<void>((resolve) => this.#closing.set(session, resolve))
     timer.cancel()
   }
 
   #cutAll(): void {
-    for (const session of [...this.#sessions.values(), ...this.#closing.keys()]) session.wire.terminate()
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#clock.setTimeout(resolve, ms))
+    this.#closeAll(DRAIN)
+    for (const session of [...this.#closing.keys()]) session.wire.terminate()
   }
 
   #closeAll(why: TerminateReason): void {
@@ -201,7 +205,8 @@ export class Sessions implements Process {
   #closed(session: Session, code: number, reason: string): void {
     const { connection, connectionTopic } = session
     this.#sessions.delete(connection.id)
-    this.#closing.set(session, () => {})
+    // A wire may be gone before its close returns.
+    if (!session.isGone) this.#closing.set(session, () => {})
     if (connectionTopic !== undefined) {
       const sessions = this.#byConnectionTopic.get(connectionTopic)
       sessions?.delete(session)
@@ -221,24 +226,16 @@ export class Sessions implements Process {
 
   // Silent clients
 
-  get #sweepMs(): number {
-    const { idleMs, intervalMs } = this.#options
-    return Math.max(20, Math.min(5_000, intervalMs, idleMs / SWEEPS_PER_TIMEOUT))
-  }
-
-  #sweep(): void {
-    const now = this.#clock.now()
-    // A check that ran late looks at bytes that had no chance to be read: this round counts for everybody.
-    const late = now - this.#sweptAt > 2 * this.#sweepMs + 250
-    this.#sweptAt = now
+  #sweep(now: number): void {
     const date = this.#clock.date()
     for (const session of [...this.#sessions.values()]) {
       if (session.expiresAt !== undefined && date >= session.expiresAt) {
         session.close(1001, 'expired', DISCONNECT)
-        continue
-      }
-      if (late) session.touch(now)
-      else if (session.silentMs(now) >= this.#options.idleMs) session.idle()
+      } else if (session.silentMs(now) >= this.#options.idleMs) session.idle()
     }
   }
+}
+
+function sweepMs({ idleMs, intervalMs }: SessionsOptions): number {
+  return Math.max(20, Math.min(5_000, intervalMs, idleMs / SWEEPS_PER_TIMEOUT))
 }

@@ -29,20 +29,24 @@ export class Admissions {
     this.#perIp = Number.isFinite(limits.connectionsPerIp) ? new Map() : undefined
   }
 
-  /** A place, or the limit for which there is none. */
-  take(ip: string): Place | FullLimit {
+  /**
+   * A place, or the limit for which there is none.
+   *
+   * @param ip Where the client has no address (a Unix socket), none: then it does not count against its own.
+   */
+  take(ip: string | undefined): Place | FullLimit {
     const { connections, connectionsPerIp, pendingUpgrades } = this.#limits
     if (this.#taken >= connections) return 'connections'
     if (this.#pending >= pendingUpgrades) return 'pendingUpgrades'
-    const sameIp = this.#perIp?.get(ip) ?? 0
-    if (sameIp >= connectionsPerIp) return 'connectionsPerIp'
+    const sameIp = ip === undefined ? 0 : (this.#perIp?.get(ip) ?? 0)
+    if (ip !== undefined && sameIp >= connectionsPerIp) return 'connectionsPerIp'
     this.#taken++
     this.#pending++
-    this.#perIp?.set(ip, sameIp + 1)
+    if (ip !== undefined) this.#perIp?.set(ip, sameIp + 1)
     return this.#place(ip)
   }
 
-  #place(ip: string): Place {
+  #place(ip: string | undefined): Place {
     let state: 'pending' | 'in' | 'left' = 'pending'
     return {
       entered: () => {
@@ -55,7 +59,7 @@ export class Admissions {
         if (state === 'pending') this.#pending--
         state = 'left'
         this.#taken--
-        this.#leaveIp(ip)
+        if (ip !== undefined) this.#leaveIp(ip)
       },
     }
   }

@@ -9,8 +9,17 @@ import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
 import type { LimitName } from '../telemetry.ts'
+import { patience } from '../watch.ts'
 import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
-import { authToken, checkNoBody, chooseProtocol, offeredProtocols, parseParams } from './handshake.ts'
+import {
+  addressOf,
+  authToken,
+  checkNoBody,
+  chooseProtocol,
+  hasAddress,
+  offeredProtocols,
+  parseParams,
+} from './handshake.ts'
 
 /** What the door asks of the house behind it. */
 export interface House {
@@ -54,6 +63,8 @@ export class Doorkeeper {
   readonly #house: House
   readonly #admissions: Admissions
   readonly #key = Symbol('beryl handshake')
+  /** Who waits for `connect`: no more than `limits.pendingUpgrades`. */
+  readonly #waiting = new Set<(why: symbol) => void>()
 
   constructor(options: DoorOptions, house: House) {
     this.#options = options
@@ -80,7 +91,7 @@ export class Doorkeeper {
     const protocol = chooseProtocol(offered, this.#options.subprotocols)
     if (protocol === false) return UNKNOWN_PROTOCOL
     const token = authToken(offered)
-    const place = this.#admissions.take(request.ip)
+    const place = this.#admissions.take(hasAddress(request) ? addressOf(request) : undefined)
     if (typeof place === 'string') return fullBecause(place)
     reply.raw.once('close', place.leave)
     const handshake = { codec, protocol, place, reply, params, token, admission: undefined }
@@ -113,7 +124,8 @@ export class Doorkeeper {
   #granted(request: FastifyRequest, granted: unknown): Refusal | undefined {
     if (granted === TIMED_OUT) return TOO_SLOW
     if (granted instanceof Rejection) return REJECTED
-    const { closedBecause } = this.#house
+    const closedBecause =
+      this.#house.closedBecause ?? (granted === CLOSED ? 'not running: draining' : undefined)
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     const handshake = this.handshake(request.raw) as Handshake
     const { assigns, expiresAt } = grantOf(granted)
@@ -121,7 +133,7 @@ export class Doorkeeper {
     const connection: Connection = Object.freeze({
       id: this.#house.makeConnectionId(),
       assigns,
-      ip: request.ip,
+      ip: addressOf(request),
       transport: request.ws ? 'websocket' : 'test',
       connectedAt: this.#house.clock.date(),
     })
@@ -130,14 +142,26 @@ export class Doorkeeper {
     return undefined
   }
 
+  /** Answers all who wait for `connect` that the house is closed. */
+  close(): void {
+    for (const refuse of this.#waiting) refuse(CLOSED)
+  }
+
   async #withinTime(work: Promise<unknown>): Promise<unknown> {
     const { handshakeTimeoutMs } = this.#options.limits
-    if (!Number.isFinite(handshakeTimeoutMs)) return work
     let timer: Timer | undefined
-    const timeout = new Promise((resolve) => {
-      timer = this.#house.clock.setTimeout(() => resolve(TIMED_OUT), handshakeTimeoutMs)
+    let refuse: (why: symbol) => void = () => {}
+    const settled = new Promise((resolve, reject) => {
+      refuse = resolve
+      this.#waiting.add(refuse)
+      if (Number.isFinite(handshakeTimeoutMs))
+        timer = patience(this.#house.clock, handshakeTimeoutMs, () => resolve(TIMED_OUT))
+      work.then(resolve, reject)
     })
-    return Promise.race([work, timeout]).finally(() => timer?.cancel())
+    return settled.finally(() => {
+      this.#waiting.delete(refuse)
+      timer?.cancel()
+    })
   }
 }
 
@@ -148,6 +172,7 @@ export class Doorkeeper {
 type Greeted = IncomingMessage & { [key: symbol]: Handshake | undefined }
 
 const TIMED_OUT = Symbol('too slow')
+const CLOSED = Symbol('closed')
 const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.handshakeTimeoutMs' }
 const REJECTED: Refusal = { reason: 'connect', statusCode: 403 }
 const EXPIRED: Refusal = { reason: 'expired', statusCode: 403 }

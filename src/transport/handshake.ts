@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyRequest } from 'fastify'
 import qs from 'qs'
 
 // What a client says of itself before the upgrade: pure functions over the request's head.
@@ -84,15 +85,19 @@ export function chooseProtocol(
 }
 
 /**
- * Takes the token out of the head of a response: where the application's own @fastify/websocket chooses the sub-protocol,
- * it takes the first that is offered, which may be the secret.
+ * The address of a client as Fastify has it: with `trustProxy`, the one that was forwarded. Empty where there is none: over
+ * a Unix socket, and with `injectWS`.
  */
-export function hideToken(headers: string[]): void {
-  const at = headers.findIndex((header) => TOKEN_HEADER.test(header))
-  if (at !== -1) headers.splice(at, 1)
+export function addressOf(request: FastifyRequest): string {
+  // proxy-addr fails where there is no socket.
+  if (!request.socket) return ''
+  return (request.ip as string | undefined) ?? ''
 }
 
-const TOKEN_HEADER = /^sec-websocket-protocol:\s*base64url\.bearer\.phx\./i
+/** Whether the connection, or the proxy in front of it, has an address to count by. */
+export function hasAddress(request: FastifyRequest): boolean {
+  return addressOf(request) !== '' || request.socket?.remoteAddress !== undefined
+}
 
 /** A URL without its query: tokens travel there, and logs are read by many. */
 export function redactUrl(url: string): string {

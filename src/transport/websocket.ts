@@ -1,16 +1,24 @@
-import { EventEmitter } from 'node:events'
-import type { IncomingMessage, Server } from 'node:http'
-import websocket from '@fastify/websocket'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import type { WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { Deadline } from '../deadline.ts'
 import { show } from '../errors.ts'
+import { tell } from '../foreign.ts'
 import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import type { LimitName } from '../telemetry.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
-import { hideToken, redactUrl } from './handshake.ts'
+import { addressOf, redactUrl } from './handshake.ts'
 import { redeemTicket } from './in-process.ts'
-import { boundUpgrades, endLateUpgrades, endRefused, letGo, socketOf } from './upgrades.ts'
+import {
+  closeStrangers,
+  ensureWebSocketServer,
+  type FrameLimits,
+  leaveClients,
+  type Ours,
+  separate,
+} from './neighbours.ts'
+import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
 import { checkVersions } from './versions.ts'
 import { answerClose, SenderWire, SocketWire } from './wire.ts'
 
@@ -18,6 +26,8 @@ import { answerClose, SenderWire, SocketWire } from './wire.ts'
 export interface Gate extends House {
   open(admission: Admission, wire: Wire): Session
   refused(ip: string, refusal: Refusal): void
+  /** Resolves when the clients have been told to go, and are gone. */
+  drain(deadline: Deadline): Promise<void>
 }
 
 export interface WebSocketOptions extends DoorOptions {
@@ -28,12 +38,8 @@ export interface WebSocketOptions extends DoorOptions {
     readonly fragments: number
     readonly bufferedChunks: number
   }
-  /** Runs in `preClose`: resolves when the clients have been told and are gone. */
-  readonly drain: () => Promise<void>
+  readonly drain: { readonly closeMs: number; readonly timeoutMs: number }
 }
-
-/** How long a peer has to answer a close frame before its connection is cut. */
-const CLOSE_TIMEOUT_MS = 5_000
 
 const RETRY_AFTER_SECONDS = '5'
 
@@ -51,23 +57,76 @@ export async function mountWebSocket(
   gate: Gate,
 ): Promise<void> {
   const door = new Doorkeeper(options, gate)
+  const { compression, limits } = options
+  const ours: Ours = {
+    compression,
+    limits: frameLimits(limits),
+    has: (request) => door.handshake(request) !== undefined,
+    protocol: (request) => door.handshake(request)?.protocol,
+  }
   warnOfHttp2(app)
-  endLateUpgrades(app)
-  await ensureWebSocketPlugin(app, options, door)
-  checkVersions(app.websocketServer)
-  app.websocketServer.on('headers', (headers: string[], request: IncomingMessage) => {
-    if (door.handshake(request) === undefined) return
-    hideToken(headers)
-    headers.push(NOT_CACHED)
+  const upgrades = Upgrades.of(app, finite(2 * limits.handshakeTimeoutMs))
+  const isBrought = await ensureWebSocketServer(app, ours)
+  const server = app.websocketServer
+  checkVersions(server)
+  separate(server, ours, upgrades)
+  server.on('headers', (headers: string[], request: IncomingMessage) => {
+    if (ours.has(request)) headers.push(NOT_CACHED)
   })
-  const route = websocketRoute(door, gate)
+  const left = isBrought ? server : undefined
+  closeWithServer(app, upgrades, () => closeAll({ door, gate, options, upgrades, server: left }))
+  const route = websocketRoute(door, gate, server)
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })
     app.route({ ...wrongMethods, url })
   }
 }
 
-function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'> {
+/** All mounts of a server close at the same time: their deadlines would add up. */
+function closeWithServer(app: FastifyInstance, { closers }: Upgrades, close: () => Promise<void>): void {
+  let closing: Promise<void> | undefined
+  const begin = (): Promise<void> => {
+    closing ??= close()
+    return closing
+  }
+  closers.add(begin)
+  app.addHook('preClose', async () => {
+    for (const each of closers) tell(each, () => {})
+    await begin()
+  })
+}
+
+interface Mount {
+  readonly door: Doorkeeper
+  readonly gate: Gate
+  readonly options: WebSocketOptions
+  readonly upgrades: Upgrades
+  /** The server that came with us: nobody else ends what is left on it. */
+  readonly server: WebSocketServer | undefined
+}
+
+async function closeAll({ door, gate, options, upgrades, server }: Mount): Promise<void> {
+  const { closeMs, timeoutMs } = options.drain
+  const deadline = new Deadline(gate.clock, timeoutMs)
+  const drained = gate.drain(deadline)
+  door.close()
+  // Upgrades that are being asked about by hooks are answered with 503.
+  server?.close()
+  await drained
+  if (server !== undefined) await closeStrangers(server, gate.clock, deadline, closeMs)
+  await upgrades.end(deadline)
+}
+
+function frameLimits(limits: WebSocketOptions['limits']): FrameLimits {
+  // ws takes 0 for no limit.
+  return {
+    maxPayload: finite(limits.payloadBytes),
+    maxFragments: finite(limits.fragments),
+    maxBufferedChunks: finite(limits.bufferedChunks),
+  }
+}
+
+function websocketRoute(door: Doorkeeper, gate: Gate, server: WebSocketServer): Omit<RouteOptions, 'url'> {
   return {
     method: 'GET',
     exposeHeadRoute: false,
@@ -76,13 +135,20 @@ function websocketRoute(door: Doorkeeper, gate: Gate): Omit<RouteOptions, 'url'>
     preHandler: (request, reply, done) => ask(gate, request, reply, done, () => door.admit(request)),
     handler: (request, reply) => openInProcess(door, gate, request, reply),
     onResponse: endRefused,
-    wsHandler: (ws, request) => open(door, gate, ws as BerylWebSocket, request),
+    wsHandler(ws, request) {
+      leaveClients(server, ws)
+      open(door, gate, ws as BerylWebSocket, request)
+    },
   }
 }
 
 /** Tokens travel in the query, and logs are read by many. */
 const logSerializers = {
-  req: ({ method, url, ip }: FastifyRequest) => ({ method, url: redactUrl(url), ip }),
+  req: (request: FastifyRequest) => ({
+    method: request.method,
+    url: redactUrl(request.url),
+    ip: addressOf(request),
+  }),
 }
 
 const wrongMethods: Omit<RouteOptions, 'url'> = {
@@ -131,7 +197,7 @@ function goOn(
   refusal: Refusal | undefined,
 ): void {
   if (refusal === undefined) return done()
-  gate.refused(request.ip, refusal)
+  gate.refused(addressOf(request), refusal)
   if (refusal.statusCode === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   reply.code(refusal.statusCode).send()
 }
@@ -169,50 +235,6 @@ function openInProcess(
   client.admitted({ open, left: place.leave, clock: gate.clock })
   return reply.code(101).send()
 }
-
-/**
- * Registers @fastify/websocket where the scope does not have it.
- *
- * It routes every upgrade of the HTTP server that it listens to. A second one on the same server (a second scope with a
- * mount of its own) must not: it is given a server that never upgrades, and serves what the first one routes to it.
- */
-async function ensureWebSocketPlugin(
-  app: FastifyInstance,
-  options: WebSocketOptions,
-  door: Doorkeeper,
-): Promise<void> {
-  if (app.hasDecorator('websocketServer')) {
-    app.log.warn(
-      '@fastify/websocket was registered before fastify-beryl: its own options apply (maxPayload, perMessageDeflate, ' +
-        'handleProtocols), and on close its preClose hook closes the clients before they can be told to come back',
-    )
-    app.addHook('preClose', options.drain)
-    return
-  }
-  const { compression, drain, limits } = options
-  const isFirst = !upgraded.has(app.server)
-  upgraded.add(app.server)
-  const serverOptions = {
-    // ws takes 0 for no limit.
-    maxPayload: finite(limits.payloadBytes),
-    maxFragments: finite(limits.fragments),
-    maxBufferedChunks: finite(limits.bufferedChunks),
-    perMessageDeflate: compression,
-    clientTracking: false,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-    handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
-      door.handshake(request)?.protocol ?? false,
-    ...(isFirst ? {} : { server: new EventEmitter() as Server }),
-  }
-  await app.register(websocket, {
-    options: serverOptions,
-    // Its own would close the clients without a code.
-    preClose: (done) => void drain().then(() => done(), done),
-  })
-  if (isFirst) boundUpgrades(app, finite(2 * limits.handshakeTimeoutMs))
-}
-
-const upgraded = new WeakSet<object>()
 
 function warnOfHttp2(app: FastifyInstance): void {
   const { http2, https } = app.initialConfig

@@ -94,14 +94,17 @@ export class SenderWire extends WebSocketWire implements Wire {
 }
 
 /**
- * Takes the place of `close` on our WebSockets, which ws calls for two reasons. To answer a client's close frame it gives
- * the client's own code and reason, or nothing: a Phoenix server answers 1000, and 1002 to what is no code of an
- * endpoint. Where the client broke the rules it gives the code for that, alone.
+ * Takes the place of `close` on our WebSockets. ws calls it to answer a client's close frame, with the client's own code
+ * and reason or with nothing: a Phoenix server answers 1000, and 1002 to what is no code of an endpoint. Everybody else
+ * means what he says, be it ws about a client that broke the rules or another plugin; who says nothing goes, as the server
+ * does, and clients are to come back.
  */
 export function answerClose(this: WebSocket, code?: number, reason?: string | Buffer): void {
-  const brokeRules = code !== undefined && reason === undefined
-  const answer = brokeRules ? code : isForClients(code) ? 1000 : 1002
-  WebSocket.prototype.close.call(this, answer)
+  // ws has no public word for it.
+  const isAnswer = (this as { _closeFrameReceived?: boolean })._closeFrameReceived === true
+  const answer = isForClients(code) ? 1000 : 1002
+  if (isAnswer) WebSocket.prototype.close.call(this, answer)
+  else WebSocket.prototype.close.call(this, code ?? 1012, reason)
 }
 
 /** 1012 to 1014 are a server's and a gateway's to send. ws lets them pass, and refuses all others that are wrong. */

@@ -117,13 +117,13 @@ const refusals: readonly Refusal[] = [
     name: 'too many connections',
     status: 503,
     first: true,
-    options: { connect: never, limits: { connections: 1, handshakeTimeoutMs: 1_000 } },
+    options: { connect: never, limits: { connections: 1, handshakeTimeoutMs: false } },
   },
   {
     name: 'too many from one address',
     status: 429,
     first: true,
-    options: { connect: never, limits: { connectionsPerIp: 1, handshakeTimeoutMs: 1_000 } },
+    options: { connect: never, limits: { connectionsPerIp: 1, handshakeTimeoutMs: false } },
   },
   ...['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => ({ name: method, method, status: 400 })),
   { name: 'HEAD', method: 'HEAD', status: 404 },
@@ -197,6 +197,8 @@ for (const [server, options] of Object.entries(servers)) {
         const asksUpgrade = way.startsWith('an upgrade') || way === 'injectWS' || way.startsWith('connect')
         if (refusal.only !== undefined && (refusal.only === 'upgrade') !== asksUpgrade) continue
         if (refusal.only === 'upgrade' && !way.startsWith('an')) continue
+        // Who comes by injectWS has no address.
+        if (refusal.status === 429 && way === 'injectWS') continue
         if (refusal.kit === false && way.startsWith('connect')) continue
         // These ways know GET alone.
         if (refusal.method !== undefined && (way === 'injectWS' || way.startsWith('connect'))) continue

@@ -310,20 +310,6 @@ test('an upgrade that is refused by a hook of the application leaves no connecti
   client.destroy()
 })
 
-test('where the application has registered @fastify/websocket itself, a warning says what that means', async () => {
-  const lines: string[] = []
-  const app = Fastify({
-    logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } },
-  })
-  await app.register(websocket)
-  await app.register(beryl)
-  assert.match(
-    lines.join(),
-    /its own options apply .*closes the clients before they can be told to come back/,
-  )
-  await app.close()
-})
-
 test('a deaf client is cut 5 s after it was told to go, and holds up nobody longer', async () => {
   const clock = fakeClock()
   const app = Fastify()
