@@ -107,6 +107,7 @@ const REENTERS: Readonly<Record<string, Act>> = {
   },
   'broadcast what is intercepted': (hand) => hand.app.channels.broadcast(hand.topic, 'altered', { n: 0 }),
   'broadcast what is wrong': (hand) => hand.app.channels.broadcast(hand.topic, 'told', { n: 'no number' }),
+  'push much': (hand) => hand.socket?.push('altered', { n: 'x'.repeat(40_000) }),
   push: (hand) => hand.app.channels.push(hand.connectionId, hand.topic, 'told', { n: 1 }),
   'stop its channel': (hand) => hand.socket?.stop(),
   'stop its channel, then throw': (hand) => {
@@ -129,6 +130,8 @@ const REENTERS: Readonly<Record<string, Act>> = {
         return { at: 2 }
       },
     }),
+  'track a meta whose toJSON forges a ref': (hand) =>
+    hand.socket?.presence.track(`forged ${hand.connectionId}`, { toJSON: () => ({ phx_ref: 'forged' }) }),
   'update by a function that disconnects': (hand) =>
     hand.socket?.presence.update(hand.connectionId, () => {
       hand.app.channels.disconnect(`user:${hand.connectionId}`)

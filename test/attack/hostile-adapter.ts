@@ -15,8 +15,10 @@ export interface AdapterFaults {
   delayMs: number
   loses: boolean
   doubles: boolean
-  /** Methods that throw; of `stop`: that reject. */
-  throws: ReadonlySet<'publish' | 'subscribe' | 'unsubscribe' | 'stop'>
+  /** Methods that throw; `start` only where the pubsub is restarted. */
+  throws: ReadonlySet<'start' | 'publish' | 'subscribe' | 'unsubscribe' | 'stop'>
+  /** Stops, and never says so. */
+  hangs: boolean
 }
 
 export function noFaults(): AdapterFaults {
@@ -28,6 +30,7 @@ export function noFaults(): AdapterFaults {
     loses: false,
     doubles: false,
     throws: new Set(),
+    hangs: false,
   }
 }
 
@@ -78,6 +81,7 @@ export class HostileAdapter implements PubSubAdapter {
 
   start(node: string, deliver: Deliver, report: ReportStatus): void | Promise<void> {
     this.#report = report
+    this.#mayThrow('start')
     return this.#inner.start(node, (topic, bytes) => this.#arrived(deliver, topic, bytes), report)
   }
 
@@ -104,7 +108,7 @@ export class HostileAdapter implements PubSubAdapter {
   stop(): void | Promise<void> {
     const stopped = this.#inner.stop()
     this.#mayThrow('stop')
-    return stopped
+    return this.faults.hangs ? new Promise(() => {}) : stopped
   }
 
   // What the moves do to it
@@ -120,7 +124,7 @@ export class HostileAdapter implements PubSubAdapter {
     if (this.#isDown) this.say('up')
   }
 
-  #mayThrow(method: 'publish' | 'subscribe' | 'unsubscribe' | 'stop'): void {
+  #mayThrow(method: 'start' | 'publish' | 'subscribe' | 'unsubscribe' | 'stop'): void {
     if (this.faults.throws.has(method)) throw new Error(`${method} of the adapter fails`)
   }
 

@@ -1,4 +1,5 @@
-// npm run attack -- [--seed N] [--rounds N | --round N | --minutes N | --hours N] [--sockets] [--moves N] [--trace FILE] [--shrink]
+// npm run attack -- [--seed N] [--rounds N | --round N | --minutes N | --hours N] [--sockets] [--moves N] [--trace FILE]
+// [--shrink [--about TEXT]]
 // Plays rounds of attacks on three nodes and says what happened. One seed gives one trace; a failing round says how to play it again.
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -18,7 +19,8 @@ const { values } = parseArgs({
     span: { type: 'string' },
     sockets: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
-    without: { type: 'string' },
+    about: { type: 'string', default: '' },
+    only: { type: 'string' },
     'go-on': { type: 'boolean', default: false },
     trace: { type: 'string' },
   },
@@ -57,24 +59,25 @@ process.exit()
 
 /** One round alone, as it is or made as small as it can be. */
 async function one(options: RunOptions): Promise<void> {
-  const without = new Set((values.without ?? '').split(',').filter(Boolean).map(Number))
-  const own = { ...options, without }
+  const own =
+    values.only === undefined ? options : { ...options, only: new Set(values.only.split(',').map(Number)) }
   const report = await run(own)
   console.log(`${report.digest}\n${report.findings.join('\n') || 'all is well'}`)
   if (report.findings.length === 0) return
   process.exitCode = 1
   if (!values.shrink) return
-  const small = await shrink(own, report, (left) => console.log(`  fails with ${left} moves`))
+  const about = report.findings.find((finding) => finding.includes(values.about)) ?? ''
+  const small = await shrink(own, about, (left) => console.log(`  fails with ${left} moves`))
   for (const { kind, afterMs } of small.moves) console.log(`  +${afterMs} ms  ${kind}`)
-  console.log(`again: ${commandOf({ ...own, without: small.without })}`)
+  console.log(`again: ${commandOf({ ...own, only: small.only })}`)
 }
 
-function commandOf({ round, without }: RunOptions): string {
+function commandOf({ round, only }: RunOptions): string {
   const flags = [
     `--seed ${seed} --round ${round}`,
     mode === 'sockets' ? '--sockets' : '',
     `--moves ${count} --span ${spanMs}`,
-    without === undefined || without.size === 0 ? '' : `--without ${[...without].join()}`,
+    only === undefined ? '' : `--only ${[...only].join()}`,
   ]
   return `npm run attack -- ${flags.filter(Boolean).join(' ')}`
 }

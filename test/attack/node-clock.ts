@@ -42,7 +42,11 @@ export class NodeClock implements Clock {
 
   /** What comes from outside: it waits as long as the loop stands still, and is no timer of the node. */
   outside(callback: () => void): void {
-    this.#clock.setImmediate(() => this.#whenAwake(callback))
+    this.#clock.setImmediate(() => {
+      if (this.#frozenUntil <= this.#clock.now()) unguarded(callback)
+      // Timers that were due run before the loop looks at its sockets.
+      else this.#clock.setTimeout(() => this.outside(callback), this.#frozenUntil - this.#clock.now())
+    })
   }
 
   freeze(ms: number): void {

@@ -16,16 +16,16 @@ export interface RunOptions {
   /** Moves of one round. */
   readonly count: number
   readonly spanMs: number
-  /** Which moves are left out. */
-  readonly without?: ReadonlySet<number>
+  /** The numbers of the moves that are played. All, where it is absent. */
+  readonly only?: ReadonlySet<number>
   /** These instead of those that the seed draws. */
   readonly moves?: readonly Move[]
   readonly write?: ((line: string) => void) | undefined
 }
 
-export function movesOf({ mode, seed, round, count, spanMs, without, moves: given }: RunOptions): Move[] {
+export function movesOf({ mode, seed, round, count, spanMs, only, moves: given }: RunOptions): Move[] {
   const moves = given ?? plan(roundSeed(seed, round), { count, spanMs, stage: mode })
-  return moves.filter((_, index) => !without?.has(index))
+  return moves.filter((_, index) => only?.has(index) ?? true)
 }
 
 /** Plays one round of a seed, from nothing to nothing. */

@@ -1,35 +1,33 @@
 import type { Move } from './move.ts'
-import type { RoundReport } from './round.ts'
 import { movesOf, type RunOptions, run } from './run.ts'
 
 export interface Shrunk {
   readonly moves: readonly Move[]
-  readonly without: ReadonlySet<number>
+  readonly only: ReadonlySet<number>
 }
 
 /**
- * Leaves out moves as long as the first finding of a round stays: halves first, then smaller parts, at last one at a time.
+ * Leaves out moves as long as one finding of a round stays: halves first, then smaller parts, at last one at a time.
  * Each move has its chance for itself, so the others stay what they were.
  */
 export async function shrink(
   options: RunOptions,
-  report: RoundReport,
+  about: string,
   progress: (left: number) => void,
 ): Promise<Shrunk> {
-  const wanted = kindOfFinding(report.findings[0] as string)
-  const without = new Set(options.without)
-  const kept = (): number[] =>
-    Array.from({ length: options.count }, (_, n) => n).filter((n) => !without.has(n))
-  for (let size = Math.ceil(kept().length / 2); size >= 1; size = Math.floor(size / 2)) {
-    for (const part of partsOf(kept(), size)) {
-      const fewer = new Set([...without, ...part])
-      const { findings } = await run({ ...options, write: undefined, without: fewer })
+  const wanted = kindOfFinding(about)
+  let kept = [...(options.only ?? Array.from({ length: options.count }, (_, n) => n))]
+  for (let size = Math.ceil(kept.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (const part of partsOf(kept, size)) {
+      const fewer = kept.filter((n) => !part.includes(n))
+      const { findings } = await run({ ...options, write: undefined, only: new Set(fewer) })
       if (!findings.some((finding) => kindOfFinding(finding) === wanted)) continue
-      for (const n of part) without.add(n)
-      progress(kept().length)
+      kept = fewer
+      progress(kept.length)
     }
   }
-  return { moves: movesOf({ ...options, without }), without }
+  const only = new Set(kept)
+  return { moves: movesOf({ ...options, only }), only }
 }
 
 /** Numbers may change while a failure stays the same. */

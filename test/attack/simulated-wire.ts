@@ -67,7 +67,7 @@ export class SimulatedWire implements Wire, Line {
   }
 
   get bufferedBytes(): number {
-    return this.#isReading ? 0 : this.#waiting
+    return this.#waiting
   }
 
   get sentBytes(): number {

@@ -40,7 +40,10 @@ export const adapterMoves: readonly MoveKind[] = [
     faults.doubles = true
   }),
   fault('an adapter that throws', 2, (faults, dice) => {
-    faults.throws = new Set([dice.pick(['publish', 'subscribe', 'unsubscribe', 'stop'] as const)])
+    faults.throws = new Set([dice.pick(['start', 'publish', 'subscribe', 'unsubscribe', 'stop'] as const)])
+  }),
+  fault('an adapter that does not stop', 1, (faults) => {
+    faults.hangs = true
   }),
   on('a status that flaps', 2, (adapter, dice) => {
     for (let left = 1 + dice.below(4); left > 0; left--) adapter.say(dice.oneIn(2) ? 'down' : 'up')

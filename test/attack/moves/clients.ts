@@ -125,6 +125,20 @@ export const clientMoves: readonly MoveKind[] = [
   move('half of a close', 2, (client) => client.go('half')),
   {
     family: 'clients',
+    name: 'slow readers that are closed by the server',
+    weight: 2,
+    async play(world, dice) {
+      for (let left = 6; left > 0; left--) {
+        const client = await world.newcomer(dice)
+        client.join('hostile:3', {})
+        client.read(false)
+        client.push('hostile:3', 'act', { act: 'push much' })
+        client.raw(Buffer.from('no message'), false)
+      }
+    },
+  },
+  {
+    family: 'clients',
     name: 'a rush to the door',
     weight: 1,
     async play(world, dice) {
