@@ -60,6 +60,8 @@ export class ChannelSocket implements Socket {
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
+    // Of its own: what listens to a signal that is shared is kept for ever.
+    if (this.#controller === ENDED) this.#controller = aborted()
     return this.#controller.signal
   }
 
@@ -87,11 +89,16 @@ export class ChannelSocket implements Socket {
 
   /** @internal Aborts the signal of a socket whose channel has ended, also one that is asked for afterwards. */
   static ended(socket: ChannelSocket, reason: unknown): void {
-    socket.#controller ??= ABORTED
-    if (socket.#controller !== ABORTED) socket.#controller.abort(reason)
+    socket.#controller ??= ENDED
+    if (socket.#controller !== ENDED) socket.#controller.abort(reason)
   }
 }
 
-/** Shared by all sockets that ended before anybody asked for their signal. */
-const ABORTED = new AbortController()
-ABORTED.abort(new Error('the channel has ended'))
+/** Stands in all sockets that ended before anybody asked for their signal. */
+const ENDED = new AbortController()
+
+function aborted(): AbortController {
+  const controller = new AbortController()
+  controller.abort(new Error('the channel has ended'))
+  return controller
+}

@@ -301,6 +301,23 @@ for (const [what, kind, end] of ENDS) {
   })
 }
 
+test('a signal that is asked for after the end is aborted, and no other channel’s', async (t) => {
+  const signals: AbortSignal[] = []
+  const shy = defineChannel('room:*', {
+    schema: {},
+    join: () => ({ assigns: {} }),
+    terminate: (_reason, socket) => void signals.push(socket.signal, socket.signal),
+  })
+  const stage = await joined(t, shy as ChannelDefinition)
+  await stage.client.join('room:1')
+  await stage.client.drop()
+  const [first, again, second] = signals
+  assert.equal(first?.aborted && second?.aborted, true)
+  assert.equal(first, again)
+  // Listeners of a signal that is shared would never be let go.
+  assert.notEqual(first, second)
+})
+
 test('closing the server ends every channel with "shutdown"', async (t) => {
   const reasons: TerminateReason[] = []
   const app = await serve(t, ending(reasons))
