@@ -123,7 +123,9 @@ async function everybodyGoes(world: World): Promise<void> {
 
 function groupsOf(app: FastifyInstance | undefined): string {
   const names = (app?.groups.list() ?? []).sort((a, b) => (String(a) < String(b) ? -1 : 1))
-  return names.map((name) => `${String(name)}: ${[...(app?.groups.topics(name) ?? [])].sort().join()}`).join('; ')
+  return names
+    .map((name) => `${String(name)}: ${[...(app?.groups.topics(name) ?? [])].sort().join()}`)
+    .join('; ')
 }
 
 /** Nobody is left, so nothing may be. */
