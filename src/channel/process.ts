@@ -395,6 +395,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #end(ending: Ending): void {
     if (this.#state !== 'joined') return
     this.#state = 'terminating'
+    if (this.#held !== undefined) this.#held = NOTHING
     this.#ending = ending
     this.#outlet.ended(this, ending.reason)
     this.#runtime.pubsub.unsubscribe(this.topic, this)
@@ -402,7 +403,6 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#terminate(ending)
     const waiting = this.#mailbox?.messagesBut(ending.reason.kind === 'left' ? this.#leaving : undefined)
     this.#mailbox = undefined
-    this.#held = undefined
     if (waiting !== undefined) this.#outlet.redeliver(waiting)
   }
 
@@ -477,8 +477,13 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#push(event, payload)
   }
 
+  /** It ended before its client was told of it, who hears nothing of it then. */
+  get #isUnknown(): boolean {
+    return this.#held !== undefined && this.#state !== 'joined'
+  }
+
   #push(event: string, payload: unknown): void {
-    if (this.#state === 'ended') return
+    if (this.#state === 'ended' || this.#isUnknown) return
     const frame = this.#outlet.codec.encodePush(this.#wireRef, this.topic, event, payload)
     // A `toJSON` may have ended it: nothing follows the last frame.
     if ((this.#state as State) === 'ended') return
