@@ -54,6 +54,9 @@ export type PushEvent = 'quick' | 'ask' | 'promise' | 'both'
 
 const Any = Type.Unknown()
 
+/** What listeners of telemetry hear who do something of their own. */
+const LISTENED = ['channel.join', 'channel.end', 'channel.crash', 'message.refused', 'limit.reached'] as const
+
 interface Gate {
   readonly open: () => void
 }
@@ -75,6 +78,8 @@ export class World {
   readonly #deeds: Deed[]
   readonly #gates: Gate[] = []
   #ref = 0
+  /** Who spoke last. */
+  #speaker: StageClient | undefined
   #depth = 0
   #restTimers = 0
 
@@ -89,31 +94,61 @@ export class World {
     const limits = { pendingHandlers: LIMIT, mailbox: MAILBOX, messages: false, joins: false } as const
     const stage = await SessionStage.start({ channels: [channel], limits, heartbeat: { timeoutMs: false } })
     stage.endpoint.presence?.start()
-    world.it = new World(stage, deeds)
+    const it = new World(stage, deeds)
+    world.it = it
+    for (const name of LISTENED)
+      stage.endpoint.telemetry.on(name, (_: object, { connectionId }: { connectionId?: string }) => {
+        if (connectionId !== undefined) it.glance(connectionId)
+      })
     await stage.settle()
-    world.it.#restTimers = stage.clock.pending
-    return world.it
+    it.#restTimers = stage.clock.pending
+    return it
   }
 
   // The application
 
   /** Runs a callback of it: what the schedule has for it next. `work` counts as a handler at work. */
   callback<T>(connectionId: string, socket: Socket | undefined, value: T, work: boolean): T | Promise<T> {
-    const deed = this.#deeds.shift() ?? { act: 'nothing', way: 'value' }
-    const client = this.clients.find(({ session }) => session.id === connectionId)
-    // What happens within what happens … has an end.
-    if (client !== undefined && this.#depth < 3) {
-      this.#depth++
-      try {
-        this.#act(deed.act, client, socket)
-      } finally {
-        this.#depth--
-      }
-    }
+    const deed = this.#next(connectionId, socket)
     if (deed.way === 'value') return value
     if (deed.way === 'throw') throw new Error('thrown')
     const settled = this.#gate(deed.way, value)
     return work ? this.#working(connectionId, settled) : settled
+  }
+
+  /** Runs code of the application that gives nothing: a check, a `toJSON`, a listener. */
+  glance(connectionId: string, socket?: Socket): void {
+    if (this.#depth < 3) this.#next(connectionId, socket)
+  }
+
+  #next(connectionId: string, socket: Socket | undefined): Deed {
+    const deed = this.#deeds.shift() ?? { act: 'nothing', way: 'value' }
+    const client = this.clients.find(({ session }) => session.id === connectionId)
+    // What happens within what happens … has an end.
+    if (client === undefined || this.#depth >= 3) return deed
+    this.#depth++
+    try {
+      this.#act(deed.act, client, socket)
+    } finally {
+      this.#depth--
+    }
+    return deed
+  }
+
+  /** A check of what a client says runs. */
+  checked(): void {
+    const speaker = this.#speaker
+    if (speaker !== undefined) this.glance(speaker.session.id)
+  }
+
+  /** A reply that the application writes when it is sent. */
+  reply(connectionId: string, socket?: Socket): object {
+    return {
+      toJSON: () => {
+        this.glance(connectionId, socket)
+        return {}
+      },
+    }
   }
 
   #gate<T>(way: Way, value: T): Promise<T> {
@@ -220,10 +255,12 @@ export class World {
   #join(client: StageClient, topic: string): void {
     const ref = String(++this.#ref)
     this.#joinRefs.get(client)?.set(topic, ref)
+    this.#speaker = client
     client.says(ref, ref, topic, 'phx_join')
   }
 
   #says(client: StageClient, topic: string, event: string): void {
+    this.#speaker = client
     client.says(this.#joinRefs.get(client)?.get(topic) ?? null, String(++this.#ref), topic, event)
   }
 
@@ -316,10 +353,16 @@ function checkLines(lines: readonly Line[]): void {
 function makeRoom(world: () => World): ChannelDefinition {
   const run = <T>(socket: Socket, value: T, work = false): T =>
     world().callback(socket.id, socket, value, work) as T
+  const answer = (socket: Socket): object => run(socket, world().reply(socket.id, socket), true)
+  const checked = Type.Refine(Any, () => {
+    world().checked()
+    return true
+  })
   return defineChannel('room:*', {
     schema: {
+      join: { payload: checked, reply: Any },
       in: {
-        quick: { payload: Any, reply: Any },
+        quick: { payload: checked, reply: Any },
         ask: { payload: Any, reply: Any },
         promise: { payload: Any, reply: Any },
         both: { payload: Any, reply: Any },
@@ -327,16 +370,16 @@ function makeRoom(world: () => World): ChannelDefinition {
       out: { plain: Any, rewritten: Any },
       presence: Type.Object({}),
     },
-    join: ({ connection }) => {
-      const given = world().callback(connection.id, undefined, { assigns: {} }, true)
-      return given as { assigns: object }
+    join: ({ connection: { id } }) => {
+      const given = world().callback(id, undefined, { assigns: {}, reply: world().reply(id) }, true)
+      return given as { assigns: object; reply: object }
     },
     joined: (socket) => run(socket as never, undefined),
     in: {
       quick: () => ({}),
-      ask: (_, socket) => run(socket as never, {}, true),
-      promise: (_, socket) => later(Promise.resolve(run(socket as never, {}, true))) as never,
-      both: async (_, socket) => later(Promise.resolve(run(socket as never, {}, true))) as never,
+      ask: (_, socket) => answer(socket as never),
+      promise: (_, socket) => later(Promise.resolve(answer(socket as never))) as never,
+      both: async (_, socket) => later(Promise.resolve(answer(socket as never))) as never,
     },
     intercept: { rewritten: (payload, socket) => run(socket as never, payload) },
     terminate: (_, socket) => run(socket as never, undefined),

@@ -190,13 +190,13 @@ for (const [what, go] of [
 
 // Re-entrancy: each place that runs code of the application on the way, and what that may do there
 
-type Deed = (stage: SessionStage, client: ReturnType<SessionStage['connect']>) => void
+type Deed = (stage: SessionStage, client: ReturnType<SessionStage['connect']>, topic: string) => void
 
 const deeds: readonly [string, Deed][] = [
   ['disconnects', (stage) => stage.sessions?.disconnect('user:1')],
   ['is cut', (_stage, { session }) => session.disconnected(1006)],
-  ['leaves', (_stage, { says }) => says('2', 'leave', 'room:1', 'phx_leave')],
-  ['joins again', (_stage, { says }) => says('9', '9', 'room:1', 'phx_join', {})],
+  ['leaves', (_stage, { says }, topic) => says('2', 'leave', topic, 'phx_leave')],
+  ['joins again', (_stage, { says }, topic) => says('9', '9', topic, 'phx_join', {})],
   ['broadcasts', (stage) => stage.endpoint.broadcast('room:1', 'plain', 'again')],
 ]
 const places = [
@@ -214,11 +214,12 @@ for (const place of places)
   for (const [deed, act] of deeds)
     for (const isSlow of [false, true])
       test(`a client that ${deed} in ${place}${isSlow ? ', with a slow adapter,' : ''} leaves no ghost behind`, async () => {
+        const topic = place === 'toJSON' ? 'replying:1' : 'room:1'
         let armed = false
         const at = (here: string): void => {
           if (!armed || here !== place) return
           armed = false
-          act(stage, client)
+          act(stage, client, topic)
         }
         const channel = defineChannel('room:*', {
           schema: { join: Any, in: { push: Any }, out: { plain: Any } },
@@ -253,7 +254,7 @@ for (const place of places)
         client.says('1', '1', 'room:1', 'phx_join')
         await settle()
         armed = true
-        client.says('2', '2', place === 'toJSON' ? 'replying:1' : 'room:1', 'phx_join')
+        client.says('2', '2', topic, 'phx_join')
         await settle()
         client.says('2', '3', 'room:1', 'push')
         await settle()
