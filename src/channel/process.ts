@@ -12,7 +12,7 @@ import { checkOut, interpretReply, isPromiseLike, type ReplyVerdict } from './in
 import { Mailbox } from './mailbox.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
-import { isNormalStop, type StopReason } from './result.ts'
+import { isNormalStop, Later, type StopReason } from './result.ts'
 import { refusedBecause } from './schema.ts'
 
 type State = 'joined' | 'terminating' | 'ended'
@@ -240,8 +240,11 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   #obey(message: Message, event: CompiledEvent, verdict: ReplyVerdict): void {
-    if (this.#state !== 'joined') return
     const name = message.event as string
+    // Also where the channel has ended meanwhile: somebody must take what it rejects with.
+    if (verdict.kind === 'later')
+      return this.#await(name, verdict.promise, (result) => this.#answer(message, event, result))
+    if (this.#state !== 'joined') return
     switch (verdict.kind) {
       case 'none':
         return
@@ -250,8 +253,6 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       case 'stop':
         this.#obey(message, event, verdict.reply)
         return this.requestStop(verdict.reason)
-      case 'later':
-        return this.#await(name, verdict.promise, (result) => this.#answer(message, event, result))
       case 'crashed':
         return this.#crash(name, verdict.error)
       default:
@@ -335,6 +336,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
         (result) => {
           this.#outlet.settled()
           if (this.#state === 'joined') done(result)
+          else if (result instanceof Later) this.#await(event, result.promise, done)
         },
         (error) => {
           this.#outlet.settled()

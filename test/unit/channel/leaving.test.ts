@@ -155,3 +155,34 @@ test('W85 a leave is taken, and a heartbeat answered, though all callbacks that 
   assert.deepEqual(wire.lines.map(short), ['9 reply ok', '2 close', '6 reply error unmatched topic'])
   assert.equal(wire.isPaused, false)
 })
+
+for (const isAsync of [false, true])
+  test(`a later() of ${isAsync ? 'an async' : 'a'} handler whose channel has ended meanwhile may reject: it is told, and harms nobody`, async () => {
+    const gates = new Gates()
+    const broken = (): Promise<never> => gates.wait().then(() => Promise.reject(new Error('too late')))
+    let leave = (): void => {}
+    const room = defineChannel('room:*', {
+      schema: { in: { late: { payload: Any, reply: Any } } },
+      join: () => ({ assigns: {} }),
+      in: {
+        late: (() => {
+          const late = (): unknown => {
+            leave()
+            return later(broken())
+          }
+          return isAsync ? gates.wait().then(late) : late()
+        }) as never,
+      },
+    }) as ChannelDefinition
+    const stage = await SessionStage.start({ channels: [room] })
+    const client = stage.connect('user:1')
+    client.says('1', '1', 'room:1', 'phx_join')
+    leave = () => stage.sessions?.disconnect('user:1')
+    client.says('1', '2', 'room:1', 'late')
+    for (let n = 0; n < 3; n++) {
+      await stage.settle()
+      gates.open()
+    }
+    await stage.settle()
+    assert.deepEqual(stage.crashes.map(String), ['Error: too late'])
+  })
