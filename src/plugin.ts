@@ -110,11 +110,19 @@ function childSpec(given: BerylOptions = {}): BerylChild {
     }
     return made
   }
-  return {
-    id: 'beryl',
-    type: 'supervisor',
-    start: (context) => node().lifecycle.startNested(context),
-    plugin: fp(async (app: FastifyInstance) => attach(app, node()), META),
+  return new EmbeddedTree(node)
+}
+
+/** A class, since a plain spec must not have more keys than a spec has. */
+class EmbeddedTree implements BerylChild {
+  readonly id = 'beryl'
+  readonly type = 'supervisor'
+  readonly start: BerylChild['start']
+  readonly plugin: FastifyPluginAsync
+
+  constructor(node: () => Node) {
+    this.start = (context) => node().lifecycle.startNested(context)
+    this.plugin = fp(async (app: FastifyInstance) => attach(app, node()), META)
   }
 }
 

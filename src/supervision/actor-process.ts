@@ -3,7 +3,7 @@ import { promised, tell } from '../foreign.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
 import { warn } from './events.ts'
-import { type ExitReason, exitError } from './exit-reason.ts'
+import { checkReason, type ExitReason, exitError } from './exit-reason.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext } from './process.ts'
 import { register, unregister } from './registry.ts'
@@ -257,7 +257,10 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
       get mailboxLength() {
         return mailbox.length
       },
-      stop: (reason = 'normal') => this.#stop(reason),
+      stop: (reason = 'normal') => {
+        checkReason('stop', reason)
+        this.#stop(reason)
+      },
       later: (reply) => new Later(reply),
       setTimeout,
       setInterval,

@@ -1,4 +1,6 @@
+import { checkFunction, refuseArgument } from '../argument.ts'
 import { berylError } from '../errors.ts'
+import { A_DURATION, isDuration } from './check.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { MaybePromise } from './process.ts'
 
@@ -66,8 +68,10 @@ export class Ref {
     this.#timeoutMs = timeoutMs
   }
 
-  /** The process behind a ref. */
-  static callee(ref: Ref): Callee {
+  /** The process behind a ref. @throws BERYL_ERR_ARGUMENT where it is none */
+  static callee(ref: Ref, call = 'ref'): Callee {
+    if (typeof ref !== 'object' || ref === null || !(#callee in ref))
+      refuseArgument(call, 'ref', 'the ref of an actor', ref)
     return ref.#callee
   }
 
@@ -110,7 +114,9 @@ export function makeRef(behaviour: Behaviour, root: object, callee: Callee): Ref
  * @example await withTimeout(counter, 100).increment()
  */
 export function withTimeout<T extends Ref>(ref: T, timeoutMs: number | 'infinity'): T {
-  return new (ref.constructor as RefClass)(Ref.callee(ref), timeoutMs) as T
+  const callee = Ref.callee(ref, 'withTimeout')
+  if (!isDuration(timeoutMs)) refuseArgument('withTimeout', 'timeoutMs', A_DURATION, timeoutMs)
+  return new (ref.constructor as RefClass)(callee, timeoutMs) as T
 }
 
 /**
@@ -119,8 +125,9 @@ export function withTimeout<T extends Ref>(ref: T, timeoutMs: number | 'infinity
  * @example cast(counter).increment()
  */
 export function cast<R extends Ref>(ref: R): ActorCasts<R> {
+  const callee = Ref.callee(ref, 'cast')
   const Casts = castsOf.get(ref.constructor)
-  return new (Casts as Faces['Casts'])(Ref.callee(ref)) as ActorCasts<R>
+  return new (Casts as Faces['Casts'])(callee) as ActorCasts<R>
 }
 
 /**
@@ -130,7 +137,9 @@ export function cast<R extends Ref>(ref: R): ActorCasts<R> {
  * @returns a function after which the listener is not called any more
  */
 export function monitor(ref: Ref, listener: (reason: ExitReason) => void): () => void {
-  return Ref.callee(ref).monitor(listener)
+  const callee = Ref.callee(ref, 'monitor')
+  checkFunction('monitor', 'listener', listener)
+  return callee.monitor(listener)
 }
 
 const castsOf = new WeakMap<object, Faces['Casts']>()

@@ -1,7 +1,17 @@
 // biome-ignore-all lint/complexity/noThisInStatic: in the statics, `this` is the actor's own class, not Actor
+
+import { refuseArgument } from '../argument.ts'
 import { type ActorContext, ActorProcess } from './actor-process.ts'
 import { type ActorRef, type Behaviour, type InitResult, Ref } from './actor-ref.ts'
-import type { ChildInit, ChildPolicy, Restart, ShutdownRule } from './child-spec.ts'
+import { A_DURATION, check, checkKeys, checkString, isDuration } from './check.ts'
+import {
+  type ChildInit,
+  type ChildPolicy,
+  POLICY_KEYS,
+  type Restart,
+  resolvePolicy,
+  type ShutdownRule,
+} from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { MaybePromise, StartContext } from './process.ts'
 import { whereis } from './registry.ts'
@@ -74,19 +84,29 @@ export abstract class Actor implements Behaviour {
   static spec<T extends Actor, const I extends string = string>(
     this: ActorClass<T>,
     options: ActorSpecOptions<I> & ArgsOption<InitArgs<T>>,
-  ): ActorSpec<T, I> {
-    const { args = [], ...rest }: ActorSpecOptions<I> & { readonly args?: readonly unknown[] } = options
+  ): ActorSpec<T, I>
+  static spec<T extends Actor>(
+    this: ActorClass<T>,
+    ...none: [] extends InitArgs<T> ? [] : [options: 'init of this actor takes arguments: give args']
+  ): ActorSpec<T>
+  static spec<T extends Actor>(this: ActorClass<T>, options: unknown = {}): ActorSpec<T> {
+    checkKeys(this.name, 'options of spec', options, SPEC_KEYS)
+    const { args = [], ...rest } = options as ActorSpecOptions<string> & {
+      readonly args?: readonly unknown[]
+    }
     return new ActorSpec(this, args, rest)
   }
 
   /** The ref of the living actor of this class that holds the name; `undefined` where there is none. */
   static whereis<T extends Actor>(this: ActorClass<T>, name: string): ActorRef<T> | undefined {
+    checkString(`${this.name}.whereis`, 'name', name)
     const holder = whereis(name)
     return holder instanceof Ref && classOf.get(holder) === this ? (holder as ActorRef<T>) : undefined
   }
 
   /** The ref of an actor, for itself to hand out: `Counter.self(this)`. What it calls so waits for its own turn. */
   static self<T extends Actor>(this: ActorClass<T>, actor: NoInfer<T>): ActorRef<T> {
+    if (!isActor(actor)) refuseArgument(`${this.name}.self`, 'actor', 'an actor', actor)
     return actor.#running().handle as ActorRef<T>
   }
 
@@ -108,6 +128,28 @@ export abstract class Actor implements Behaviour {
     if (this.#process === undefined) throw new Error('an actor has its context from init on')
     return this.#process
   }
+}
+
+const SPEC_KEYS: readonly string[] = ['args', 'id', 'name', 'callTimeoutMs', ...POLICY_KEYS]
+
+function isActor(value: unknown): value is Actor {
+  return value instanceof Actor
+}
+
+/** @throws BERYL_ERR_CHILD_SPEC */
+function checkSpec(
+  spec: ActorSpec<Actor>,
+  args: unknown,
+  { name, callTimeoutMs }: ActorSpecOptions<string>,
+): void {
+  const owner = 'spec of an actor'
+  check(typeof spec.id === 'string' && spec.id !== '', owner, 'id', 'a non-empty string', spec.id)
+  check(Array.isArray(args), owner, 'args', 'an array', args)
+  const named = name === undefined || (typeof name === 'string' && name !== '')
+  check(named, owner, 'name', 'a non-empty string', name)
+  const limited = callTimeoutMs === undefined || isDuration(callTimeoutMs)
+  check(limited, owner, 'callTimeoutMs', A_DURATION, callTimeoutMs)
+  resolvePolicy(spec, owner, 'policy')
 }
 
 /** Which class a named ref is of: names are shared by all. */
@@ -136,6 +178,7 @@ export class ActorSpec<T extends Actor, I extends string = string> implements Ch
     this.startTimeoutMs = options.startTimeoutMs ?? actorClass.startTimeoutMs
     this.type = options.type ?? 'worker'
     this.significant = options.significant ?? false
+    checkSpec(this, args, options)
     this.start = (context) => Actor.launch(actorClass, context, args, options)
   }
 

@@ -1,3 +1,4 @@
+import { refuseArgument } from '../argument.ts'
 import { berylError, show } from '../errors.ts'
 
 // What this part of the library refuses, and in which words: who was asked, the field, what was wanted, what came.
@@ -23,13 +24,18 @@ export function checkKeys(owner: string, field: string, value: unknown, allowed:
     if (!allowed.includes(key)) refuse(owner, field, `none but the keys ${allowed.join(', ')}`, key)
 }
 
-export function checkFunction(owner: string, field: string, value: unknown): void {
-  check(typeof value === 'function', owner, field, 'a function', value)
+/** Refuses an argument that is no string: ids and names. @throws BERYL_ERR_ARGUMENT */
+export function checkString(call: string, argument: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') refuseArgument(call, argument, 'a non-empty string', value)
 }
 
-/** Ids of children, and names. */
-export function checkName(owner: string, field: string, value: unknown): void {
-  check(typeof value === 'string' && value !== '', owner, field, 'a non-empty string', value)
+/** Whether it is an object whose properties of these names are functions. */
+export function hasMethods(value: unknown, names: readonly string[]): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  )
 }
 
 export function isOneOf(value: unknown, allowed: readonly string[]): boolean {

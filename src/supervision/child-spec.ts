@@ -1,4 +1,5 @@
-import { A_DURATION, isDuration, isOneOf, refuse } from './check.ts'
+import { show } from '../errors.ts'
+import { A_DURATION, checkKeys, isDuration, isOneOf, refuse } from './check.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
 
 /** Whether an ended child is started again: always, after abnormal exits only, never. */
@@ -58,6 +59,7 @@ export function resolveChildSpec<R extends StartResult, I extends string>(
 ): ChildSpec<R, I> {
   if (isResolved(init)) return init
   if (typeof init !== 'object' || init === null) refuse(owner, 'a child', 'a child spec', init)
+  checkKeys(owner, `child ${show(init.id)}`, init, ['id', 'start', ...POLICY_KEYS])
   const { id, start } = init
   if (typeof id !== 'string' || id === '') refuse(owner, 'id of a child', 'a non-empty string', id)
   if (typeof start !== 'function') refuse(owner, `child '${id}', start`, 'a function', start)
@@ -82,6 +84,12 @@ export function resolvePolicy(init: Partial<ChildPolicy>, owner: string, child: 
   return { restart, shutdownMs, startTimeoutMs, type, significant }
 }
 
+/** The same for a policy alone, whose keys are checked, too. @throws BERYL_ERR_CHILD_SPEC */
+export function checkPolicy(owner: string, policy: unknown): void {
+  checkKeys(owner, 'policy', policy, POLICY_KEYS)
+  resolvePolicy(policy as Partial<ChildPolicy>, owner, 'policy')
+}
+
 /**
  * Refuses a significant child where its end could mean nothing: under `autoShutdown: 'never'`, or a permanent one.
  *
@@ -104,6 +112,14 @@ export function checkSignificant(
 function isResolved<R extends StartResult, I extends string>(init: ChildInit<R, I>): init is ChildSpec<R, I> {
   return typeof init === 'object' && init !== null && resolved.has(init)
 }
+
+export const POLICY_KEYS: readonly string[] = [
+  'restart',
+  'shutdownMs',
+  'startTimeoutMs',
+  'type',
+  'significant',
+] satisfies (keyof ChildPolicy)[]
 
 const RESTARTS = ['permanent', 'transient', 'temporary']
 const TYPES = ['worker', 'supervisor']

@@ -1,14 +1,20 @@
 import { berylError, show } from '../errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
-import { refuse } from './check.ts'
+import { check, checkKeys, refuse } from './check.ts'
 import { type StartFailure, type StartOutcome, startFailed } from './child.ts'
-import { type ChildInit, checkSignificant, resolveChildSpec, resolvePolicy } from './child-spec.ts'
+import {
+  type ChildInit,
+  checkSignificant,
+  POLICY_KEYS,
+  resolveChildSpec,
+  resolvePolicy,
+} from './child-spec.ts'
 import { type ChildTemplate, DynamicChild, type Template } from './dynamic-child.ts'
-import type { ExitReason } from './exit-reason.ts'
+import { checkReason, type ExitReason } from './exit-reason.ts'
 import { Deadlines } from './limit.ts'
 import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
 import type { ChildInfo } from './supervisor.ts'
-import { type CommonOptions, refuseAutoShutdown } from './supervisor-flags.ts'
+import { type CommonOptions, checkOptions, refuseAutoShutdown } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
 
 interface DynamicCommonOptions extends Omit<CommonOptions, 'autoShutdown'> {
@@ -53,12 +59,13 @@ export class DynamicSupervisor<
   #started = 0
 
   constructor(options: TemplateOptions<A, R> | SpecPoolOptions, parent?: StartContext) {
-    super(options, parent)
+    super(checkOptions(options, ['child', 'maxChildren']), parent)
     refuseAutoShutdown(this.path, options)
     const { maxChildren = Number.POSITIVE_INFINITY, child } = options
-    if (!(maxChildren >= 0)) refuse(this.path, 'maxChildren', 'a number from 0', maxChildren)
+    if (typeof maxChildren !== 'number' || !(maxChildren >= 0))
+      refuse(this.path, 'maxChildren', 'a number from 0', maxChildren)
     this.#maxChildren = maxChildren
-    this.#template = child && this.#resolveTemplate(child)
+    this.#template = child === undefined ? undefined : this.#resolveTemplate(child)
   }
 
   /**
@@ -130,6 +137,7 @@ export class DynamicSupervisor<
    */
   exitChild(handle: unknown, reason: ExitReason = 'killed'): void {
     this.checkAlive()
+    checkReason('exitChild', reason)
     this.#find(handle).exit(reason)
   }
 
@@ -180,6 +188,7 @@ export class DynamicSupervisor<
   }
 
   #resolveTemplate(child: ChildTemplate<A, R>): Template {
+    checkKeys(this.path, 'the child', child, ['start', ...POLICY_KEYS])
     if (typeof child.start !== 'function') refuse(this.path, 'start of the child', 'a function', child.start)
     const policy = resolvePolicy(child, this.path, 'the child')
     checkSignificant(policy, this.flags.autoShutdown, this.path, 'the child')
@@ -248,12 +257,19 @@ export type DynamicOptions =
   | SpecPoolOptions
 
 /** Makes a dynamic supervisor that is not started yet. @internal */
-export function makeDynamicSupervisor(
-  { child, ...options }: DynamicOptions,
-  parent?: StartContext,
-): DynamicSupervisor {
-  const template = typeof child === 'function' ? actorTemplate(child) : child
-  return new DynamicSupervisor({ ...options, ...(template && { child: template }) }, parent)
+export function makeDynamicSupervisor(options: DynamicOptions, parent?: StartContext): DynamicSupervisor {
+  if (typeof options !== 'object' || typeof options?.child !== 'function')
+    return new DynamicSupervisor(options as SpecPoolOptions, parent)
+  const { child, ...rest } = options
+  const isActor = child.prototype instanceof Actor
+  check(
+    isActor,
+    parent?.path ?? rest.name ?? 'supervisor',
+    'child',
+    'a class of actors, or a template',
+    child,
+  )
+  return new DynamicSupervisor({ ...rest, child: actorTemplate(child) }, parent)
 }
 
 function actorTemplate(actorClass: ActorClass<Actor>): ChildTemplate<readonly never[]> {

@@ -1,3 +1,4 @@
+import { refuseArgument } from '../argument.ts'
 import { berylError } from '../errors.ts'
 
 /**
@@ -19,6 +20,7 @@ export type ExitReason =
 
 /** Whether a transient child with this reason stays down: `normal`, `shutdown` and `{ shutdown }`, nothing else. */
 export function isNormal(reason: ExitReason): boolean {
+  checkReason('isNormal', reason)
   return reason === 'normal' || reason === 'shutdown' || (typeof reason === 'object' && 'shutdown' in reason)
 }
 
@@ -28,8 +30,16 @@ export function isExitReason(value: unknown): value is ExitReason {
   return value === 'normal' || value === 'shutdown' || value === 'killed' || value === 'noproc'
 }
 
+/** @throws BERYL_ERR_ARGUMENT unless it is a reason */
+export function checkReason(call: string, reason: unknown): void {
+  if (!isExitReason(reason)) refuseArgument(call, 'reason', REASONS, reason)
+}
+
+const REASONS = "'normal', 'shutdown', 'killed', 'noproc', { shutdown } or { error }"
+
 /** Shows a reason on one line, for messages and for people. */
 export function formatReason(reason: ExitReason): string {
+  checkReason('formatReason', reason)
   if (typeof reason === 'string') return reason
   if ('shutdown' in reason) return `shutdown (${describe(reason.shutdown)})`
   return describe(reason.error)

@@ -1,4 +1,5 @@
 import type { Actor, ActorStart, InitArgs } from './actor.ts'
+import { checkString } from './check.ts'
 import type { ChildInit } from './child-spec.ts'
 import {
   type ActorPoolOptions,
@@ -26,6 +27,7 @@ export type AnySupervisor = Supervisor | DynamicSupervisor<never, StartResult> |
  * `currentSupervisor<SpecPool>('imports')`.
  */
 export function currentSupervisor<S extends AnySupervisor = Supervisor>(name: string): S | undefined {
+  checkString('currentSupervisor', 'name', name)
   const holder = whereis(name)
   return holder instanceof SupervisorProcess ? (holder as unknown as S) : undefined
 }
@@ -39,7 +41,7 @@ export function currentSupervisor<S extends AnySupervisor = Supervisor>(name: st
 export function supervise<const C extends readonly ChildInit[]>(
   options: SupervisorOptions<C> & Named,
 ): Promise<Supervisor> {
-  return holderOf(options.name, Supervisor, () => startSupervisor(options))
+  return holderOf(options, Supervisor, () => startSupervisor(options))
 }
 
 /** The same for a dynamic supervisor: what `startDynamicSupervisor` does, made idempotent. */
@@ -51,17 +53,19 @@ export function superviseDynamic<A extends readonly unknown[], R extends StartRe
 ): Promise<DynamicSupervisor<A, R>>
 export function superviseDynamic(options: SpecPoolOptions & Named): Promise<SpecPool>
 export function superviseDynamic(options: DynamicOptions & Named): Promise<unknown> {
-  return holderOf(options.name, DynamicSupervisor, () => startAnyDynamic(options))
+  return holderOf(options, DynamicSupervisor, () => startAnyDynamic(options))
 }
 
 /** No two can come between the look and the start: both are in one turn. */
 async function holderOf<S extends Pick<Supervisor, 'untilRunning'>>(
-  name: string,
+  options: Named,
   kind: abstract new (...args: never) => S,
   start: () => Promise<S>,
 ): Promise<S> {
+  const name: unknown = options?.name
+  checkString('supervise', 'name', name)
   for (;;) {
-    const holder = whereis(name)
+    const holder = whereis(name as string)
     if (!(holder instanceof kind)) return start()
     if (await holder.untilRunning()) return holder
   }

@@ -1,5 +1,7 @@
+import { refuseArgument } from '../argument.ts'
 import type { Actor, ActorStart, InitArgs } from './actor.ts'
-import type { ChildInit, ChildPolicy } from './child-spec.ts'
+import { checkString } from './check.ts'
+import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import {
   type ActorPoolOptions,
   type DynamicSupervisor,
@@ -21,6 +23,7 @@ export function supervisor<const I extends string, const C extends readonly Chil
   options: SupervisorOptions<C>,
   policy: Partial<ChildPolicy> = {},
 ): ChildInit<Supervisor<C>, I> {
+  checkNested('supervisor', id, options, policy)
   return {
     type: 'supervisor',
     ...policy,
@@ -55,6 +58,7 @@ export function dynamicSupervisor<const I extends string>(
   options: Parameters<typeof makeDynamicSupervisor>[0] = {},
   policy: Partial<ChildPolicy> = {},
 ): ChildInit<StartResult, I> {
+  checkNested('dynamicSupervisor', id, options, policy)
   return {
     type: 'supervisor',
     ...policy,
@@ -65,6 +69,13 @@ export function dynamicSupervisor<const I extends string>(
       return nested
     },
   }
+}
+
+/** What is inside the options is looked at when the supervisor starts: then it has a path to be named by. */
+function checkNested(call: string, id: unknown, options: unknown, policy: unknown): void {
+  checkString(call, 'id', id)
+  if (typeof options !== 'object' || options === null) refuseArgument(call, 'options', 'an object', options)
+  checkPolicy(call, policy)
 }
 
 function warnOfLoop(

@@ -1,3 +1,4 @@
+import { checkFunction, refuseArgument } from '../argument.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { tell } from '../foreign.ts'
 import { warn } from './events.ts'
@@ -45,6 +46,7 @@ export class Scope implements Owned {
   }
 
   readonly setTimeout = (callback: () => unknown, ms: number): Timer => {
+    checkTimer('setTimeout', callback, ms)
     const timer = this.#clock.setTimeout(() => {
       this.#disposers.delete(cancel)
       this.#owner.runCallback(callback)
@@ -54,6 +56,7 @@ export class Scope implements Owned {
   }
 
   readonly setInterval = (callback: () => unknown, ms: number): Timer => {
+    checkTimer('setInterval', callback, ms)
     const timer = this.#clock.setInterval(() => this.#owner.runCallback(callback), ms)
     return { cancel: this.#own(() => timer.cancel()) }
   }
@@ -63,12 +66,16 @@ export class Scope implements Owned {
     event: string,
     listener: (...args: A) => unknown,
   ): (() => void) => {
+    if (!isEmitter(emitter)) refuseArgument('on', 'emitter', 'an object with on and off', emitter)
+    checkFunction('on', 'listener', listener)
     const guarded = (...args: A): void => this.#owner.runCallback(() => listener(...args))
     emitter.on(event, guarded)
     return this.#own(() => emitter.off(event, guarded))
   }
 
   readonly spawn = (work: Promise<unknown> | (() => Promise<unknown>)): void => {
+    const isWork = typeof work === 'function' || typeof (work as Promise<unknown> | null)?.then === 'function'
+    if (!isWork) refuseArgument('spawn', 'work', 'a promise, or a function that gives one', work)
     const failed = (error: unknown): void => {
       if (!this.#closed) this.#owner.crash(error)
     }
@@ -92,4 +99,15 @@ export class Scope implements Owned {
     if (this.#closed) tell(release, warn)
     return release
   }
+}
+
+function checkTimer(call: string, callback: unknown, ms: unknown): void {
+  checkFunction(call, 'callback', callback)
+  if (typeof ms !== 'number' || Number.isNaN(ms)) refuseArgument(call, 'ms', 'milliseconds', ms)
+}
+
+/** An emitter may be a function, too. */
+function isEmitter(value: unknown): boolean {
+  const { on, off } = (value ?? {}) as { readonly on?: unknown; readonly off?: unknown }
+  return typeof on === 'function' && typeof off === 'function'
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { refuse } from './check.ts'
+import { check, checkKeys, hasMethods, refuse } from './check.ts'
 import type { AutoShutdown } from './child-spec.ts'
 import type { Report } from './events.ts'
 import type { Intensity, Strategy } from './restart-policy.ts'
@@ -33,6 +33,41 @@ const AUTO_SHUTDOWNS: readonly unknown[] = [
   'any_significant',
   'all_significant',
 ] satisfies AutoShutdown[]
+
+const COMMON_KEYS: readonly string[] = [
+  'name',
+  'intensity',
+  'periodMs',
+  'autoShutdown',
+  'report',
+  'signal',
+  'clock',
+] satisfies (keyof CommonOptions)[]
+const CLOCK = ['now', 'date', 'setTimeout', 'setInterval', 'setImmediate']
+
+/**
+ * Checks what may be anything in JavaScript: that there are options, that each key has a meaning, and what is no flag.
+ *
+ * @param keys the options that supervisors of this kind take besides
+ * @throws BERYL_ERR_CHILD_SPEC
+ */
+export function checkOptions<O extends CommonOptions>(options: O, keys: readonly string[]): O {
+  const owner = typeof options?.name === 'string' ? options.name : 'supervisor'
+  checkKeys(owner, 'options', options, [...COMMON_KEYS, ...keys])
+  const { name, report, signal, clock } = options
+  const named = name === undefined || (typeof name === 'string' && name !== '')
+  check(named, owner, 'name', 'a non-empty string', name)
+  check(report === undefined || typeof report === 'function', owner, 'report', 'a function', report)
+  check(signal === undefined || signal instanceof AbortSignal, owner, 'signal', 'an AbortSignal', signal)
+  check(
+    clock === undefined || hasMethods(clock, CLOCK),
+    owner,
+    'clock',
+    `a clock: ${CLOCK.join(', ')}`,
+    clock,
+  )
+  return options
+}
 
 /** @throws BERYL_ERR_CHILD_SPEC naming the flag, what was wanted and what came */
 export function resolveFlags(owner: string, options: CommonOptions): Flags {

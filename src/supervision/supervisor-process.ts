@@ -2,7 +2,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { berylError } from '../errors.ts'
 import { type Child, type ChildOwner, StartFailure, type StartOutcome } from './child.ts'
 import { guarded, type Report } from './events.ts'
-import { type ExitReason, endRequest } from './exit-reason.ts'
+import { checkReason, type ExitReason, endRequest } from './exit-reason.ts'
 import { type Job, settle } from './job.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext, TreeNode } from './process.ts'
@@ -77,12 +77,14 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
    * @param reason what `exited` gives. @default 'normal'
    */
   async stop(reason: ExitReason = 'normal'): Promise<void> {
+    checkReason('stop', reason)
     this.shutdown(reason)
     await this.exited
   }
 
   /** Asks it to end, as its own supervisor does, and returns at once. */
   shutdown(reason: ExitReason): void {
+    checkReason('shutdown', reason)
     if (!this.#beginToStop(reason)) return
     this.interruptStart()
     this.#mailbox.push({ run: () => this.#end(reason) })

@@ -1,13 +1,13 @@
 import { berylError } from '../errors.ts'
-import { refuse } from './check.ts'
+import { checkString, refuse } from './check.ts'
 import { StartFailure, type StartOutcome, startFailed } from './child.ts'
 import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
-import type { ExitReason } from './exit-reason.ts'
+import { checkReason, type ExitReason } from './exit-reason.ts'
 import { Deadlines } from './limit.ts'
 import type { ChildState, HandleOf, ProcessDetails, StartContext, StartResult } from './process.ts'
 import { restartGroup, type Strategy } from './restart-policy.ts'
 import { SpecChild } from './spec-child.ts'
-import { type CommonOptions, resolveStrategy } from './supervisor-flags.ts'
+import { type CommonOptions, checkOptions, resolveStrategy } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
 
 /** The options of a static supervisor. */
@@ -52,9 +52,11 @@ export class Supervisor<
   readonly #children = new Map<string, SpecChild>()
 
   constructor(options: SupervisorOptions<C>, parent?: StartContext) {
-    super(options, parent)
+    super(checkOptions(options, ['strategy', 'children']), parent)
     this.#strategy = resolveStrategy(this.path, options.strategy)
-    for (const init of options.children ?? []) this.#addStatic(init)
+    const children: unknown = options.children ?? []
+    if (!Array.isArray(children)) refuse(this.path, 'children', 'an array of child specs', children)
+    for (const init of children) this.#addStatic(init)
   }
 
   /** All children in start order, also those without a process. @throws BERYL_ERR_NOPROC once it has ended */
@@ -72,6 +74,7 @@ export class Supervisor<
   which<I extends IdIn<C>>(id: I): HandleIn<C, I> | undefined
   which(id: string): unknown
   which(id: string): unknown {
+    checkString('which', 'id', id)
     return this.#children.get(id)?.handle
   }
 
@@ -153,6 +156,7 @@ export class Supervisor<
    */
   exitChild(id: string, reason: ExitReason = 'killed'): void {
     this.checkAlive()
+    checkReason('exitChild', reason)
     this.#find(id).exit(reason)
   }
 
@@ -238,6 +242,7 @@ export class Supervisor<
   }
 
   #find(id: string): SpecChild {
+    checkString(this.path, 'id of a child', id)
     const child = this.#children.get(id)
     if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, `'${id}'`)
     return child

@@ -5,8 +5,10 @@ import {
   Worker,
   type WorkerOptions,
 } from 'node:worker_threads'
+import { refuseArgument } from '../argument.ts'
 import { berylError } from '../errors.ts'
-import type { ChildInit, ChildPolicy } from './child-spec.ts'
+import { checkKeys, checkString } from './check.ts'
+import { type ChildInit, type ChildPolicy, checkPolicy, POLICY_KEYS } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process, StartContext } from './process.ts'
 
@@ -43,7 +45,13 @@ export interface ThreadOptions
 export function thread<const I extends string>(
   id: I,
   url: URL | string,
-  {
+  given: ThreadOptions = {},
+): ChildInit<ThreadProcess, I> {
+  checkString('thread', 'id', id)
+  const isUrl = url instanceof URL || (typeof url === 'string' && url !== '')
+  if (!isUrl) refuseArgument('thread', 'url', 'a URL or the path of a module', url)
+  checkKeys('thread', 'options', given, [...WORKER_KEYS, ...POLICY_KEYS])
+  const {
     awaitReady = false,
     workerData,
     resourceLimits,
@@ -52,11 +60,22 @@ export function thread<const I extends string>(
     execArgv,
     transferList,
     ...policy
-  }: ThreadOptions = {},
-): ChildInit<ThreadProcess, I> {
+  } = given
+  if (typeof awaitReady !== 'boolean') refuseArgument('thread', 'awaitReady', 'a boolean', awaitReady)
+  checkPolicy('thread', policy)
   const options = withoutUndefined({ workerData, resourceLimits, env, argv, execArgv, transferList })
   return { ...policy, id, start: (context) => new ThreadProcess(context, url, options).begin(awaitReady) }
 }
+
+const WORKER_KEYS: readonly string[] = [
+  'awaitReady',
+  'workerData',
+  'resourceLimits',
+  'env',
+  'argv',
+  'execArgv',
+  'transferList',
+] satisfies Exclude<keyof ThreadOptions, keyof ChildPolicy>[]
 
 let threads = 0
 

@@ -1,6 +1,8 @@
+import { checkFunction } from '../argument.ts'
 import type { Clock } from '../clock.ts'
 import { tell } from '../foreign.ts'
-import type { ChildInit, ChildPolicy } from './child-spec.ts'
+import { checkString } from './check.ts'
+import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import { type ExitReason, endRequest } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
@@ -41,6 +43,9 @@ export function worker<const I extends string, H = unknown>(
   run: WorkerRun<H>,
   policy: Partial<ChildPolicy> = {},
 ): ChildInit<WorkerProcess<H>, I> {
+  checkString('worker', 'id', id)
+  checkFunction('worker', 'run', run)
+  checkPolicy('worker', policy)
   return { ...policy, id, start: (context) => new WorkerProcess<H>(context).begin(run) }
 }
 

@@ -135,11 +135,6 @@ for (const [flags, message] of badFlags)
     await assert.rejects(startSupervisor(flags as SupervisorOptions), message)
   })
 
-test('S10 keys that a supervisor does not know are ignored', async () => {
-  const tree = await startSupervisor({ ...{ colour: 'blue' }, children: [] })
-  await tree.stop()
-})
-
 test('S11 S12 a start that fails stops those before it in reverse order, each by its rule, and is not tried again', async () => {
   const lab = new Lab()
   const children = [
