@@ -80,14 +80,14 @@ export function limitsIn<K extends string>(
 }
 
 export function rate(field: string, value: unknown, byDefault: RateOptions | undefined): Rate | undefined {
-  if (value === false || (value === undefined && byDefault === undefined)) return undefined
+  if (value === false || value === 0 || (value === undefined && byDefault === undefined)) return undefined
   if (value === undefined) return new Rate(byDefault as RateOptions)
   const { perSecond, burst } = section(field, value, ['perSecond', 'burst'])
-  if (typeof perSecond !== 'number' || !(perSecond > 0)) {
+  if (!Number.isFinite(perSecond) || !((perSecond as number) > 0)) {
     return refuse(`${field}.perSecond`, 'a number above 0', perSecond)
   }
-  if (burst !== undefined && !(typeof burst === 'number' && burst >= 1)) {
+  if (burst !== undefined && !(Number.isFinite(burst) && (burst as number) >= 1)) {
     return refuse(`${field}.burst`, 'a number of at least 1', burst)
   }
-  return new Rate(burst === undefined ? { perSecond } : { perSecond, burst })
+  return new Rate((burst === undefined ? { perSecond } : { perSecond, burst }) as RateOptions)
 }

@@ -185,20 +185,21 @@ export interface ResolvedLimits {
  * @throws `BERYL_ERR_OPTION_INVALID` naming the field, what was wanted and what came. A typo is refused, not ignored.
  */
 export function resolveOptions(options: BerylOptions): ResolvedOptions {
-  const root = section('options', options, ROOT)
+  const root = section('options', options, [...ROOT, ...OF_SCOPES])
+  for (const name of OF_SCOPES) if (root[name] !== undefined) refuse(name, NO_SCOPE, root[name])
   const supervision = section('supervision', root.supervision, ['intensity', 'periodMs', 'onGiveUp'])
   return Object.freeze({
     path: pathOf(root.path),
     channels: list<ChannelDefinition>('channels', root.channels, 'what defineChannel(…) returns', isObject),
     connect: (fn('connect', root.connect) ?? (() => ({}))) as ResolvedOptions['connect'],
     connectionTopic: fn('connectionTopic', root.connectionTopic) as ResolvedOptions['connectionTopic'],
-    originAllowed: originCheck(root.checkOrigin ?? true),
+    originAllowed: originCheck(root.checkOrigin === undefined ? true : root.checkOrigin),
     checksOrigin: root.checkOrigin !== false,
     subprotocols: list<string>(
       'subprotocols',
       root.subprotocols,
-      'a string',
-      (item) => typeof item === 'string',
+      'a name without spaces or commas',
+      (item) => typeof item === 'string' && TOKEN.test(item),
     ),
     compression: flag('compression', root.compression, false),
     presence: presenceOf(root.presence),
@@ -222,10 +223,11 @@ function heartbeatOf(value: unknown): ResolvedOptions['heartbeat'] {
   const given = section('heartbeat', value, ['intervalMs', 'timeoutMs'])
   const intervalMs = whole('heartbeat.intervalMs', given.intervalMs, 30_000, 1)
   const timeoutMs = limit('heartbeat.timeoutMs', given.timeoutMs, 60_000)
-  if (timeoutMs <= intervalMs && given.intervalMs !== undefined) {
-    refuse('heartbeat.timeoutMs', `more than heartbeat.intervalMs (${intervalMs})`, timeoutMs)
+  if (timeoutMs <= intervalMs) {
+    const which = given.intervalMs === undefined ? ', where it is not given' : ''
+    refuse('heartbeat.timeoutMs', `more than heartbeat.intervalMs (${intervalMs}${which})`, timeoutMs)
   }
-  return Object.freeze({ intervalMs: Math.min(intervalMs, timeoutMs / 2), timeoutMs })
+  return Object.freeze({ intervalMs, timeoutMs })
 }
 
 const LIMITS = {
@@ -305,11 +307,15 @@ const ROOT = [
   'limits',
   'backpressure',
   'drain',
-  // Fastify's own options of `register`.
-  'prefix',
-  'logLevel',
-  'logSerializers',
 ]
+
+/** Fastify's own options of `register`. It gives them to the scope of a plugin, and this one has none of its own. */
+const OF_SCOPES = ['prefix', 'logLevel', 'logSerializers']
+const NO_SCOPE =
+  'nothing here: the plugin belongs to the scope around it, so give it to the register of that (or use path)'
+
+/** A token of RFC 9110, as a sub-protocol has to be. */
+const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/
 
 function pathOf(path: unknown): string {
   if (path === undefined) return '/socket'

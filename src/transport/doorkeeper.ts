@@ -18,6 +18,7 @@ import {
   chooseProtocol,
   hasAddress,
   offeredProtocols,
+  type PathEnd,
   parseParams,
 } from './handshake.ts'
 
@@ -34,6 +35,7 @@ export interface DoorOptions {
   readonly connect: (context: ConnectContext) => unknown
   readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
   readonly subprotocols: readonly string[]
+  readonly pathEnd: PathEnd
   readonly limits: AdmissionLimits & { readonly handshakeTimeoutMs: number }
 }
 
@@ -84,7 +86,7 @@ export class Doorkeeper {
     const { closedBecause } = this.#house
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     checkNoBody(request.headers)
-    const params = parseParams(request.raw.url ?? '')
+    const params = parseParams(request.raw.url ?? '', this.#options.pathEnd)
     const codec = negotiate(params.vsn)
     if (codec === undefined) return UNKNOWN_VERSION
     const offered = offeredProtocols(request.headers)

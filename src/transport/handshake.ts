@@ -24,14 +24,19 @@ export function checkNoBody(headers: IncomingHttpHeaders): void {
     throw new BadRequest('an upgrade has no body')
 }
 
+/** Where the path ends for Fastify's router. With `useSemicolonDelimiter` a semicolon ends it too. */
+export type PathEnd = RegExp
+export const PATH_END: PathEnd = /[?#]/
+export const PATH_END_OR_SEMICOLON: PathEnd = /[?#;]/
+
 /**
  * The parameters of a URL, nested as Phoenix nests them: `a[b]=1&l[]=1&l[]=2` is `{ a: { b: '1' }, l: ['1', '2'] }`.
  * Objects have no prototype, so every key is an ordinary one.
  *
  * @throws {@link BadRequest} where a percent sequence is not UTF-8.
  */
-export function parseParams(url: string): Record<string, unknown> {
-  const start = url.indexOf('?')
+export function parseParams(url: string, pathEnd = PATH_END): Record<string, unknown> {
+  const start = url.search(pathEnd)
   if (start === -1) return Object.create(null)
   const query = url.slice(start + 1)
   checkUtf8(query)
@@ -101,6 +106,6 @@ export function hasAddress(request: FastifyRequest): boolean {
 
 /** A URL without its query: tokens travel there, and logs are read by many. */
 export function redactUrl(url: string): string {
-  const start = url.indexOf('?')
+  const start = url.search(PATH_END_OR_SEMICOLON)
   return start === -1 ? url : `${url.slice(0, start)}?…`
 }

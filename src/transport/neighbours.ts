@@ -91,10 +91,19 @@ function markOf(listener: Listener): symbol | undefined {
   }
 }
 
-/** @throws `BERYL_ERR_WEBSOCKET_TWICE` where each client would be routed, and asked, more than once. */
+/**
+ * Others' listeners come first: @fastify/http-proxy ends the process where somebody has answered before it, while
+ * @fastify/websocket leaves alone what is answered.
+ *
+ * @throws `BERYL_ERR_WEBSOCKET_TWICE` where each client would be routed, and asked, more than once.
+ */
 function checkRoutedOnce(app: FastifyInstance, own: readonly Listener[]): void {
   const others = listenersOf(app.server).filter((each) => !own.includes(each))
-  if (others.length === 0) return
+  if (others.length === 0) {
+    for (const each of own)
+      if (app.server.listeners('upgrade').includes(each)) app.server.off('upgrade', each).on('upgrade', each)
+    return
+  }
   const mark = own[0] === undefined ? markOf(others[0] as Listener) : markOf(own[0])
   if (others.length > 1 || markOf(others[0] as Listener) !== mark)
     throw berylError('BERYL_ERR_WEBSOCKET_TWICE', others.length + 1)

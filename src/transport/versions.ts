@@ -17,7 +17,11 @@ const NEEDED = [
  *
  * @throws `BERYL_ERR_DEPENDENCY`
  */
-export function checkVersions(server: object, find: (name: string) => string | undefined = versionOf): void {
+export function checkVersions(
+  server: object,
+  find: (name: string) => string | undefined = versionOf,
+  bun = process.versions.bun,
+): void {
   for (const { name, version, because } of NEEDED) {
     const found = find(name)
     if (found !== undefined && isOlder(found, version))
@@ -27,15 +31,19 @@ export function checkVersions(server: object, find: (name: string) => string | u
   const { options } = server as { readonly options?: object }
   if (options === undefined || !('maxPendingAutoPongs' in options)) {
     const [{ name, version, because }] = NEEDED
-    throw berylError('BERYL_ERR_DEPENDENCY', name, 'of the registered @fastify/websocket', version, because)
+    const found =
+      bun === undefined
+        ? 'of the registered @fastify/websocket'
+        : `of Bun ${bun} (which puts its own in the place of what is installed: run the server with Node.js)`
+    throw berylError('BERYL_ERR_DEPENDENCY', name, found, version, because)
   }
 }
-
-const require = createRequire(import.meta.url)
 
 /** `undefined` in an application that was bundled into one file. */
 function versionOf(name: string): string | undefined {
   try {
+    // A bundle of CommonJS has no `import.meta`.
+    const require = createRequire(import.meta.url)
     return (require(`${name}/package.json`) as { version: string }).version
   } catch {
     return undefined

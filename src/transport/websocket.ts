@@ -8,7 +8,7 @@ import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import type { LimitName } from '../telemetry.ts'
 import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from './doorkeeper.ts'
-import { addressOf, redactUrl } from './handshake.ts'
+import { addressOf, PATH_END, PATH_END_OR_SEMICOLON, type PathEnd, redactUrl } from './handshake.ts'
 import { redeemTicket } from './in-process.ts'
 import {
   closeStrangers,
@@ -30,7 +30,7 @@ export interface Gate extends House {
   drain(deadline: Deadline): Promise<void>
 }
 
-export interface WebSocketOptions extends DoorOptions {
+export interface WebSocketOptions extends Omit<DoorOptions, 'pathEnd'> {
   readonly path: string
   readonly compression: boolean
   readonly limits: DoorOptions['limits'] & {
@@ -56,7 +56,7 @@ export async function mountWebSocket(
   options: WebSocketOptions,
   gate: Gate,
 ): Promise<void> {
-  const door = new Doorkeeper(options, gate)
+  const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, gate)
   const { compression, limits } = options
   const ours: Ours = {
     compression,
@@ -243,6 +243,15 @@ function warnOfHttp2(app: FastifyInstance): void {
     'the server speaks HTTP/2 alone, over which no client can connect: give Fastify https: { allowHTTP1: true }; ' +
       'HTTP/2 without TLS cannot have it',
   )
+}
+
+function pathEndOf(app: FastifyInstance): PathEnd {
+  const { useSemicolonDelimiter, routerOptions } = app.initialConfig as {
+    useSemicolonDelimiter?: boolean
+    routerOptions?: { useSemicolonDelimiter?: boolean }
+  }
+  const either = useSemicolonDelimiter || routerOptions?.useSemicolonDelimiter
+  return either ? PATH_END_OR_SEMICOLON : PATH_END
 }
 
 function withTrailingSlash(app: FastifyInstance, url: string): string[] {

@@ -35,6 +35,8 @@ for (const [heartbeat, wanted] of [
     /heartbeat\.timeoutMs.*more than heartbeat\.intervalMs \(60000\), got 60000/,
   ],
   [{ intervalMs: 60_000 }, /more than heartbeat\.intervalMs \(60000\), got 60000/],
+  [{ timeoutMs: 30_000 }, /more than heartbeat\.intervalMs \(30000, where it is not given\), got 30000/],
+  [{ timeoutMs: 1 }, /more than heartbeat\.intervalMs \(30000, where it is not given\), got 1$/],
   [{ intervalMs: 100, timeoutMs: 50 }, /more than heartbeat\.intervalMs \(100\), got 50/],
 ] as const satisfies readonly [BerylOptions['heartbeat'], RegExp][]) {
   test(`an interval that the timeout would cut off is refused: ${JSON.stringify(heartbeat)}`, async () => {
@@ -50,8 +52,8 @@ for (const [heartbeat, wanted] of [
   })
 }
 
-test('a timeout alone, shorter than the usual interval, is fine: clients are looked for more often', async (t) => {
-  const { app, clock } = await stage(t, { heartbeat: { timeoutMs: 1_000 } })
+test('clients are looked for eight times within a short timeout', async (t) => {
+  const { app, clock } = await stage(t, { heartbeat: { intervalMs: 500, timeoutMs: 1_000 } })
   const client = await connect(app)
   await clock.advance(1_200)
   assert.equal(client.closed?.code, 1001)
