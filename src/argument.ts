@@ -16,6 +16,10 @@ export function checkName(call: string, argument: string, value: unknown): asser
   if (!isName(value)) refuseArgument(call, argument, NAME, value)
 }
 
+export function checkString(call: string, argument: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') refuseArgument(call, argument, 'a string', value)
+}
+
 export function checkFunction(call: string, argument: string, value: unknown): void {
   if (typeof value !== 'function') refuseArgument(call, argument, 'a function', value)
 }

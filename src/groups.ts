@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { checkName } from './argument.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { berylError } from './errors.ts'
 import { GroupGossip, type GroupsEvent } from './groups/gossip.ts'
@@ -18,7 +19,8 @@ export interface GroupsInit {
 
 /**
  * Named sets of topics, the same on every node: `fastify.groups`. Reads are synchronous and local. Concurrent changes
- * merge; an addition wins over a removal that has not seen it.
+ * merge; an addition wins over a removal that has not seen it. Names of groups and topics are well-formed strings of 1 to
+ * 255 bytes; what is none is refused with BERYL_ERR_ARGUMENT.
  *
  * It outlives the process that talks to the other nodes, which is started with {@link Groups.start} as a permanent child
  * of a supervisor; all methods work while that process is restarted, and no group is lost.
@@ -32,8 +34,9 @@ export class Groups {
     this.#init = init
   }
 
-  /** @throws BERYL_ERR_GROUP_EXISTS */
+  /** @throws BERYL_ERR_GROUP_EXISTS, BERYL_ERR_ARGUMENT */
   create(name: string): void {
+    checkName('groups.create', 'name', name)
     if (this.#set.has(name)) throw berylError('BERYL_ERR_GROUP_EXISTS', name)
     this.#set.add(name)
     this.#changed()
@@ -41,14 +44,15 @@ export class Groups {
 
   /** Deletes a group with all its topics. @throws BERYL_ERR_GROUP_NOT_FOUND */
   delete(name: string): void {
-    this.#check(name)
+    this.#check('delete', name)
     this.#set.delete(name)
     this.#changed()
   }
 
   /** Adds a topic; nothing happens where the group has it. @throws BERYL_ERR_GROUP_NOT_FOUND */
   add(name: string, topic: string): void {
-    this.#check(name)
+    this.#check('add', name)
+    checkName('groups.add', 'topic', topic)
     if (this.#set.hasTopic(name, topic)) return
     this.#set.add(name, topic)
     this.#changed()
@@ -56,7 +60,8 @@ export class Groups {
 
   /** Takes a topic out; nothing happens where the group does not have it. @throws BERYL_ERR_GROUP_NOT_FOUND */
   remove(name: string, topic: string): void {
-    this.#check(name)
+    this.#check('remove', name)
+    checkName('groups.remove', 'topic', topic)
     if (!this.#set.hasTopic(name, topic)) return
     this.#set.remove(name, topic)
     this.#changed()
@@ -64,9 +69,8 @@ export class Groups {
 
   /** The topics of a group: a copy. @throws BERYL_ERR_GROUP_NOT_FOUND */
   topics(name: string): Set<string> {
-    const topics = this.#set.topics(name)
-    if (topics === undefined) throw berylError('BERYL_ERR_GROUP_NOT_FOUND', name)
-    return new Set(topics)
+    this.#check('topics', name)
+    return new Set(this.#set.topics(name))
   }
 
   /** The names of all groups. */
@@ -75,6 +79,7 @@ export class Groups {
   }
 
   has(name: string): boolean {
+    checkName('groups.has', 'name', name)
     return this.#set.has(name)
   }
 
@@ -83,6 +88,8 @@ export class Groups {
    * others get it nevertheless and the first refusal is thrown.
    */
   broadcast(name: string, event: string, payload: unknown): void {
+    checkName('groups.broadcast', 'name', name)
+    checkName('groups.broadcast', 'event', event)
     const refusals: unknown[] = []
     for (const topic of [...(this.#set.topics(name) ?? [])]) {
       try {
@@ -112,7 +119,8 @@ export class Groups {
     else this.#gossip.changed()
   }
 
-  #check(name: string): void {
+  #check(call: string, name: string): void {
+    checkName(`groups.${call}`, 'name', name)
     if (!this.#set.has(name)) throw berylError('BERYL_ERR_GROUP_NOT_FOUND', name)
   }
 }

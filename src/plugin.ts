@@ -18,7 +18,7 @@ declare module 'fastify' {
     /** Sends to topics, looks at them, registers channels. */
     readonly channels: Channels
     /** Who is where. Throws `BERYL_ERR_DISABLED` when used with the option `presence: false`. */
-    readonly presence: Omit<Presence, 'start' | 'drain' | 'end' | 'newcomer' | 'peers'>
+    readonly presence: Omit<Presence, 'start' | 'drain' | 'end' | 'willEnd' | 'newcomer' | 'peers'>
     /** Named sets of topics. Throws `BERYL_ERR_DISABLED` when used with the option `groups: false`. */
     readonly groups: Omit<Groups, 'start'>
   }

@@ -111,7 +111,7 @@ export type LimitName =
       | 'joinTimeoutMs'}`
   | `backpressure.${'maxBufferedBytes' | 'stallMs' | 'maxTotalBytes'}`
   | 'heartbeat.timeoutMs'
-  | `presence.limits.${'keys' | 'metaBytes' | 'changesPerSecond'}`
+  | `presence.limits.${'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond'}`
 
 export type TelemetryName = keyof TelemetryEvents
 

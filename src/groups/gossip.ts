@@ -83,8 +83,13 @@ export class GroupGossip implements Process {
   }
 
   #receive(from: string, bytes: Uint8Array): void {
-    const message = this.#decode(from, bytes)
-    if (message !== undefined) this.#guard(() => this.#take(from, message))
+    if (!this.#running) return
+    // Whatever cannot be decoded, or taken, is another version, foreign or forged: not a reason to end.
+    try {
+      this.#take(from, decodeMessage(bytes))
+    } catch (error) {
+      this.#init.report({ type: 'message_ignored', node: from, error })
+    }
   }
 
   #take(from: string, message: Message): void {
@@ -140,15 +145,6 @@ export class GroupGossip implements Process {
     const bytes = encodeMessage(message)
     if (to === undefined) this.#init.lane.publish(bytes)
     else this.#init.lane.send(to, bytes)
-  }
-
-  #decode(node: string, bytes: Uint8Array): Message | undefined {
-    try {
-      return decodeMessage(bytes)
-    } catch (error) {
-      this.#init.report({ type: 'message_ignored', node, error })
-      return undefined
-    }
   }
 
   /** An error in here is a fault of ours: the process ends with it and its supervisor starts another. */

@@ -1,3 +1,5 @@
+import { isName } from '../topic.ts'
+
 /** What one change brought: a group, or a topic of a group. */
 export interface Entry {
   readonly group: string
@@ -103,6 +105,8 @@ export class GroupSet {
   /** Takes what another node knows. Gives false where something before it is missing: then it is not taken. */
   merge({ writer: name, after, upTo, entries }: Segment): boolean {
     const known = this.#writers.get(name)
+    // Nobody knows of changes that this writer has not made yet: its own numbers would run on from there.
+    if (name === this.#self && upTo > (known?.upTo ?? 0)) return true
     if (after > (known?.upTo ?? 0)) return false
     const writer = known ?? this.#writer(name)
     const listed = new Map(entries)
@@ -143,6 +147,10 @@ export class GroupSet {
     const dot = dotOf(name, n)
     holding.set(n, entry)
     this.#holdingHash ^= hash(dot)
+    if (isShown(entry)) this.#show(dot, entry)
+  }
+
+  #show(dot: string, entry: Entry): void {
     const group = this.#groups.get(entry.group) ?? { marks: new Set(), topics: new Map() }
     this.#groups.set(entry.group, group)
     if (entry.topic === undefined) group.marks.add(dot)
@@ -151,16 +159,28 @@ export class GroupSet {
 
   #release(name: string, { holding }: Writer, n: number): void {
     const entry = holding.get(n)
-    const group = entry && this.#groups.get(entry.group)
-    if (entry === undefined || group === undefined) return
+    if (entry === undefined) return
     const dot = dotOf(name, n)
     holding.delete(n)
     this.#holdingHash ^= hash(dot)
+    const group = this.#groups.get(entry.group)
+    if (group !== undefined) this.#hide(dot, entry, group)
+  }
+
+  #hide(dot: string, entry: Entry, group: Group): void {
     const dots = entry.topic === undefined ? group.marks : group.topics.get(entry.topic)
     dots?.delete(dot)
     if (entry.topic !== undefined && dots?.size === 0) group.topics.delete(entry.topic)
     if (group.marks.size === 0 && group.topics.size === 0) this.#groups.delete(entry.group)
   }
+}
+
+/**
+ * What another node may have written and this one would refuse is kept, so that all have the same and nothing holds up the
+ * rest, but nobody sees it.
+ */
+function isShown({ group, topic }: Entry): boolean {
+  return isName(group) && (topic === undefined || isName(topic))
 }
 
 /** The numbers of a range that still hold: found by the shorter of two ways. */

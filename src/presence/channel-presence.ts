@@ -26,12 +26,15 @@ export function socketPresence(presence: Presence | undefined): ChannelPresenceP
   if (presence === undefined) return DISABLED
   return {
     joined: (topic, tell) => presence.newcomer(topic, tell),
-    of: (owner) => ({
-      track: (key, meta) => void presence.track(owner.topic, key, meta as Meta, { owner }),
-      update: (key, meta) => void presence.update(owner.topic, key, meta as Meta, { owner }),
-      untrack: (key) => presence.untrack(owner.topic, key, owner),
-      list: () => presence.list(owner.topic) as never,
-    }),
+    of: (owner) => {
+      presence.willEnd(owner)
+      return {
+        track: (key, meta) => void presence.track(owner.topic, key, meta as Meta, { owner }),
+        update: (key, meta) => void presence.update(owner.topic, key, meta as Meta, { owner }),
+        untrack: (key) => presence.untrack(owner.topic, key, owner),
+        list: () => presence.list(owner.topic) as never,
+      }
+    },
     end: (owner) => presence.end(owner),
   }
 }

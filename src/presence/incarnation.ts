@@ -8,6 +8,9 @@ export interface Incarnation {
   readonly nonce: number
 }
 
+/** Generations begin with the milliseconds of the wall clock and rise by one: nobody comes near. */
+export const MAX_GENERATION = 2 ** 52
+
 /** Before every real incarnation. */
 export const NO_INCARNATION: Incarnation = { generation: 0, nonce: 0 }
 

@@ -8,7 +8,7 @@ interface Bucket {
 }
 
 /** The limits that refuse. (`shownKeys` only shows less.) */
-export type GuardedLimit = 'keys' | 'metaBytes' | 'changesPerSecond'
+export type GuardedLimit = 'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond'
 
 /** Throws at the caller whose owner does too much. What was refused costs no part of a limit. */
 export class LimitGuard {
@@ -24,6 +24,7 @@ export class LimitGuard {
   }
 
   checkKeys(ledger: Ledger, owner: object, topic: string, key: string): void {
+    if (Buffer.byteLength(key) > this.#limits.keyBytes) this.#refuse(key.slice(0, 60), topic, 'keyBytes')
     if (ledger.count(owner, topic) >= this.#limits.keys) this.#refuse(key, topic, 'keys')
   }
 

@@ -5,6 +5,8 @@ import type { Timing } from './state.ts'
 export interface PresenceLimits {
   /** Keys that one owner may track on one topic. Above it, `track` throws. @default 10 */
   readonly keys?: number | false
+  /** Bytes of one key as UTF-8. Above it, `track` throws. @default 255 */
+  readonly keyBytes?: number | false
   /** Bytes of one meta as JSON text. Above it, `track` and `update` throw. @default 4096 */
   readonly metaBytes?: number | false
   /** Tracks and updates of one owner in a second. Above it, they throw. @default 20 */
@@ -44,7 +46,7 @@ const DEFAULTS = {
   permanentDownMs: 1_200_000,
   handoffMs: 5_000,
 }
-const LIMITS = { keys: 10, metaBytes: 4_096, changesPerSecond: 20, shownKeys: 1_000 }
+const LIMITS = { keys: 10, keyBytes: 255, metaBytes: 4_096, changesPerSecond: 20, shownKeys: 1_000 }
 
 /**
  * Checks the options and fills in the defaults.

@@ -1,42 +1,27 @@
 import { randomInt } from 'node:crypto'
+import { checkFunction, checkString, refuseArgument } from '../argument.ts'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
-import { berylError, show } from '../errors.ts'
-import type { PresenceDiff, PresenceEntry, Presences } from './diff.ts'
+import { berylError } from '../errors.ts'
+import { isName, MAX_NAME_BYTES } from '../topic.ts'
+import { Announcer, type DiffListener, type PresenceSink, type StateListener } from './announcer.ts'
+import type { PresenceEntry, Presences } from './diff.ts'
 import type { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
 import { type GuardedLimit, LimitGuard } from './limits.ts'
+import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
 import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
+import { type ChannelOwner, isOwner, Owners, type PresenceOwner, WANTED } from './owners.ts'
 import { refMaker } from './ref.ts'
 import { makeRow, type Row, trackedMeta } from './row.ts'
 import { Tracker, type TrackerEvent } from './tracker.ts'
-import { type Batch, View } from './view.ts'
+import { View } from './view.ts'
 
-/** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
-export interface ChannelOwner {
-  readonly id: string
-  readonly topic: string
-}
-
-/** Whose end ends a presence. */
-export type PresenceOwner = AbortSignal | ChannelOwner
+export type { DiffListener, PresenceSink, StateListener } from './announcer.ts'
+export type { ChannelOwner, PresenceOwner } from './owners.ts'
 
 /** What is said of a presence: a JSON object, without the names `phx_ref` and `phx_ref_prev`. */
 export type Meta = object
-
-/** Takes the changes of one topic, of this node and of the others, in their order. */
-export type DiffListener = (topic: string, diff: PresenceDiff) => void
-
-/** Takes the whole of a topic, as clients see it: `presence_state`, as JSON text. */
-export type StateListener = (json: string) => void
-
-/** Where diffs go: what presence asks of the local pubsub. */
-export interface PresenceSink {
-  /** Whether anybody on this node is subscribed to a topic: nothing is made for nobody. */
-  subscribed(topic: string): boolean
-  /** Sends one `presence_diff` to the local subscribers. Each node tells its own. */
-  diff(topic: string, diff: PresenceDiff): void
-}
 
 export type PresenceEvent =
   | TrackerEvent
@@ -68,12 +53,8 @@ export class Presence {
   readonly #limits: LimitGuard
   readonly #ledger = new Ledger()
   readonly #makeRef = refMaker()
-  readonly #listeners = new Set<DiffListener>()
-  readonly #watched = new WeakSet<AbortSignal>()
-  readonly #ended = new WeakSet<object>()
-  /** Topic → who is to be told the whole of it at the end of this turn. */
-  readonly #newcomers = new Map<string, StateListener[]>()
-  #isScheduled = false
+  readonly #owners: Owners
+  readonly #announcer: Announcer
   #tracker: Tracker | undefined
   #generation = 0
   #draining = false
@@ -85,27 +66,35 @@ export class Presence {
     this.#limits = new LimitGuard(this.#options.limits, (limit) =>
       this.#report({ type: 'limit_reached', limit }),
     )
-    this.#view = new View(this.#options.limits.shownKeys, () => this.#tellSoon())
+    this.#owners = new Owners((owner) => this.end(owner))
+    this.#view = new View(this.#options.limits.shownKeys, () => this.#announcer.soon())
+    this.#announcer = new Announcer({
+      clock: this.#clock,
+      view: this.#view,
+      sink: init.sink,
+      failed: (topic, error) => this.#report({ type: 'listener_failed', topic, error }),
+    })
   }
 
   /**
    * Says that `key` is on `topic`, until it is untracked or its owner ends.
    *
-   * @param key a number becomes a string
+   * @param key at most 255 bytes; a number becomes a string
    * @param meta a JSON object of at most 4 KiB as text
    * @returns the `phx_ref` of this presence
    * @throws BERYL_ERR_PRESENCE_TRACKED where this owner tracks the key on this topic already;
    *   BERYL_ERR_PRESENCE_OWNER_ENDED; BERYL_ERR_PRESENCE_INVALID; BERYL_ERR_PRESENCE_LIMIT
    */
-  track(topic: string, key: string | number, meta: Meta, { owner }: { owner: PresenceOwner }): string {
-    const name = String(key)
-    this.#checkOwner(owner, topic, name)
-    if (this.#ledger.get(owner, topic, name) !== undefined)
-      throw berylError('BERYL_ERR_PRESENCE_TRACKED', name, topic)
-    this.#limits.checkKeys(this.#ledger, owner, topic, name)
-    const row = this.#makeRow(owner, topic, name, meta)
+  track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string {
+    const { owner, name } = this.#check(topic, key, options)
+    this.#checkFree(owner, topic, name)
+    const said = this.#take(topic, name, meta)
+    // Code of the application ran: it may have ended the owner, or tracked the key itself.
+    this.#owners.check(owner, topic, name)
+    this.#checkFree(owner, topic, name)
+    const row = this.#makeRow(owner, topic, name, said)
     this.#ledger.put(owner, row)
-    this.#watch(owner)
+    this.#owners.watch(owner)
     this.#view.add(row)
     this.#tracker?.track(row)
     return row.meta.phx_ref
@@ -114,7 +103,7 @@ export class Presence {
   /**
    * Replaces what is said of a presence, in one diff: the key never disappears.
    *
-   * @param meta the new meta, or a function that makes it from the current one
+   * @param meta the new meta, or a function that makes it from the current one, at once: no promise
    * @returns the new `phx_ref`
    * @throws BERYL_ERR_PRESENCE_NOT_TRACKED where this owner does not track the key on this topic; otherwise as `track`
    */
@@ -122,13 +111,15 @@ export class Presence {
     topic: string,
     key: string | number,
     meta: Meta | ((current: Record<string, unknown>) => Meta),
-    { owner }: { owner: PresenceOwner },
+    options: { owner: PresenceOwner },
   ): string {
-    const name = String(key)
-    this.#checkOwner(owner, topic, name)
-    const old = this.#ledger.get(owner, topic, name)
-    if (old === undefined) throw berylError('BERYL_ERR_PRESENCE_NOT_TRACKED', name, topic)
-    const row = this.#makeRow(owner, topic, name, next(meta, old), old.meta.phx_ref)
+    const { owner, name } = this.#check(topic, key, options)
+    const before = this.#tracked(owner, topic, name)
+    const said = this.#take(topic, name, typeof meta === 'function' ? meta(trackedMeta(before)) : meta)
+    // Code of the application ran: it may have ended the owner, or updated the presence itself.
+    this.#owners.check(owner, topic, name)
+    const old = this.#tracked(owner, topic, name)
+    const row = this.#makeRow(owner, topic, name, said, old.meta.phx_ref)
     this.#ledger.put(owner, row)
     this.#view.add(row)
     this.#view.remove(old)
@@ -138,42 +129,51 @@ export class Presence {
 
   /** Ends a presence. Does nothing where this owner does not track the key on this topic. */
   untrack(topic: string, key: string | number, owner: PresenceOwner): void {
-    const row = this.#ledger.take(owner, topic, String(key))
+    checkString('presence.untrack', 'topic', topic)
+    checkOwner('presence.untrack', owner)
+    const row = this.#ledger.take(owner, topic, keyOf('presence.untrack', key))
     if (row !== undefined) this.#remove(row)
   }
 
   /** Ends all presences of an owner. */
   untrackAll(owner: PresenceOwner): void {
+    checkOwner('presence.untrackAll', owner)
     for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
   }
 
   /** Everybody on a topic, on every node; with a `limit`, the keys that came first. Synchronous, from memory. */
-  list(topic: string, { limit }: { limit?: number } = {}): Presences {
+  list(topic: string, options: { limit?: number } = {}): Presences {
+    checkString('presence.list', 'topic', topic)
+    if (typeof options !== 'object' || options === null)
+      refuseArgument('presence.list', 'options', 'an object', options)
+    const { limit } = options
+    if (limit !== undefined && !(typeof limit === 'number' && limit >= 0))
+      refuseArgument('presence.list', 'limit', 'a number from 0', limit)
     return this.#view.list(topic, limit)
   }
 
   /** One key of a topic; `undefined` where it is not there. */
   get(topic: string, key: string | number): PresenceEntry | undefined {
-    const metas = this.#view.get(topic, String(key)).map((row) => row.meta)
+    checkString('presence.get', 'topic', topic)
+    const metas = this.#view.get(topic, keyOf('presence.get', key)).map((row) => row.meta)
     return metas.length === 0 ? undefined : { metas }
   }
 
   /** How many keys are on a topic, on every node. O(1). */
   count(topic: string): number {
+    checkString('presence.count', 'topic', topic)
     return this.#view.count(topic)
   }
 
   /**
-   * Calls `listener` with every change, at the end of the turn of the event loop in which it happened. What it throws
-   * is reported and harms nobody.
+   * Calls `listener` with every change, at the end of the turn of the event loop in which it happened. What it throws,
+   * or rejects with, is reported and harms nobody.
    *
    * @returns a function that ends it
    */
   onDiff(listener: DiffListener): () => void {
-    // Wrapped, so that one function which is added twice is called twice and removed once.
-    const entry: DiffListener = (topic, diff) => listener(topic, diff)
-    this.#listeners.add(entry)
-    return () => void this.#listeners.delete(entry)
+    checkFunction('presence.onDiff', 'listener', listener)
+    return this.#announcer.onDiff(listener)
   }
 
   /**
@@ -181,16 +181,18 @@ export class Presence {
    * what the state has, as with Phoenix; clients know a presence again by its `phx_ref`.
    */
   newcomer(topic: string, tell: StateListener): void {
-    const others = this.#newcomers.get(topic)
-    if (others === undefined) this.#newcomers.set(topic, [tell])
-    else others.push(tell)
-    this.#tellSoon()
+    this.#announcer.newcomer(topic, tell)
   }
 
   /** An owner has ended: its presences do too, and what it tries to track after that is refused. */
   end(owner: PresenceOwner): void {
-    this.#ended.add(owner)
-    this.untrackAll(owner)
+    this.#owners.end(owner)
+    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
+  }
+
+  /** This socket's channel will call {@link Presence.end}. */
+  willEnd(owner: ChannelOwner): void {
+    this.#owners.willTell(owner)
   }
 
   /** This node is about to stop, and its users will come back elsewhere: the others are not told who goes. */
@@ -228,26 +230,51 @@ export class Presence {
     return this.#tracker?.peers() ?? []
   }
 
-  #makeRow(owner: object, topic: string, key: string, meta: Meta, previousRef?: string): Row {
-    const json = toJson(topic, key, meta)
-    this.#limits.checkMeta(topic, key, json)
-    this.#init.checkMeta?.(topic, meta)
+  /** Lets the application say what it has to say: its code runs in here, and nowhere else. */
+  #take(topic: string, key: string, meta: unknown): SaidMeta {
+    const said = takeMeta(topic, key, meta)
+    this.#limits.checkMeta(topic, key, said.json)
+    this.#init.checkMeta?.(topic, said.value)
+    return said
+  }
+
+  #makeRow(owner: object, topic: string, key: string, said: SaidMeta, previousRef?: string): Row {
     this.#limits.takeChange(owner, topic, key, this.#clock.now())
-    return makeRow({ topic, key, owner: this.#ledger.idOf(owner), ref: this.#makeRef(), previousRef, json })
+    return makeRow({
+      topic,
+      key,
+      owner: this.#ledger.idOf(owner),
+      ref: this.#makeRef(),
+      previousRef,
+      ...said,
+    })
   }
 
-  #checkOwner(owner: PresenceOwner, topic: unknown, key: string): void {
-    if (typeof topic !== 'string') refuse(key, String(topic), 'topic', 'a string', topic)
-    if (typeof owner !== 'object' || owner === null)
-      refuse(key, topic, 'owner', "an AbortSignal or a channel's socket", owner)
-    if (this.#ended.has(owner) || (owner instanceof AbortSignal && owner.aborted))
-      throw berylError('BERYL_ERR_PRESENCE_OWNER_ENDED', key, topic)
+  #check(topic: unknown, key: unknown, options: unknown): { owner: PresenceOwner; name: string } {
+    const [name, on] = [String(isKey(key) ? key : '?'), typeof topic === 'string' ? topic : '?']
+    if (!isKey(key)) refusePresence(name, on, 'key', A_KEY, key)
+    if (typeof topic !== 'string') refusePresence(name, on, 'topic', A_TOPIC, topic)
+    if (typeof options !== 'object' || options === null)
+      refusePresence(name, on, 'options', 'an object with an owner', options)
+    const { owner } = options as { owner?: unknown }
+    this.#owners.check(owner, on, name)
+    // A channel's own topic was let in with its join.
+    if (!isName(topic) && (owner instanceof AbortSignal || owner.topic !== topic))
+      refusePresence(name, on, 'topic', A_TOPIC, topic)
+    return { owner, name }
   }
 
-  #watch(owner: PresenceOwner): void {
-    if (!(owner instanceof AbortSignal) || this.#watched.has(owner)) return
-    this.#watched.add(owner)
-    owner.addEventListener('abort', () => this.untrackAll(owner), { once: true })
+  /** @throws BERYL_ERR_PRESENCE_TRACKED, BERYL_ERR_PRESENCE_LIMIT */
+  #checkFree(owner: object, topic: string, key: string): void {
+    if (this.#ledger.get(owner, topic, key) !== undefined)
+      throw berylError('BERYL_ERR_PRESENCE_TRACKED', key, topic)
+    this.#limits.checkKeys(this.#ledger, owner, topic, key)
+  }
+
+  #tracked(owner: object, topic: string, key: string): Row {
+    const row = this.#ledger.get(owner, topic, key)
+    if (row === undefined) throw berylError('BERYL_ERR_PRESENCE_NOT_TRACKED', key, topic)
+    return row
   }
 
   #remove(row: Row): void {
@@ -255,75 +282,22 @@ export class Presence {
     this.#tracker?.untrack(row)
   }
 
-  #tellSoon(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    this.#clock.setImmediate(() => this.#tell())
-  }
-
-  #tell(): void {
-    this.#isScheduled = false
-    const batches = this.#view.take()
-    const newcomers = [...this.#newcomers]
-    this.#newcomers.clear()
-    for (const [topic, tells] of newcomers) this.#tellState(topic, tells)
-    for (const batch of batches) this.#tellBatch(batch)
-  }
-
-  /** Encoded once, for all who come to a topic in one turn. */
-  #tellState(topic: string, tells: readonly StateListener[]): void {
-    this.#try(topic, () => {
-      // Throws where an application lets metas be nested too deeply.
-      const json = JSON.stringify(this.#view.shown(topic))
-      for (const tell of tells) this.#try(topic, () => tell(json))
-    })
-  }
-
-  #tellBatch({ topic, all, shown }: Batch): void {
-    const { sink } = this.#init
-    this.#try(topic, () => {
-      if (!shown.empty && sink.subscribed(topic)) sink.diff(topic, shown.toDiff())
-    })
-    if (this.#listeners.size === 0 || all.empty) return
-    const diff = all.toDiff()
-    for (const listener of [...this.#listeners]) this.#try(topic, () => listener(topic, diff))
-  }
-
-  #try(topic: string, call: () => void): void {
-    try {
-      call()
-    } catch (error) {
-      this.#report({ type: 'listener_failed', topic, error })
-    }
-  }
-
   #report(event: PresenceEvent): void {
     this.#init.report?.(event)
   }
 }
 
-function next(meta: Meta | ((current: Record<string, unknown>) => Meta), old: Row): Meta {
-  return typeof meta === 'function' ? meta(trackedMeta(old)) : meta
+const A_KEY = 'a string or a finite number'
+const A_TOPIC = `a well-formed string of 1 to ${MAX_NAME_BYTES} bytes`
+
+function isKey(key: unknown): key is string | number {
+  return typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))
 }
 
-function toJson(topic: string, key: string, meta: Meta): string {
-  const wanted = 'a JSON object'
-  if (typeof meta !== 'object' || meta === null) refuse(key, topic, 'meta', wanted, meta)
-  for (const name of ['phx_ref', 'phx_ref_prev'])
-    if (Object.hasOwn(meta, name)) refuse(key, topic, 'meta', `no field '${name}', which is reserved`, name)
-  const json = stringify(topic, key, meta)
-  if (json === undefined || !json.startsWith('{')) refuse(key, topic, 'meta', wanted, meta)
-  return json
+function keyOf(call: string, key: unknown): string {
+  return isKey(key) ? String(key) : refuseArgument(call, 'key', A_KEY, key)
 }
 
-function stringify(topic: string, key: string, meta: Meta): string | undefined {
-  try {
-    return JSON.stringify(meta)
-  } catch (cause) {
-    throw berylError('BERYL_ERR_PRESENCE_INVALID', key, topic, 'meta', 'a JSON object', show(meta), { cause })
-  }
-}
-
-function refuse(key: string, topic: string, field: string, wanted: string, got: unknown): never {
-  throw berylError('BERYL_ERR_PRESENCE_INVALID', key, topic, field, wanted, show(got))
+function checkOwner(call: string, owner: unknown): void {
+  if (!isOwner(owner)) refuseArgument(call, 'owner', WANTED, owner)
 }

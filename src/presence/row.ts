@@ -31,15 +31,20 @@ export interface RowInit {
   readonly previousRef?: string | undefined
   /** The tracked meta as the text of a JSON object, without the reserved names. */
   readonly json: string
+  /** What that text says, where it was read already. The row keeps it. */
+  readonly value?: object
 }
 
 /** Makes a row of this node. */
-export function makeRow({ topic, key, owner, ref, previousRef, json }: RowInit): Row {
-  // The refs are put into the text, not into the object: one parse makes the meta, and `__proto__` stays a plain field.
-  const previous = previousRef === undefined ? '' : `,"phx_ref_prev":"${previousRef}"`
-  const text = `{"phx_ref":"${ref}"${previous}${json === '{}' ? '}' : `,${json.slice(1)}`}`
-  return { topic, key, owner, meta: deepFreeze(JSON.parse(text)), length: text.length, dot: 0 }
+export function makeRow({ topic, key, owner, ref, previousRef, json, value }: RowInit): Row {
+  const refs = previousRef === undefined ? { phx_ref: ref } : { phx_ref: ref, phx_ref_prev: previousRef }
+  // A spread defines fields and sets none: `__proto__` stays a plain one.
+  const meta = deepFreeze({ ...refs, ...(value ?? JSON.parse(json)) })
+  return { topic, key, owner, meta, length: json.length + REFS_LENGTH, dot: 0 }
 }
+
+/** Both refs with their names, as JSON text: an upper bound. */
+const REFS_LENGTH = 64
 
 /** Makes a row that another node wrote. */
 export function receivedRow(topic: string, key: string, owner: number, meta: PresenceMeta, dot: number): Row {

@@ -1,4 +1,4 @@
-import { compareIncarnations, type Incarnation } from './incarnation.ts'
+import { compareIncarnations, type Incarnation, MAX_GENERATION } from './incarnation.ts'
 import { Journal, type JournalSize } from './journal.ts'
 import { Peer, type Visible } from './peer.ts'
 import type { Row } from './row.ts'
@@ -33,6 +33,9 @@ export interface StateInit {
   readonly report: (event: PeerEvent) => void
   readonly journal?: JournalSize
 }
+
+/** How many other nodes are known at a time, those included that have gone within `permanentDownMs`. */
+const MAX_PEERS = 1_024
 
 /**
  * One node's knowledge of all: what it wrote, what it heard of each peer, and what it has to say. Each node writes its
@@ -125,10 +128,20 @@ export class State {
       this.#send(from, this.#heartbeat(true))
       return undefined
     }
+    if (this.#peers.size >= MAX_PEERS && !this.#forgetOne()) return undefined
     const peer = new Peer(from, this.#init.visible, now)
     this.#peers.set(from, peer)
     this.#init.report({ type: 'peer_up', node: from })
     return peer
+  }
+
+  /** Makes room: for whoever is heard now, of those who are silent the one that is so for longest has to go. */
+  #forgetOne(): boolean {
+    const silent = [...this.#peers.values()].filter(({ status }) => status === 'gone' || status === 'down')
+    const [oldest] = silent.sort((a, b) => a.heardAt - b.heardAt)
+    if (oldest === undefined) return false
+    if (oldest.status !== 'gone') this.#bury(oldest)
+    return this.#peers.delete(oldest.node)
   }
 
   #succeed(peer: Peer, message: Message): boolean {
@@ -148,8 +161,8 @@ export class State {
   /** Whoever holds a former run of this node to be the later one would not listen: this one rises above it. */
   #heed(vector: Heartbeat['vector']): void {
     const mine = vector.get(this.#init.node)?.incarnation
-    if (mine !== undefined && compareIncarnations(mine, this.#journal.incarnation) > 0)
-      this.#rise(mine.generation + 1)
+    if (mine === undefined || mine.generation >= MAX_GENERATION) return
+    if (compareIncarnations(mine, this.#journal.incarnation) > 0) this.#rise(mine.generation + 1)
   }
 
   #hear(peer: Peer, now: number): void {

@@ -6,7 +6,7 @@ import type { Lane } from './lane.ts'
 import type { Visible } from './peer.ts'
 import type { Row } from './row.ts'
 import { type Outgoing, type PeerEvent, State, type Timing } from './state.ts'
-import { decodeMessage, encodeMessage, type Message } from './wire.ts'
+import { decodeMessage, encodeMessage } from './wire.ts'
 
 /** What a tracker tells whoever watches it. */
 export type TrackerEvent =
@@ -67,6 +67,10 @@ export class Tracker implements Process {
   /** How many messages were not understood so far. */
   get ignored(): number {
     return this.#ignored
+  }
+
+  get isRunning(): boolean {
+    return this.#running
   }
 
   track(row: Row): void {
@@ -135,20 +139,18 @@ export class Tracker implements Process {
 
   #receive(from: string, bytes: Uint8Array): void {
     if (!this.#running) return
-    const message = this.#decode(from, bytes)
-    if (message === undefined) return
-    this.#guard(() => this.#send(this.#state.receive(from, message, this.#awake())))
+    // Whatever cannot be decoded, or taken, is another version, foreign or forged: not a reason to end.
+    try {
+      const message = decodeMessage(bytes, (error) => this.#ignore(from, error))
+      this.#send(this.#state.receive(from, message, this.#awake()))
+    } catch (error) {
+      this.#ignore(from, error)
+    }
   }
 
-  // Whatever cannot be decoded is another version, foreign or forged: not a reason to end.
-  #decode(node: string, bytes: Uint8Array): Message | undefined {
-    try {
-      return decodeMessage(bytes)
-    } catch (error) {
-      this.#ignored++
-      this.#init.report({ type: 'message_ignored', node, error })
-      return undefined
-    }
+  #ignore(node: string, error: unknown): void {
+    this.#ignored++
+    this.#init.report({ type: 'message_ignored', node, error })
   }
 
   #send(outgoing: readonly Outgoing[]): void {

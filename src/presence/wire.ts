@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter, MalformedMessage } from './bytes.ts'
-import type { Incarnation } from './incarnation.ts'
+import { type Incarnation, MAX_GENERATION } from './incarnation.ts'
 import { type PresenceMeta, type Row, receivedRow } from './row.ts'
 
 /**
@@ -100,17 +100,22 @@ export function encodeMessage(message: Message): Uint8Array {
   return out.finish()
 }
 
-/** @throws MalformedMessage, SyntaxError or RangeError for anything that {@link encodeMessage} did not make */
-export function decodeMessage(bytes: Uint8Array): Message {
+/**
+ * @param skipped told of a row that is none, which holds up no other
+ * @throws MalformedMessage, SyntaxError or RangeError for anything else that {@link encodeMessage} did not make
+ */
+export function decodeMessage(bytes: Uint8Array, skipped: Skipped = () => {}): Message {
   const from = new ByteReader(bytes)
   if (from.uint() !== MAGIC) throw new MalformedMessage('not a message of a tracker')
   if (from.uint() !== VERSION) throw new MalformedMessage('a version that is not known')
-  const message = readMessage(from, KINDS[from.uint() - 1])
+  const message = readMessage(from, KINDS[from.uint() - 1], skipped)
   from.end()
   return message
 }
 
-function readMessage(from: ByteReader, kind: (typeof KINDS)[number] | undefined): Message {
+type Skipped = (error: MalformedMessage) => void
+
+function readMessage(from: ByteReader, kind: (typeof KINDS)[number] | undefined, skipped: Skipped): Message {
   const incarnation = readIncarnation(from)
   switch (kind) {
     case 'heartbeat':
@@ -123,7 +128,7 @@ function readMessage(from: ByteReader, kind: (typeof KINDS)[number] | undefined)
       }
     case 'changes':
     case 'snapshot':
-      return readRowsMessage(from, kind, incarnation)
+      return readRowsMessage(from, kind, incarnation, skipped)
     case 'request':
       return { kind, incarnation, of: readIncarnation(from), since: from.uint() }
     case 'goodbye':
@@ -138,7 +143,9 @@ function writeIncarnation(out: ByteWriter, { generation, nonce }: Incarnation): 
 }
 
 function readIncarnation(from: ByteReader): Incarnation {
-  return { generation: from.uint(), nonce: from.uint() }
+  const incarnation = { generation: from.uint(), nonce: from.uint() }
+  if (incarnation.generation > MAX_GENERATION) throw new MalformedMessage('a generation that nobody reaches')
+  return incarnation
 }
 
 function writeHeartbeat(out: ByteWriter, { greeting, sequence, vector }: Heartbeat): void {
@@ -185,34 +192,32 @@ function readRowsMessage(
   from: ByteReader,
   kind: 'changes' | 'snapshot',
   incarnation: Incarnation,
+  skipped: Skipped,
 ): RowsMessage {
   const answers = readIncarnation(from)
   const [after, upTo, until] = [from.uint(), from.uint(), from.uint()]
   if (after > upTo || upTo > until) throw new MalformedMessage('a range that ends before it begins')
   const gone = kind === 'changes' ? readDots(from, after) : []
-  return { kind, incarnation, answers, after, upTo, until, gone, rows: readRows(from, after, upTo) }
+  return { kind, incarnation, answers, after, upTo, until, gone, rows: readRows(from, after, upTo, skipped) }
 }
 
-function readRows(from: ByteReader, after: number, upTo: number): Row[] {
+function readRows(from: ByteReader, after: number, upTo: number, skipped: Skipped): Row[] {
   const cells: unknown = JSON.parse(from.text())
   if (!Array.isArray(cells)) throw new MalformedMessage('rows that are no list')
+  const rows: Row[] = []
   let dot = after
   let topic: unknown
-  return cells.map((cell: unknown) => {
+  for (const cell of cells as unknown[]) {
     if (!Array.isArray(cell)) throw new MalformedMessage('a row that is no list')
     const [step, owner, key, meta]: unknown[] = cell
+    if (!isCount(step)) throw new MalformedMessage('a row without a dot')
     if (cell.length > 4) topic = cell[4]
-    if (
-      !isCount(step) ||
-      !isCount(owner) ||
-      typeof key !== 'string' ||
-      typeof topic !== 'string' ||
-      !isMeta(meta)
-    )
-      throw new MalformedMessage('a row that is none')
     dot = nextDot(step, dot, upTo)
-    return receivedRow(topic, key, owner, meta, dot)
-  })
+    if (isCount(owner) && typeof key === 'string' && typeof topic === 'string' && isMeta(meta))
+      rows.push(receivedRow(topic, key, owner, meta, dot))
+    else skipped(new MalformedMessage('a row that is none'))
+  }
+  return rows
 }
 
 function isCount(value: unknown): value is number {

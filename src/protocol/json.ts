@@ -46,7 +46,7 @@ function namesPrototype(text: string): boolean {
  * @throws MalformedFrame where what answers repeat (refs, topic) may be what is nested.
  */
 export function boundDepth(text: string, message: Message): Message {
-  if (!opensMany(text) || depth(text) <= MAX_DEPTH) return message
+  if (!isTooDeep(text)) return message
   const { joinRef, ref, topic, event } = message
   if ([joinRef, ref, topic, event].some(isNested)) throw new MalformedFrame('nested too deeply')
   return { ...message, payload: TOO_DEEP }
@@ -55,6 +55,11 @@ export function boundDepth(text: string, message: Message): Message {
 /** Whether a text could be too deep: d levels need d opening and d closing characters. Far cheaper than to follow them. */
 function opensMany(text: string): boolean {
   return text.length > 2 * MAX_DEPTH && count(text, '[') + count(text, '{') > MAX_DEPTH
+}
+
+/** Whether JSON text is nested more deeply than {@link MAX_DEPTH}. */
+export function isTooDeep(text: string): boolean {
+  return opensMany(text) && depth(text) > MAX_DEPTH
 }
 
 /** How often a character occurs, as far as it matters. */

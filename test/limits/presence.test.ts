@@ -8,6 +8,7 @@ const large = { text: 'x'.repeat(5_000) }
 
 for (const [limit, limits, tracks] of [
   ['presence.limits.keys', { keys: 2 }, [{ key: 'a' }, { key: 'b' }, { key: 'c' }]],
+  ['presence.limits.keyBytes', { keyBytes: 5 }, [{ key: 'five5' }, { key: 'ключ' }]],
   ['presence.limits.metaBytes', { metaBytes: 4_096 }, [{ key: 'a' }, { key: 'b', meta: large }]],
   ['presence.limits.changesPerSecond', { changesPerSecond: 2 }, [{ key: 'a' }, { key: 'b' }, { key: 'c' }]],
 ] as const satisfies readonly [LimitName, PresenceLimits, readonly object[]][]) {
@@ -24,7 +25,7 @@ for (const [limit, limits, tracks] of [
   })
 
   test(`${limit} switched off`, async (t) => {
-    const off = { keys: false, metaBytes: false, changesPerSecond: false } as const
+    const off = { keys: false, keyBytes: false, metaBytes: false, changesPerSecond: false } as const
     const { app, reached } = await stage(t, { presence: { limits: off } })
     const sender = await Sender.connect(app)
     await sender.join('room:1')

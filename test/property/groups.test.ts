@@ -7,8 +7,8 @@ import { Groups } from '../../src/groups.ts'
 import { ManualClock, Network } from './presence-network.ts'
 
 const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
-const NAMES = ['g', '__proto__', '\ud800']
-const TOPICS = ['room:1', 'room:2', '']
+const NAMES = ['g', '__proto__', 'группа']
+const TOPICS = ['room:1', 'room:2', 'constructor']
 
 function check<T>(
   t: TestContext,

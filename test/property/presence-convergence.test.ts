@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { ManualClock, Network, type Owner, refsIn, TestNode } from './presence-network.ts'
 
 const NODES = ['a', 'b', 'c']
-const TOPICS = ['room:1', '__proto__', '']
+const TOPICS = ['room:1', '__proto__', 'комната']
 const KEYS = ['ann', '__proto__', 'constructor', '5', '', 'ключ', '\ud800', 'x'.repeat(300)]
 const PERIOD_MS = 1_000
 const OPTIONS = {
@@ -13,7 +13,7 @@ const OPTIONS = {
   downMs: 10_000,
   permanentDownMs: 60_000,
   handoffMs: 3_000,
-  limits: { changesPerSecond: false, keys: false },
+  limits: { changesPerSecond: false, keys: false, keyBytes: false },
 } as const
 
 type Step = readonly [kind: string, node: number, topic: number, key: number, pick: number]

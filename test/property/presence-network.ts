@@ -181,7 +181,13 @@ export class TestNode {
   readonly #clock: ManualClock
   #tracker: Tracker
 
-  constructor(name: string, network: Network, clock: ManualClock, options: PresenceOptions) {
+  constructor(
+    name: string,
+    network: Network,
+    clock: ManualClock,
+    options: PresenceOptions,
+    checkMeta: () => void = () => {},
+  ) {
     this.name = name
     this.#clock = clock
     this.presence = new Presence({
@@ -190,6 +196,7 @@ export class TestNode {
       report: (event) => this.events.push(event),
       clock,
       options,
+      checkMeta,
     })
     this.#tracker = this.presence.start()
   }
@@ -249,6 +256,11 @@ export class TestNode {
 
   get ignored(): number {
     return this.#tracker.ignored
+  }
+
+  /** Whether its process lives: one that has ended takes no part any more. */
+  get isRunning(): boolean {
+    return this.#tracker.isRunning
   }
 
   /** Its process crashes and is started again. */

@@ -430,7 +430,7 @@ test('P11 every message survives encoding, and its second encoding is the same b
     maxLength: 20,
   })
   const rows = fc.array(fc.tuple(text, text, fc.nat(9), fc.dictionary(text, fc.jsonValue(), { maxKeys: 3 })))
-  check(t, 500, fc.tuple(rows, fc.maxSafeNat()), ([specs, start]) => {
+  check(t, 500, fc.tuple(rows, fc.nat({ max: 2 ** 52 - 1_000 })), ([specs, start]) => {
     const after = Math.floor(start / 2)
     const made = specs
       .filter(([, , , meta]) => !Object.hasOwn(meta, 'phx_ref'))

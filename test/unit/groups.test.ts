@@ -85,11 +85,11 @@ test('adding twice and removing what is not there do nothing', () => {
 
 test('names like __proto__ are plain names, and topics gives a copy', () => {
   const groups = setup()
-  for (const name of ['__proto__', 'constructor', '', '0']) {
+  for (const name of ['__proto__', 'constructor', 'группа', '0']) {
     groups.create(name)
     groups.add(name, '__proto__')
   }
-  assert.deepEqual(groups.list(), ['__proto__', 'constructor', '', '0'])
+  assert.deepEqual(groups.list(), ['__proto__', 'constructor', 'группа', '0'])
   groups.topics('0').clear()
   assert.deepEqual(groups.topics('0'), new Set(['__proto__']))
 })

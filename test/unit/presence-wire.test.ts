@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteReader, ByteWriter } from '../../src/presence/bytes.ts'
 import { makeRow } from '../../src/presence/row.ts'
-import { decodeMessage, encodeMessage, type Message } from '../../src/presence/wire.ts'
+import { decodeMessage, encodeMessage, type Message, type RowsMessage } from '../../src/presence/wire.ts'
 
 const incarnation = { generation: 300, nonce: 5 }
 const nobody = { generation: 0, nonce: 0 }
@@ -64,30 +64,43 @@ test('golden bytes: a snapshot of nothing, a request, a goodbye', () => {
   assert.equal(hex({ kind: 'goodbye', incarnation, holdMs: 5_000 }), `${head('05')}8827`)
 })
 
-test('P11 rows that are none are refused, whatever they are', () => {
-  const good = '[[1,7,"k",{"phx_ref":"r1"},"t"]]'
-  const decode = (rows: string): Message =>
-    decodeMessage(Buffer.from(joined(head('02'), '0000', '000505', '00', textHex(rows)), 'hex'))
-  assert.equal(decode(good).kind, 'changes')
+test('P11 a message whose rows are no list, or have no dots, is refused', () => {
+  assert.equal(decodeRows('[[1,7,"k",{"phx_ref":"r1"},"t"]]').rows.length, 1)
   for (const rows of [
     '{}',
     'null',
     '[1]',
-    '[[1,7,"k",{"phx_ref":"r1"}]]', // no topic
     '[[0,7,"k",{"phx_ref":"r1"},"t"]]', // a dot at the start of its range
     '[[6,7,"k",{"phx_ref":"r1"},"t"]]', // a dot beyond it
     '[[1.5,7,"k",{"phx_ref":"r1"},"t"]]',
-    '[[1,-1,"k",{"phx_ref":"r1"},"t"]]',
-    '[[1,7,5,{"phx_ref":"r1"},"t"]]',
-    '[[1,7,"k",{"phx_ref":5},"t"]]',
-    '[[1,7,"k",{},"t"]]',
-    '[[1,7,"k",[],"t"]]',
-    '[[1,7,"k",null,"t"]]',
-    '[[1,7,"k",{"phx_ref":"r1"},5]]',
   ])
-    assert.throws(() => decode(rows), { name: 'MalformedMessage' }, rows)
-  assert.throws(() => decode('[['), { name: 'SyntaxError' })
+    assert.throws(() => decodeRows(rows), { name: 'MalformedMessage' }, rows)
+  assert.throws(() => decodeRows('[['), { name: 'SyntaxError' })
 })
+
+test('P11 a row that is none is passed over, and holds up no other', () => {
+  for (const row of [
+    '[1,-1,"k",{"phx_ref":"r1"},"t"]',
+    '[1,7,5,{"phx_ref":"r1"},"t"]',
+    '[1,7,"k",{"phx_ref":5},"t"]',
+    '[1,7,"k",{},"t"]',
+    '[1,7,"k",[],"t"]',
+    '[1,7,"k",null,"t"]',
+    '[1,7,"k",{"phx_ref":"r1"},5]',
+    '[1,7,"k",{"phx_ref":"r1"}]', // no topic
+  ]) {
+    const { rows, skipped } = decodeRows(`[${row},[2,8,"good",{"phx_ref":"r2"},"t"]]`)
+    assert.deepEqual([skipped, rows.map(({ key, dot }) => [key, dot])], [1, [['good', 3]]], row)
+  }
+})
+
+function decodeRows(text: string) {
+  let skipped = 0
+  const bytes = Buffer.from(joined(head('02'), '0000', '000505', '00', textHex(text)), 'hex')
+  const message = decodeMessage(bytes, () => void skipped++)
+  assert.equal(message.kind, 'changes')
+  return { rows: (message as RowsMessage).rows, skipped }
+}
 
 test('numbers have one spelling and 53 bits; texts keep lone surrogates', () => {
   for (const value of [0, 1, 127, 128, 16_383, 16_384, 2 ** 32, Number.MAX_SAFE_INTEGER]) {

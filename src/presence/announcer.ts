@@ -1,0 +1,93 @@
+import type { Clock } from '../clock.ts'
+import { tell } from '../foreign.ts'
+import type { PresenceDiff } from './diff.ts'
+import type { Batch, View } from './view.ts'
+
+/** Takes the changes of one topic, of this node and of the others, in their order. */
+export type DiffListener = (topic: string, diff: PresenceDiff) => void
+
+/** Takes the whole of a topic, as clients see it: `presence_state`, as JSON text. */
+export type StateListener = (json: string) => void
+
+/** Where diffs go: what presence asks of the local pubsub. */
+export interface PresenceSink {
+  /** Whether anybody on this node is subscribed to a topic: nothing is made for nobody. */
+  subscribed(topic: string): boolean
+  /** Sends one `presence_diff` to the local subscribers. Each node tells its own. */
+  diff(topic: string, diff: PresenceDiff): void
+}
+
+export interface AnnouncerInit {
+  readonly clock: Clock
+  readonly view: View
+  readonly sink: PresenceSink
+  /** A listener, or the sink, failed. */
+  readonly failed: (topic: string, error: unknown) => void
+}
+
+/** Tells this node, at the end of each turn, what has changed in it. */
+export class Announcer {
+  readonly #init: AnnouncerInit
+  readonly #listeners = new Set<DiffListener>()
+  /** Topic → who is to be told the whole of it at the end of this turn. Those who join in one turn. */
+  readonly #newcomers = new Map<string, StateListener[]>()
+  #isScheduled = false
+
+  constructor(init: AnnouncerInit) {
+    this.#init = init
+  }
+
+  /** @returns a function that ends it */
+  onDiff(listener: DiffListener): () => void {
+    // Wrapped, so that one function which is added twice is called twice and removed once.
+    const entry: DiffListener = (topic, diff) => listener(topic, diff)
+    this.#listeners.add(entry)
+    return () => void this.#listeners.delete(entry)
+  }
+
+  newcomer(topic: string, listener: StateListener): void {
+    const others = this.#newcomers.get(topic)
+    if (others === undefined) this.#newcomers.set(topic, [listener])
+    else others.push(listener)
+    this.soon()
+  }
+
+  /** There is something to tell. */
+  soon(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#init.clock.setImmediate(() => this.#tell())
+  }
+
+  #tell(): void {
+    this.#isScheduled = false
+    const batches = this.#init.view.take()
+    const newcomers = [...this.#newcomers]
+    this.#newcomers.clear()
+    for (const [topic, listeners] of newcomers) this.#tellState(topic, listeners)
+    for (const batch of batches) this.#tellBatch(batch)
+  }
+
+  /** Encoded once, for all who come to a topic in one turn. */
+  #tellState(topic: string, listeners: readonly StateListener[]): void {
+    this.#try(topic, () => {
+      // Throws where an application lets metas be nested too deeply.
+      const json = JSON.stringify(this.#init.view.shown(topic))
+      for (const listener of listeners) this.#try(topic, () => listener(json))
+    })
+  }
+
+  #tellBatch({ topic, all, shown }: Batch): void {
+    const { sink } = this.#init
+    this.#try(topic, () => {
+      if (!shown.empty && sink.subscribed(topic)) sink.diff(topic, shown.toDiff())
+    })
+    if (all.empty) return
+    // A diff for each: who changes it changes nothing for others.
+    for (const listener of [...this.#listeners]) this.#try(topic, () => listener(topic, all.toDiff()))
+  }
+
+  #try(topic: string, call: () => unknown): void {
+    tell(call, (error) => this.#init.failed(topic, error))
+  }
+}

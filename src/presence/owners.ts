@@ -1,0 +1,68 @@
+import { addAbortListener } from 'node:events'
+import { berylError } from '../errors.ts'
+import { refusePresence } from './meta.ts'
+
+/** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
+export interface ChannelOwner {
+  readonly id: string
+  readonly topic: string
+}
+
+/** Whose end ends a presence. */
+export type PresenceOwner = AbortSignal | ChannelOwner
+
+/** Who may own a presence, and who has ended. */
+export class Owners {
+  readonly #ended = new WeakSet<object>()
+  readonly #watched = new WeakSet<object>()
+  /** Sockets whose channel tells of its end. */
+  readonly #told = new WeakSet<object>()
+  readonly #over: (owner: PresenceOwner) => void
+
+  /** @param over told when a signal is aborted, or the channel of a socket from elsewhere has ended */
+  constructor(over: (owner: PresenceOwner) => void) {
+    this.#over = over
+  }
+
+  /** @throws BERYL_ERR_PRESENCE_INVALID, BERYL_ERR_PRESENCE_OWNER_ENDED */
+  check(owner: unknown, topic: string, key: string): asserts owner is PresenceOwner {
+    if (!isOwner(owner)) refusePresence(key, topic, 'owner', WANTED, owner)
+    if (this.#ended.has(owner) || this.#signalOf(owner)?.aborted)
+      throw berylError('BERYL_ERR_PRESENCE_OWNER_ENDED', key, topic)
+  }
+
+  /** The channel of this socket calls {@link Owners.end}: nobody has to watch its signal, which costs. */
+  willTell(owner: ChannelOwner): void {
+    this.#told.add(owner)
+  }
+
+  end(owner: object): void {
+    this.#ended.add(owner)
+  }
+
+  /** From now on the end of this owner is noticed. */
+  watch(owner: PresenceOwner): void {
+    const signal = this.#watched.has(owner) ? undefined : this.#signalOf(owner)
+    if (signal === undefined) return
+    this.#watched.add(owner)
+    // Of `node:events`: another listener cannot keep it from being called.
+    addAbortListener(signal, () => this.#over(owner))
+  }
+
+  /** A socket of another mount, whose channel does not know of this presence, has a signal too. */
+  #signalOf(owner: PresenceOwner): AbortSignal | undefined {
+    if (owner instanceof AbortSignal) return owner
+    if (this.#told.has(owner)) return undefined
+    const { signal } = owner as { signal?: unknown }
+    return signal instanceof AbortSignal ? signal : undefined
+  }
+}
+
+export const WANTED = "an AbortSignal or a channel's socket"
+
+export function isOwner(owner: unknown): owner is PresenceOwner {
+  if (typeof owner !== 'object' || owner === null) return false
+  if (owner instanceof AbortSignal) return true
+  const { id, topic } = owner as Partial<ChannelOwner>
+  return typeof id === 'string' && typeof topic === 'string'
+}
