@@ -5,6 +5,7 @@ import { GroupSet, type Segment } from '../../src/groups/group-set.ts'
 import { decodeMessage, encodeMessage, paginate } from '../../src/groups/wire.ts'
 import { Groups } from '../../src/groups.ts'
 import { ManualClock, Network } from './presence-network.ts'
+import { PubSubOf } from './pubsub-lanes.ts'
 
 const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
 const NAMES = ['g', '__proto__', 'группа']
@@ -36,8 +37,9 @@ test('all nodes have the same groups after loss, doubling, reordering, partition
   check(t, 400, fc.array(step, { maxLength: 120, size: 'max' }), (script: Step[]) => {
     const network = new Network()
     const clock = new ManualClock()
-    const nodes = ['a', 'b', 'c'].map((name) => {
-      const groups = new Groups({ lane: () => network.lane(name), broadcast() {}, clock, periodMs: 1_000 })
+    const pubsubs = ['a', 'b', 'c'].map((name) => new PubSubOf(name, network, clock))
+    const nodes = pubsubs.map((pubsub) => {
+      const groups = new Groups({ lane: () => pubsub.lane('groups'), broadcast() {}, clock, periodMs: 1_000 })
       groups.start()
       return groups
     })
@@ -50,6 +52,7 @@ test('all nodes have the same groups after loss, doubling, reordering, partition
       if (kind === 6) clock.turn()
       if (kind === 7) pick % 3 === 0 ? network.heal() : network.part('a', pick % 3 === 1 ? 'b' : 'c')
       if (kind === 8) clock.advance(1_000)
+      if (kind === 9 && pick % 2 === 0) pubsubs[n]?.crash()
       if (kind === 9) groups.start()
       network.deliver(pick)
     }

@@ -38,7 +38,11 @@ const TRAFFIC = [
   { weight: 2, arbitrary: fc.constant('read') },
   { weight: 2, arbitrary: fc.constant('join') },
 ]
-const CRASHES = [{ weight: 2, arbitrary: fc.constant('crash') }]
+const CRASHES = [
+  { weight: 2, arbitrary: fc.constant('crash') },
+  { weight: 2, arbitrary: fc.constant('pubsub') },
+  { weight: 1, arbitrary: fc.constant('coordinator') },
+]
 const FAULTS = [
   { weight: 2, arbitrary: fc.constant('part') },
   { weight: 1, arbitrary: fc.constant('heal') },
@@ -51,7 +55,7 @@ const FAULTS = [
 
 /** Plays steps on three nodes, beside a model: who is tracked where. */
 class World {
-  readonly network = new Network()
+  readonly network = new Network(true)
   readonly clock = new ManualClock()
   readonly nodes: (TestNode | undefined)[]
   readonly dead: TestNode[] = []
@@ -124,6 +128,13 @@ class World {
       case 'crash':
         node?.crash()
         break
+      case 'pubsub':
+        node?.crashPubSub()
+        break
+      case 'coordinator':
+        // All channels of the node end, and what stands behind it is restarted.
+        if (node !== undefined) this.#endChannels(at, node)
+        break
       case 'part':
         this.network.part(NODES[at] as string, NODES[(at + 1) % NODES.length] as string)
         break
@@ -173,6 +184,13 @@ class World {
       assertLatecomers(node)
     }
     for (const node of [...living, ...this.dead]) assert.deepEqual(node.failures, [])
+  }
+
+  #endChannels(at: number, node: TestNode): void {
+    for (const owner of this.#owners[at] ?? []) node.presence.end(owner)
+    for (const [ref, row] of this.truth) if (row.node === at) this.truth.delete(ref)
+    this.#owners[at] = this.#newOwners(at)
+    node.crash()
   }
 
   #leave(at: number): void {

@@ -4,6 +4,7 @@ import type { Lane, LaneListener } from '../../src/presence/lane.ts'
 import type { PresenceOptions } from '../../src/presence/options.ts'
 import { Presence, type PresenceEvent } from '../../src/presence/presence.ts'
 import type { Tracker } from '../../src/presence/tracker.ts'
+import { PubSubOf } from './pubsub-lanes.ts'
 
 /** A clock that moves only when told, and then at once: thousands of runs need one without promises. */
 export class ManualClock implements Clock {
@@ -89,7 +90,13 @@ export class Network {
   readonly #listeners = new Map<string, LaneListener>()
   readonly #cut = new Set<string>()
   readonly queue: Packet[] = []
+  /** Whether the nodes talk by a pubsub each, which may crash; else by the packets themselves. */
+  readonly hasPubSub: boolean
   bytesSent = 0
+
+  constructor(hasPubSub = false) {
+    this.hasPubSub = hasPubSub
+  }
 
   lane(node: string): Lane {
     return {
@@ -179,6 +186,7 @@ export class TestNode {
   readonly latecomers: Latecomer[] = []
   readonly failures: string[] = []
   readonly #clock: ManualClock
+  readonly #pubsub: PubSubOf
   #tracker: Tracker
 
   constructor(
@@ -190,8 +198,9 @@ export class TestNode {
   ) {
     this.name = name
     this.#clock = clock
+    this.#pubsub = new PubSubOf(name, network, clock)
     this.presence = new Presence({
-      lane: () => network.lane(name),
+      lane: () => (network.hasPubSub ? this.#pubsub.lane('presence') : network.lane(name)),
       sink: { subscribed: () => true, diff: (topic, diff) => this.#hear(topic, diff) },
       report: (event) => this.events.push(event),
       clock,
@@ -269,9 +278,17 @@ export class TestNode {
     this.#tracker = this.presence.start()
   }
 
+  /** The pubsub crashes, and takes its process along. */
+  crashPubSub(): void {
+    this.#tracker.kill()
+    this.#pubsub.crash()
+    this.crash()
+  }
+
   /** It ends without a goodbye. */
   kill(): void {
     this.#tracker.kill()
+    this.#pubsub.kill()
   }
 
   /** It ends with a goodbye. */

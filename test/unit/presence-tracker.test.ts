@@ -307,3 +307,29 @@ test('a fault inside ends the process with its error, and its supervisor starts 
   await tree.stop()
   assert.equal(clock.pending, 0)
 })
+
+test('where one link of three nodes is cut, its ends hide each other after 30 s, and agree again when it is back', () => {
+  const { nodes, network, pass } = cluster(['a', 'b', 'c'])
+  const [a, b, c] = nodes as unknown as [TestNode, TestNode, TestNode]
+  a.presence.track('room:1', 'ann', {}, { owner })
+  pass(PERIOD_MS)
+  network.part('a', 'c')
+  a.presence.track('room:1', 'amy', {}, { owner })
+  pass(9_000)
+  assert.deepEqual(
+    [keysOf(b), keysOf(c)],
+    [['ann', 'amy'], ['ann']],
+    'what was known stays, what is new is not passed on',
+  )
+  pass(30_000)
+  assert.deepEqual([keysOf(b), keysOf(c)], [['ann', 'amy'], []])
+  network.heal()
+  pass(5_000)
+  assert.deepEqual(
+    [keysOf(b), keysOf(c)],
+    [
+      ['ann', 'amy'],
+      ['ann', 'amy'],
+    ],
+  )
+})
