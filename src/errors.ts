@@ -266,16 +266,34 @@ export function berylError(code: BerylErrorCode, ...details: unknown[]): BerylEr
   return new Constructor(...details)
 }
 
-/** Shows a value in a refusal: short, on one line, never throwing. */
+/** Shows a value in a refusal: short, on one line, never throwing, whatever it is. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function'
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  if (typeof value === 'object' && value !== null) {
-    const name: unknown = value.constructor?.name
-    if (typeof name === 'string' && name !== 'Object') return `an instance of ${name}`
-    const keys = Object.keys(value)
-    return keys.length === 0 ? '{}' : `{ ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''} }`
+  try {
+    return shown(value)
+  } catch {
+    return typeof value === 'function' ? 'a function' : 'an object that cannot be read'
   }
-  return String(value)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(cut(value))
+  if (typeof value === 'function') return isName(value.name) ? `function ${cut(value.name)}` : 'a function'
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value !== 'object' || value === null) return cut(String(value))
+  const name: unknown = value.constructor?.name
+  if (isName(name) && name !== 'Object') return `an instance of ${cut(name)}`
+  const keys = Object.keys(value)
+  return keys.length === 0
+    ? '{}'
+    : `{ ${keys.slice(0, 5).map(cut).join(', ')}${keys.length > 5 ? ', …' : ''} }`
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && name !== ''
+}
+
+/** On one line. */
+function cut(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return short.replaceAll(/[\r\n]+/g, ' ')
 }

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { Counter, register as defaultRegister, Gauge, Histogram, type Registry } from 'prom-client'
 import type { BerylLoad } from './channels.ts'
 import { closeCodes } from './errors.ts'
+import { refuse, section } from './options-check.ts'
 import './plugin.ts'
 import type { SupervisorEvent } from './supervision/events.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from './telemetry.ts'
@@ -29,8 +30,8 @@ export const berylMetrics = fp(plugin, {
   decorators: { fastify: ['channels'] },
 })
 
-async function plugin(app: FastifyInstance, options: MetricsOptions): Promise<void> {
-  const { register = defaultRegister, prefix = 'beryl_', path } = options
+async function plugin(app: FastifyInstance, given: MetricsOptions): Promise<void> {
+  const { register = defaultRegister, prefix = 'beryl_', path } = checkOptions(given)
   const metrics = new Metrics(app, register as Registry, prefix)
   metrics.gauges()
   metrics.counters()
@@ -42,6 +43,30 @@ async function plugin(app: FastifyInstance, options: MetricsOptions): Promise<vo
       reply.type(register.contentType)
       return register.metrics()
     })
+  }
+}
+
+/** @throws `BERYL_ERR_OPTION_INVALID` */
+function checkOptions(given: unknown): MetricsOptions {
+  const options = section('options', given, ['register', 'prefix', 'path', 'logLevel', 'logSerializers'])
+  const { register, prefix = '', path } = options
+  if (register !== undefined && !isRegistry(register))
+    refuse('register', 'a registry of prom-client', register)
+  if (typeof prefix !== 'string' || !/^([a-zA-Z_:][\w:]{0,254})?$/.test(prefix))
+    refuse('prefix', 'what a name of Prometheus can begin with', prefix)
+  if (path !== undefined && !(typeof path === 'string' && path.startsWith('/')))
+    refuse('path', 'a path such as "/metrics"', path)
+  return options as MetricsOptions
+}
+
+function isRegistry(value: unknown): boolean {
+  try {
+    return (
+      typeof (value as Registry).registerMetric === 'function' &&
+      typeof (value as Registry).metrics === 'function'
+    )
+  } catch {
+    return false
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFields } from './argument.ts'
 import { berylError, show } from './errors.ts'
 import { Rate, type RateOptions } from './rate.ts'
 
@@ -7,12 +8,12 @@ export type Fields = Readonly<Record<string, unknown>>
 
 export function section(field: string, value: unknown, allowed: readonly string[]): Fields {
   if (value === undefined) return {}
-  if (!isObject(value)) return refuse(field, 'an object', value)
-  for (const key of Object.keys(value)) {
+  const fields = readFields(value) ?? refuse(field, 'an object', value)
+  for (const key of Object.keys(fields)) {
     if (!allowed.includes(key))
       refuse(field === 'options' ? key : `${field}.${key}`, `one of ${allowed.join(', ')}`, key)
   }
-  return value
+  return fields
 }
 
 export function flag(field: string, value: unknown, byDefault: boolean): boolean {
@@ -60,7 +61,12 @@ export function list<T>(
 }
 
 export function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  try {
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    // A proxy that was revoked.
+    return false
+  }
 }
 
 export function refuse(field: string, wanted: string, got: unknown): never {

@@ -40,12 +40,14 @@ export interface Pattern {
  */
 export function parsePattern(source: unknown): Pattern {
   const refuse = (wanted: string): never => {
-    throw berylError('BERYL_ERR_CHANNEL_INVALID', String(source), 'pattern', wanted, show(source))
+    const name = typeof source === 'string' ? source : show(source)
+    throw berylError('BERYL_ERR_CHANNEL_INVALID', name, 'pattern', wanted, show(source))
   }
   if (typeof source !== 'string' || source === '')
     return refuse('a non-empty string such as "lobby" or "room:*"')
   if (source === PHOENIX_TOPIC) return refuse('another topic: "phoenix" belongs to the protocol')
   if (!fitsName(source)) return refuse(`at most ${MAX_NAME_BYTES} bytes`)
+  if (LONE_SURROGATE.test(source)) return refuse('a well-formed string')
   const star = source.indexOf('*')
   if (star !== -1 && star !== source.length - 1) return refuse('a "*" only at the end, once')
   return { source, prefix: star === -1 ? source : source.slice(0, -1), wildcard: star !== -1 }

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ReplyReason } from '../errors.ts'
+import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Message, Ref } from '../protocol/message.ts'
 import { Broadcast } from '../pubsub/broadcast.ts'
@@ -484,9 +485,18 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     return this.#held !== undefined && this.#state !== 'joined'
   }
 
+  /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
+  #frameOf(event: string, payload: unknown): Frame | undefined {
+    try {
+      return this.#outlet.codec.encodePush(this.#wireRef, this.topic, event, payload)
+    } catch (cause) {
+      throw unwritable(this.topic, event, cause)
+    }
+  }
+
   #push(event: string, payload: unknown): void {
     if (this.#state === 'ended' || this.#isUnknown) return
-    const frame = this.#outlet.codec.encodePush(this.#wireRef, this.topic, event, payload)
+    const frame = this.#frameOf(event, payload)
     // A `toJSON` may have ended it: nothing follows the last frame.
     if ((this.#state as State) === 'ended') return
     if (frame === undefined) this.#outlet.refused(this.topic, event, 'binary_unsupported')

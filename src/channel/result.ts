@@ -119,7 +119,7 @@ export function stop(reason?: StopReason): Stop<undefined>
 export function stop<const R>(reason: StopReason | undefined, response: R): Stop<R>
 export function stop(reason: StopReason = 'normal', response?: unknown): Stop {
   checkStopReason('stop', reason)
-  if (response !== undefined && !(response instanceof Reply)) checkSent('stop', 'response', response)
+  if (response !== undefined && !isReply(response)) checkSent('stop', 'response', response)
   return new Stop(reason, response)
 }
 
@@ -133,6 +133,15 @@ export function stop(reason: StopReason = 'normal', response?: unknown): Stop {
 export function later<R>(promise: PromiseLike<R>): Later<R> {
   if (!hasThen(promise)) refuseArgument('later', 'promise', 'a promise', promise)
   return new Later(promise)
+}
+
+function isReply(value: unknown): boolean {
+  try {
+    return value instanceof Reply
+  } catch {
+    // A proxy that throws.
+    return false
+  }
 }
 
 function hasThen(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { section, whole } from '../options-check.ts'
@@ -58,8 +59,13 @@ export class PayloadSchema {
   }
 
   accepts(value: unknown): boolean {
-    if (value === TOO_DEEP || (value instanceof Uint8Array && !this.#bytesFit)) return false
-    return this.#validator.Check(value)
+    if (value === TOO_DEEP || (isUint8Array(value) && !this.#bytesFit)) return false
+    try {
+      return this.#validator.Check(value)
+    } catch {
+      // A proxy that throws.
+      return false
+    }
   }
 
   /** Why what {@link accepts} took cannot be sent all the same; `undefined` where it can. */
@@ -70,8 +76,7 @@ export class PayloadSchema {
   /** Why {@link accepts} said no. */
   issues(value: unknown): PayloadIssue[] {
     if (value === TOO_DEEP) return [DEEP]
-    if (value instanceof Uint8Array && !this.#bytesFit)
-      return [{ path: '', message: 'must be JSON, not binary' }]
+    if (isUint8Array(value) && !this.#bytesFit) return [{ path: '', message: 'must be JSON, not binary' }]
     return this.#validator
       .Errors(value)
       .slice(0, MAX_ISSUES)

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import { type BerylError, berylError } from '../errors.ts'
 import { MAX_DEPTH } from './json.ts'
 
@@ -6,7 +7,7 @@ import { MAX_DEPTH } from './json.ts'
  * Bytes can be sent as the whole of a payload alone. Reads every property; never throws.
  */
 export function whyUncarried(value: unknown): string | undefined {
-  if (value instanceof Uint8Array) return undefined
+  if (isUint8Array(value)) return undefined
   if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return NO_JSON
   try {
     return flaw(value, 0)
@@ -24,12 +25,10 @@ function flaw(value: unknown, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return 'must not be nested so deeply'
   if (Array.isArray(value)) return flawOfItems(value, depth)
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) {
-    const { toJSON } = value as { toJSON?: unknown }
-    const odd = flawOfInstance(value)
-    // What says itself how it looks in JSON is not looked into.
-    if (odd !== undefined || typeof toJSON === 'function') return odd
-  }
+  const odd = prototype === Object.prototype || prototype === null ? undefined : flawOfInstance(value)
+  if (odd !== undefined) return odd
+  // What says itself how it looks in JSON is asked, not looked into.
+  if ('toJSON' in value && typeof value.toJSON === 'function') return void JSON.stringify(value)
   for (const key in value) {
     const found = flaw((value as Record<string, unknown>)[key], depth + 1)
     if (found !== undefined) return found

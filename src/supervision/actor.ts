@@ -3,7 +3,7 @@
 import { refuseArgument } from '../argument.ts'
 import { type ActorContext, ActorProcess } from './actor-process.ts'
 import { type ActorRef, type Behaviour, type InitResult, Ref } from './actor-ref.ts'
-import { A_DURATION, check, checkKeys, checkString, isDuration } from './check.ts'
+import { A_DURATION, check, checkKeys, checkString, isDuration, isInstance } from './check.ts'
 import {
   type ChildInit,
   type ChildPolicy,
@@ -133,7 +133,7 @@ export abstract class Actor implements Behaviour {
 const SPEC_KEYS: readonly string[] = ['args', 'id', 'name', 'callTimeoutMs', ...POLICY_KEYS]
 
 function isActor(value: unknown): value is Actor {
-  return value instanceof Actor
+  return isInstance(value, Actor)
 }
 
 /** @throws BERYL_ERR_CHILD_SPEC */
@@ -183,14 +183,19 @@ export class ActorSpec<T extends Actor, I extends string = string> implements Ch
   }
 
   withId<const J extends string>(id: J): ActorSpec<T, J> {
+    checkString('withId', 'id', id)
     return new ActorSpec(this.#class, this.#args, { ...this.#options, id })
   }
 
   withRestart(restart: Restart): ActorSpec<T, I> {
+    if (restart == null)
+      refuseArgument('withRestart', 'restart', "'permanent', 'transient' or 'temporary'", restart)
     return new ActorSpec(this.#class, this.#args, { ...this.#options, restart })
   }
 
   withShutdown(shutdownMs: ShutdownRule): ActorSpec<T, I> {
+    if (shutdownMs == null)
+      refuseArgument('withShutdown', 'shutdownMs', "milliseconds, 'infinity' or 'brutal'", shutdownMs)
     return new ActorSpec(this.#class, this.#args, { ...this.#options, shutdownMs })
   }
 }

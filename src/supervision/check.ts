@@ -1,4 +1,4 @@
-import { refuseArgument } from '../argument.ts'
+import { readFields, refuseArgument } from '../argument.ts'
 import { berylError, show } from '../errors.ts'
 
 // What this part of the library refuses, and in which words: who was asked, the field, what was wanted, what came.
@@ -15,13 +15,17 @@ export function check(valid: boolean, owner: string, field: string, wanted: stri
 
 /** Refuses what is no object, and the keys of a plain one that mean nothing: a typo would be a default. */
 export function checkKeys(owner: string, field: string, value: unknown, allowed: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    refuse(owner, field, 'an object', value)
+  const fields = readFields(value) ?? refuse(owner, field, 'an object', value)
   const prototype: unknown = Object.getPrototypeOf(value)
   // An instance of a class may have more to it.
   if (prototype !== Object.prototype && prototype !== null) return
-  for (const key of Object.keys(value))
+  for (const key of Object.keys(fields))
     if (!allowed.includes(key)) refuse(owner, field, `none but the keys ${allowed.join(', ')}`, key)
+}
+
+/** Refuses options that are none, or throw when they are read. @throws BERYL_ERR_CHILD_SPEC */
+export function checkReadable(call: string, options: unknown): void {
+  if (readFields(options) === undefined) refuse(call, 'options', 'an object', options)
 }
 
 /** Refuses an argument that is no string: ids and names. @throws BERYL_ERR_ARGUMENT */
@@ -29,13 +33,24 @@ export function checkString(call: string, argument: string, value: unknown): voi
   if (typeof value !== 'string' || value === '') refuseArgument(call, argument, 'a non-empty string', value)
 }
 
-/** Whether it is an object whose properties of these names are functions. */
+/** Whether it is an object, or a function, whose properties of these names are functions. */
 export function hasMethods(value: unknown, names: readonly string[]): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
-  )
+  try {
+    const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+    return isObject && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  } catch {
+    // What throws when it is read has none.
+    return false
+  }
+}
+
+/** As `instanceof`, which a proxy may make throw. */
+export function isInstance(value: unknown, of: abstract new (...args: never[]) => unknown): boolean {
+  try {
+    return value instanceof of
+  } catch {
+    return false
+  }
 }
 
 export function isOneOf(value: unknown, allowed: readonly string[]): boolean {

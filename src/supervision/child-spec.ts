@@ -1,3 +1,4 @@
+import { readFields } from '../argument.ts'
 import { show } from '../errors.ts'
 import { A_DURATION, checkKeys, isDuration, isOneOf, refuse } from './check.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
@@ -58,7 +59,7 @@ export function resolveChildSpec<R extends StartResult, I extends string>(
   owner: string,
 ): ChildSpec<R, I> {
   if (isResolved(init)) return init
-  if (typeof init !== 'object' || init === null) refuse(owner, 'a child', 'a child spec', init)
+  if (readFields(init) === undefined) refuse(owner, 'a child', 'a child spec', init)
   checkKeys(owner, `child ${show(init.id)}`, init, ['id', 'start', ...POLICY_KEYS])
   const { id, start } = init
   if (typeof id !== 'string' || id === '') refuse(owner, 'id of a child', 'a non-empty string', id)

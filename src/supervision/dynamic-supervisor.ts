@@ -1,6 +1,6 @@
 import { berylError, show } from '../errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
-import { check, checkKeys, refuse } from './check.ts'
+import { check, checkKeys, checkReadable, refuse } from './check.ts'
 import { type StartFailure, type StartOutcome, startFailed } from './child.ts'
 import {
   type ChildInit,
@@ -301,6 +301,7 @@ export function startDynamicSupervisor(options: DynamicOptions = {}): Promise<un
 
 /** The same, for options of any kind. @internal */
 export async function startAnyDynamic(options: DynamicOptions): Promise<DynamicSupervisor> {
+  checkReadable('startDynamicSupervisor', options)
   const started = makeDynamicSupervisor(options)
   await started.boot()
   return started

@@ -26,11 +26,20 @@ export function isNormal(reason: ExitReason): boolean {
 
 /** Whether a value is a reason at all. What a process ends with otherwise is treated as its error. */
 export function isExitReason(value: unknown): value is ExitReason {
-  if (typeof value === 'object' && value !== null) return 'shutdown' in value || 'error' in value
+  if (typeof value === 'object' && value !== null) return hasOneOf(value, ['shutdown', 'error'])
   return value === 'normal' || value === 'shutdown' || value === 'killed' || value === 'noproc'
 }
 
 /** @throws BERYL_ERR_ARGUMENT unless it is a reason */
+function hasOneOf(value: object, names: readonly string[]): boolean {
+  try {
+    return names.some((name) => name in value)
+  } catch {
+    // A proxy that throws.
+    return false
+  }
+}
+
 export function checkReason(call: string, reason: unknown): void {
   if (!isExitReason(reason)) refuseArgument(call, 'reason', REASONS, reason)
 }
@@ -41,8 +50,12 @@ const REASONS = "'normal', 'shutdown', 'killed', 'noproc', { shutdown } or { err
 export function formatReason(reason: ExitReason): string {
   checkReason('formatReason', reason)
   if (typeof reason === 'string') return reason
-  if ('shutdown' in reason) return `shutdown (${describe(reason.shutdown)})`
-  return describe(reason.error)
+  try {
+    if ('shutdown' in reason) return `shutdown (${describe(reason.shutdown)})`
+    return describe(reason.error)
+  } catch {
+    return 'a reason that cannot be shown'
+  }
 }
 
 /** The error that a caller gets who waited for, or relied on, a process that ended. Its `cause` is the crash. */

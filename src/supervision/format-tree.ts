@@ -1,4 +1,4 @@
-import { refuseArgument } from '../argument.ts'
+import { readFields, refuseArgument } from '../argument.ts'
 import type { TreeNode } from './process.ts'
 
 /**
@@ -10,7 +10,8 @@ import type { TreeNode } from './process.ts'
  * // └─ pool  supervisor, running, one_for_one
  */
 export function formatTree(root: TreeNode): string {
-  if (!Array.isArray(root?.children)) refuseArgument('formatTree', 'tree', 'what inspect() gives', root)
+  if (!Array.isArray(readFields(root)?.children))
+    refuseArgument('formatTree', 'tree', 'what inspect() gives', root)
   const rows = draw(root, '', '')
   const width = Math.max(...rows.map(({ label }) => label.length))
   return rows.map(({ label, text }) => `${label.padEnd(width)}  ${text}`.trimEnd()).join('\n')

@@ -1,5 +1,5 @@
 import type { Actor, ActorStart, InitArgs } from './actor.ts'
-import { checkString } from './check.ts'
+import { checkReadable, checkString } from './check.ts'
 import type { ChildInit } from './child-spec.ts'
 import {
   type ActorPoolOptions,
@@ -62,7 +62,8 @@ async function holderOf<S extends Pick<Supervisor, 'untilRunning'>>(
   kind: abstract new (...args: never) => S,
   start: () => Promise<S>,
 ): Promise<S> {
-  const name: unknown = options?.name
+  checkReadable('supervise', options)
+  const name: unknown = options.name
   checkString('supervise', 'name', name)
   for (;;) {
     const holder = whereis(name as string)

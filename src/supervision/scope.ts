@@ -1,6 +1,7 @@
 import { checkFunction, refuseArgument } from '../argument.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { tell } from '../foreign.ts'
+import { hasMethods, isMilliseconds } from './check.ts'
 import { warn } from './events.ts'
 
 /** Anything that emits events to listeners: an EventEmitter, a socket, a stream. */
@@ -67,6 +68,8 @@ export class Scope implements Owned {
     listener: (...args: A) => unknown,
   ): (() => void) => {
     if (!isEmitter(emitter)) refuseArgument('on', 'emitter', 'an object with on and off', emitter)
+    if (typeof event !== 'string' && typeof event !== 'symbol')
+      refuseArgument('on', 'event', 'the name of an event', event)
     checkFunction('on', 'listener', listener)
     const guarded = (...args: A): void => this.#owner.runCallback(() => listener(...args))
     emitter.on(event, guarded)
@@ -74,7 +77,7 @@ export class Scope implements Owned {
   }
 
   readonly spawn = (work: Promise<unknown> | (() => Promise<unknown>)): void => {
-    const isWork = typeof work === 'function' || typeof (work as Promise<unknown> | null)?.then === 'function'
+    const isWork = typeof work === 'function' || hasMethods(work, ['then'])
     if (!isWork) refuseArgument('spawn', 'work', 'a promise, or a function that gives one', work)
     const failed = (error: unknown): void => {
       if (!this.#closed) this.#owner.crash(error)
@@ -103,11 +106,10 @@ export class Scope implements Owned {
 
 function checkTimer(call: string, callback: unknown, ms: unknown): void {
   checkFunction(call, 'callback', callback)
-  if (typeof ms !== 'number' || Number.isNaN(ms)) refuseArgument(call, 'ms', 'milliseconds', ms)
+  if (!isMilliseconds(ms)) refuseArgument(call, 'ms', 'milliseconds from 0 to 2147483647', ms)
 }
 
 /** An emitter may be a function, too. */
 function isEmitter(value: unknown): boolean {
-  const { on, off } = (value ?? {}) as { readonly on?: unknown; readonly off?: unknown }
-  return typeof on === 'function' && typeof off === 'function'
+  return hasMethods(value, ['on', 'off'])
 }

@@ -1,5 +1,5 @@
 import { berylError } from '../errors.ts'
-import { checkString, refuse } from './check.ts'
+import { checkReadable, checkString, refuse } from './check.ts'
 import { StartFailure, type StartOutcome, startFailed } from './child.ts'
 import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
@@ -270,6 +270,7 @@ export class Supervisor<
 export async function startSupervisor<const C extends readonly ChildInit[]>(
   options: SupervisorOptions<C>,
 ): Promise<Supervisor<C>> {
+  checkReadable('startSupervisor', options)
   const started = new Supervisor(options)
   await started.boot()
   return started

@@ -7,7 +7,7 @@ import {
 } from 'node:worker_threads'
 import { refuseArgument } from '../argument.ts'
 import { berylError } from '../errors.ts'
-import { checkKeys, checkString } from './check.ts'
+import { checkKeys, checkString, isInstance } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy, POLICY_KEYS } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process, StartContext } from './process.ts'
@@ -48,7 +48,7 @@ export function thread<const I extends string>(
   given: ThreadOptions = {},
 ): ChildInit<ThreadProcess, I> {
   checkString('thread', 'id', id)
-  const isUrl = url instanceof URL || (typeof url === 'string' && url !== '')
+  const isUrl = isInstance(url, URL) || (typeof url === 'string' && url !== '')
   if (!isUrl) refuseArgument('thread', 'url', 'a URL or the path of a module', url)
   checkKeys('thread', 'options', given, [...WORKER_KEYS, ...POLICY_KEYS])
   const {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { refuseArgument } from '../argument.ts'
 import { systemClock } from '../clock.ts'
 import type { AdapterStatus, PubSubAdapter } from '../pubsub/adapter.ts'
 import { Patience } from './patience.ts'
@@ -86,6 +87,7 @@ function fact(title: string, nodes: number, play: Play, needsOutage = false): Ad
     title,
     needsOutage,
     async run(stage) {
+      checkStage(stage)
       const { timeoutMs = TIMEOUT_MS } = stage
       const probes = Array.from({ length: nodes }, () => new Probe(stage.adapter(), timeoutMs))
       try {
@@ -96,6 +98,15 @@ function fact(title: string, nodes: number, play: Play, needsOutage = false): Ad
       }
     },
   }
+}
+
+function checkStage(stage: unknown): void {
+  try {
+    if (typeof (stage as AdapterStage).adapter === 'function') return
+  } catch {
+    // What cannot be read is no stage either.
+  }
+  refuseArgument('run', 'stage', 'a stage with a function `adapter`', stage)
 }
 
 const ODD_TOPICS = ['a b', 'a.b', 'a.*', '>', '*', '[a]', '{a}', 'Ärger', '日本', 'a\n', '', 'x'.repeat(300)]

@@ -1,5 +1,6 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { ClientMessage, ServerMessage } from '../client/codec.ts'
+import { checkPattern, checkPayload, checkText } from './arguments.ts'
 import { inspectShort } from './failure.ts'
 import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
 import type { Patience } from './patience.ts'
@@ -89,6 +90,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
    * @throws {@link JoinRefused}
    */
   async join(...[payload]: PayloadArgument<Sent<JoinOf<D>>>): Promise<OkResponse<JoinOf<D>>> {
+    checkPayload('join', payload)
     this.#joinRef = this.#line.nextRef()
     this.#hasEnded = false
     this.#line.attach(this)
@@ -104,6 +106,8 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     event: E,
     ...[payload]: PayloadArgument<Sent<ExchangeOf<D, E>>>
   ): TestPush<ExchangeOf<D, E>> {
+    checkText('push', 'event', event)
+    checkPayload('push', payload)
     return this.#send(this.#line.nextRef(), event, payload)
   }
 
@@ -121,6 +125,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     event: E,
     pattern?: Pattern<Received<SchemaOf<D>, E>>,
   ): Promise<Received<SchemaOf<D>, E>> {
+    checkExpected('expectPush', event, pattern)
     const wanted = this.#wantedPush('expectPush', event, pattern)
     const { payload } = await this.#line.mailbox.expect({
       ...wanted,
@@ -130,10 +135,11 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   }
 
   /** Lets all that is ready run and makes sure that no such event has come to this client. */
-  refutePush<E extends EventReceived<SchemaOf<D>>>(
+  async refutePush<E extends EventReceived<SchemaOf<D>>>(
     event: E,
     pattern?: Pattern<Received<SchemaOf<D>, E>>,
   ): Promise<void> {
+    checkExpected('refutePush', event, pattern)
     return this.#line.mailbox.refute(this.#wantedPush('refutePush', event, pattern))
   }
 
@@ -144,6 +150,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     event: E,
     pattern?: Pattern<Received<SchemaOf<D>, E>>,
   ): Promise<Received<SchemaOf<D>, E>> {
+    checkExpected('expectBroadcast', event, pattern)
     const { payload } = await this.#broadcasts.expect(
       this.#wantedBroadcast('expectBroadcast', event, pattern),
     )
@@ -151,10 +158,11 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   }
 
   /** Lets all that is ready run and makes sure that nobody has broadcast this. */
-  refuteBroadcast<E extends EventReceived<SchemaOf<D>>>(
+  async refuteBroadcast<E extends EventReceived<SchemaOf<D>>>(
     event: E,
     pattern?: Pattern<Received<SchemaOf<D>, E>>,
   ): Promise<void> {
+    checkExpected('refuteBroadcast', event, pattern)
     return this.#broadcasts.refute(this.#wantedBroadcast('refuteBroadcast', event, pattern))
   }
 
@@ -179,10 +187,12 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   }
 
   /** Waits until the client sees a presence of `key` that fits, and gives its meta. */
-  expectPresence(
+  async expectPresence(
     key: string,
     pattern?: Pattern<MetaReceived<SchemaOf<D>>>,
   ): Promise<PresenceMeta<MetaReceived<SchemaOf<D>>>> {
+    checkText('expectPresence', 'key', key)
+    checkPattern('expectPresence', pattern)
     const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
     return this.#line.patience.until(
       () => this.presences()[key]?.metas.find((meta) => matches(meta, pattern)),
@@ -193,6 +203,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
 
   /** Waits until the client sees no presence of `key`. */
   async expectAbsence(key: string): Promise<void> {
+    checkText('expectAbsence', 'key', key)
     await this.#line.patience.until(
       () => this.presences()[key] === undefined || undefined,
       () => this.#line.isClosed,
@@ -261,4 +272,9 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     const fits = (): boolean => false
     return this.#broadcasts.failure({ operator, summary, topic: this.topic, expected, fits }, actual)
   }
+}
+
+function checkExpected(call: string, event: unknown, pattern: unknown): void {
+  checkText(call, 'event', event)
+  checkPattern(call, pattern)
 }

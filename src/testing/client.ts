@@ -1,9 +1,13 @@
+import { isUint8Array } from 'node:util/types'
 import type { FastifyInstance } from 'fastify'
+import { readFields, refuseArgument } from '../argument.ts'
 import type { ChannelDefinition, Connection } from '../channel/infer.ts'
 import type { ClientCodec, ClientMessage, ServerMessage } from '../client/codec.ts'
+import { whyUncarried } from '../protocol/carried.ts'
 import { type Frame, framePayload, isBinaryFrame } from '../protocol/frame.ts'
 import type { TopicOf } from '../topic.ts'
 import type { Berth } from '../transport/in-process.ts'
+import { checkPattern, checkPayload, checkText, checkWhole } from './arguments.ts'
 import { type Attached, type Line, TestChannel } from './channel.ts'
 import { inspectShort } from './failure.ts'
 import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
@@ -62,7 +66,9 @@ export class TestClient {
   channel<T extends string>(topic: T): TestChannel<ChannelAt<T>>
   channel<D extends ChannelDefinition>(definition: D, topic: TopicOf<D['pattern']>): TestChannel<D>
   channel(...args: readonly unknown[]): TestChannel {
-    return new TestChannel(this.#line(), args.at(-1) as string)
+    const topic = typeof args[0] === 'string' ? args[0] : args[1]
+    checkText('channel', 'topic', topic)
+    return new TestChannel(this.#line(), topic)
   }
 
   /**
@@ -78,6 +84,7 @@ export class TestClient {
   ): Promise<TestChannel<D>>
   async join(...args: readonly unknown[]): Promise<TestChannel> {
     const [topic, payload] = (typeof args[0] === 'string' ? args : args.slice(1)) as [string, unknown]
+    checkText('join', 'topic', topic)
     const channel = new TestChannel(this.#line(), topic)
     await channel.join(payload)
     return channel
@@ -94,16 +101,20 @@ export class TestClient {
 
   /** Sends a message as it is: any refs, any topic. */
   send(message: ClientMessage): void {
-    this.sendRaw(this.#codec.encode(message))
+    this.sendRaw(this.#codec.encode(checkMessage(message)))
   }
 
   /** Sends the content of one WebSocket message, a text if not said otherwise. */
   sendRaw(data: string | Uint8Array, isBinary = typeof data !== 'string'): void {
+    if (typeof data !== 'string' && !isUint8Array(data))
+      refuseArgument('sendRaw', 'data', 'a string or bytes', data)
+    if (typeof isBinary !== 'boolean') refuseArgument('sendRaw', 'isBinary', 'a boolean', isBinary)
     this.#wire.send(Buffer.from(data as Uint8Array), isBinary)
   }
 
   /** Waits for a message that looks like this, whatever its topic. */
-  expectMessage(pattern: Pattern<ServerMessage>): Promise<ServerMessage> {
+  async expectMessage(pattern: Pattern<ServerMessage>): Promise<ServerMessage> {
+    checkPattern('expectMessage', pattern)
     return this.#mailbox.expect({
       ...this.#wantedMessage('expectMessage', `expected a message ${inspectShort(pattern)}`, pattern),
       isHopeless: () => this.#closed !== undefined,
@@ -111,7 +122,8 @@ export class TestClient {
   }
 
   /** Lets all that is ready run and makes sure that no message looks like this. */
-  refuteMessage(pattern: Pattern<ServerMessage>): Promise<void> {
+  async refuteMessage(pattern: Pattern<ServerMessage>): Promise<void> {
+    checkPattern('refuteMessage', pattern)
     return this.#mailbox.refute(
       this.#wantedMessage('refuteMessage', `expected no message ${inspectShort(pattern)}`, pattern),
     )
@@ -126,6 +138,7 @@ export class TestClient {
 
   /** Closes the connection as a client does. Resolves when the server has taken note. @param code @default 1000 */
   async close(code = 1000): Promise<void> {
+    checkWhole('close', 'code', code, 1000, 4999)
     this.#wire.leave(code)
     await this.settle()
   }
@@ -137,6 +150,7 @@ export class TestClient {
 
   /** Waits for the connection to be closed, with this code where one is given. */
   async expectClosed(code?: number): Promise<Closed> {
+    if (code !== undefined) checkWhole('expectClosed', 'code', code, 1000, 4999)
     const summary = `expected the connection to be closed${code === undefined ? '' : ` with ${code}`}`
     const wanted = this.#wantedMessage('expectClosed', summary, undefined)
     const closed = await this.#patience.until(
@@ -220,6 +234,22 @@ export class TestClient {
       listen: (topic, listener) => this.#listen(topic, listener),
     }
   }
+}
+
+/** Any refs and any topic, as long as the codec can write them. */
+function checkMessage(message: unknown): ClientMessage {
+  const fields = readFields(message) ?? refuseArgument('send', 'message', 'an object', message)
+  const { payload, ...head } = fields
+  checkPayload('send', payload)
+  for (const [name, value] of Object.entries(head)) {
+    const isText = typeof value === 'string' || ((name === 'ref' || name === 'joinRef') && value == null)
+    const fits =
+      payload instanceof Uint8Array ? isText : value === undefined || whyUncarried(value) === undefined
+    if (!fits) refuseArgument('send', name, 'what the message can carry', value)
+  }
+  if (!('topic' in head && 'event' in head))
+    refuseArgument('send', 'message', 'a topic and an event', message)
+  return fields as unknown as ClientMessage
 }
 
 const NOWHERE = { joinRef: null, ref: null, topic: '' }

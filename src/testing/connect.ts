@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import qs from 'qs'
+import { readFields, refuseArgument } from '../argument.ts'
 import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
+import { isObject, refuse, section, whole } from '../options-check.ts'
 import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../transport/in-process.ts'
 import { TestClient } from './client.ts'
 
@@ -43,12 +45,12 @@ export class ConnectRefused extends Error {
  * the wrong size, compression, slow readers) has to be tested with one.
  *
  * @param app An instance with fastify-beryl, ready or not.
- * @throws {@link ConnectRefused} with the status that the request was answered with.
+ * @throws {@link ConnectRefused} with the status that the request was answered with; `BERYL_ERR_ARGUMENT`,
+ *   `BERYL_ERR_OPTION_INVALID`
  */
 export async function connect(app: FastifyInstance, options: ConnectOptions = {}): Promise<TestClient> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, remoteAddress } = options
-  const root = rootOf(app)
-  await root.ready()
+  const given = checkOptions(options)
+  const root = await readied(app)
   let berth: Berth | undefined
   const ticket = issueTicket({
     admitted: (own) => {
@@ -56,14 +58,51 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
     },
   })
   const response = await root.inject({
-    url: urlOf(app, options),
-    headers: { ...headersOf(options), [TICKET_HEADER]: ticket },
-    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+    url: urlOf(app, given),
+    headers: { ...headersOf(given), [TICKET_HEADER]: ticket },
+    ...(given.remoteAddress === undefined ? {} : { remoteAddress: given.remoteAddress }),
   })
   voidTicket(ticket)
   if (berth === undefined) throw new ConnectRefused(response.statusCode, response.body, response.headers)
-  return new TestClient(app, codecOf(options), berth, timeoutMs)
+  return new TestClient(app, codecOf(given), berth, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
 }
+
+/** The outermost instance, ready. @throws `BERYL_ERR_ARGUMENT` where that is none, or has no fastify-beryl */
+async function readied(app: FastifyInstance): Promise<FastifyInstance> {
+  const wanted = 'a Fastify instance with fastify-beryl'
+  if (!isApp(app, 'ready')) refuseArgument('connect', 'app', wanted, app)
+  const root = rootOf(app)
+  await root.ready()
+  if (!isApp(app, 'channels')) refuseArgument('connect', 'app', wanted, app)
+  return root
+}
+
+function isApp(app: unknown, member: 'ready' | 'channels'): boolean {
+  try {
+    return typeof app === 'object' && app !== null && typeof Reflect.get(app, member) === KINDS[member]
+  } catch {
+    return false
+  }
+}
+
+const KINDS = { ready: 'function', channels: 'object' } as const
+
+/** @throws `BERYL_ERR_OPTION_INVALID` */
+function checkOptions(options: unknown): ConnectOptions {
+  const given = section('options', options, [...TEXTS, 'params', 'headers', 'timeoutMs'])
+  for (const field of TEXTS) {
+    if (given[field] !== undefined && typeof given[field] !== 'string')
+      refuse(field, 'a string', given[field])
+  }
+  if (given.params !== undefined && !isObject(given.params)) refuse('params', 'an object', given.params)
+  const headers = given.headers === undefined ? {} : readFields(given.headers)
+  if (headers === undefined || Object.values(headers).some((value) => typeof value !== 'string'))
+    refuse('headers', 'an object of strings', given.headers)
+  whole('timeoutMs', given.timeoutMs, DEFAULT_TIMEOUT_MS, 1)
+  return given as ConnectOptions
+}
+
+const TEXTS = ['authToken', 'vsn', 'remoteAddress', 'path'] as const
 
 const DEFAULT_TIMEOUT_MS = 5_000
 const DEFAULT_VERSION = '2.0.0'

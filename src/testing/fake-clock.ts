@@ -1,3 +1,4 @@
+import { checkFunction, refuseArgument } from '../argument.ts'
 import type { Clock, Timer } from '../clock.ts'
 
 interface Pending extends Timer {
@@ -20,6 +21,7 @@ export interface FakeClock extends Clock {
 
 /** Makes a {@link FakeClock} that begins at 0 (monotonic) and at `date` (wall clock, default 2026-01-01). */
 export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
+  checkTime('fakeClock', 'date', date, -Number.MAX_VALUE, Number.MAX_VALUE)
   const timers = new Set<Pending>()
   const immediates = new Set<() => void>()
   let now = 0
@@ -53,8 +55,15 @@ export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
   return {
     now: () => now,
     date: () => date + now,
-    setTimeout: (callback, ms) => schedule(callback, ms),
+    setTimeout(callback, ms) {
+      checkFunction('fakeClock.setTimeout', 'callback', callback)
+      checkTime('fakeClock.setTimeout', 'ms', ms, Number.NEGATIVE_INFINITY)
+      return schedule(callback, ms)
+    },
     setInterval(callback, ms) {
+      checkFunction('fakeClock.setInterval', 'callback', callback)
+      // At 0 it would never let time move on.
+      checkTime('fakeClock.setInterval', 'ms', ms, Number.MIN_VALUE)
       let current: Timer
       const again = (): void => {
         current = schedule(again, ms)
@@ -64,11 +73,13 @@ export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
       return { cancel: () => current.cancel() }
     },
     setImmediate(callback) {
+      checkFunction('fakeClock.setImmediate', 'callback', callback)
       const run = (): void => callback()
       immediates.add(run)
       return { cancel: () => void immediates.delete(run) }
     },
     async advance(ms) {
+      checkTime('fakeClock.advance', 'ms', ms, 0, Number.MAX_VALUE)
       const until = now + ms
       await settle()
       for (let due = nextDue(until); due !== undefined; due = nextDue(until)) {
@@ -84,4 +95,15 @@ export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
       return timers.size + immediates.size
     },
   }
+}
+
+function checkTime(
+  call: string,
+  argument: string,
+  ms: unknown,
+  least: number,
+  most = Number.POSITIVE_INFINITY,
+): void {
+  if (typeof ms === 'number' && !Number.isNaN(ms) && ms >= least && ms <= most) return
+  refuseArgument(call, argument, 'a number of milliseconds', ms)
 }

@@ -1,4 +1,8 @@
+import { isUint8Array } from 'node:util/types'
+import { checkFunction, refuseArgument } from '../argument.ts'
+import { section, whole } from '../options-check.ts'
 import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
+import { checkText } from './arguments.ts'
 
 /** What a {@link memoryNetwork} does to messages. */
 export interface NetworkOptions {
@@ -28,7 +32,9 @@ export interface MemoryNetwork {
  * await here.register(beryl, { pubsub: network.adapter() })
  * await there.register(beryl, { pubsub: network.adapter() })
  */
-export function memoryNetwork({ copies = 1 }: NetworkOptions = {}): MemoryNetwork {
+export function memoryNetwork(options: NetworkOptions = {}): MemoryNetwork {
+  const given = section('options of memoryNetwork', options, ['copies'])
+  const copies = whole('copies', given.copies, 1, 0)
   const ports = new Set<Port>()
   let status: AdapterStatus = 'up'
 
@@ -46,7 +52,10 @@ export function memoryNetwork({ copies = 1 }: NetworkOptions = {}): MemoryNetwor
 
   return {
     adapter: () => new Port(ports, carry, () => status),
-    inject: carry,
+    inject(topic, bytes) {
+      checkEnvelope('inject', topic, bytes)
+      carry(topic, bytes)
+    },
     cut: () => change('down'),
     heal: () => change('up'),
     topics: () => [...new Set([...ports].flatMap((port) => [...port.topics]))],
@@ -73,22 +82,28 @@ class Port implements PubSubAdapter {
     return this.#status()
   }
 
-  start(_node: string, deliver: Deliver, report: ReportStatus): void {
+  start(node: string, deliver: Deliver, report: ReportStatus): void {
+    checkText('start', 'node', node)
+    checkFunction('start', 'deliver', deliver)
+    checkFunction('start', 'report', report)
     this.#deliver = deliver
     this.#report = report
     this.#ports.add(this)
   }
 
   publish(topic: string, bytes: Uint8Array): void {
+    checkEnvelope('publish', topic, bytes)
     if (this.status === 'up') this.#carry(topic, bytes)
   }
 
   /** Confirmed later, as by a broker. */
   async subscribe(topic: string): Promise<void> {
+    checkText('subscribe', 'topic', topic)
     this.topics.add(topic)
   }
 
   unsubscribe(topic: string): void {
+    checkText('unsubscribe', 'topic', topic)
     this.topics.delete(topic)
   }
 
@@ -104,4 +119,9 @@ class Port implements PubSubAdapter {
   report(status: AdapterStatus): void {
     this.#report(status)
   }
+}
+
+function checkEnvelope(call: string, topic: unknown, bytes: unknown): void {
+  checkText(call, 'topic', topic)
+  if (!isUint8Array(bytes)) refuseArgument(call, 'bytes', 'bytes', bytes)
 }

@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../client/codec.ts'
+import { checkPattern, checkText } from './arguments.ts'
 import { inspectShort } from './failure.ts'
 import type { Mailbox, Wanted } from './mailbox.ts'
 import { matches, type Pattern } from './pattern.ts'
@@ -41,6 +42,8 @@ export class TestPush<X = unknown> {
     status?: Status,
     pattern?: Pattern<ResponseTo<X, Status>>,
   ): Promise<ResponseTo<X, Status>> {
+    if (status !== undefined) checkText('expectReply', 'status', status)
+    checkPattern('expectReply', pattern)
     const expected = { status: status ?? 'ok', response: pattern }
     const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
     const summary = `expected a reply "${expected.status}"${looks} to "${this.#event}"`

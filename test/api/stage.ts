@@ -1,0 +1,147 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { beryl, defineChannel } from 'fastify-beryl'
+import {
+  Actor,
+  dynamicSupervisor,
+  type Supervisor,
+  startDynamicSupervisor,
+  startSupervisor,
+  type WorkerContext,
+  worker,
+} from 'fastify-beryl/supervision'
+import {
+  adapterFacts,
+  connect,
+  fakeClock,
+  memoryNetwork,
+  type TestChannel,
+  type TestClient,
+} from 'fastify-beryl/testing'
+import { Type } from 'typebox'
+
+// One of each handle that users may hold, alive.
+
+export class Counter extends Actor {
+  #count = 0
+  override init(): void {}
+  increment(): number {
+    this.#count++
+    return this.#count
+  }
+}
+
+export interface Stage {
+  readonly app: FastifyInstance
+  readonly client: TestClient
+  readonly channel: TestChannel
+  readonly owner: AbortSignal
+  readonly supervisor: Supervisor
+  readonly workerContext: WorkerContext
+  readonly counter: unknown
+  readonly handles: Readonly<Record<string, object>>
+  readonly crashes: unknown[]
+  /** What the world looks like: nothing of it may change by a refusal. */
+  snapshot(): string
+  settle(): Promise<void>
+  end(): Promise<void>
+}
+
+export async function stage(): Promise<Stage> {
+  const app = Fastify()
+  const sockets: Record<string, unknown>[] = []
+  const room = defineChannel('room:*', {
+    schema: {
+      in: { say: {} },
+      out: { said: Type.Object({ body: Type.String() }, { additionalProperties: false }), any: Type.Any() },
+      presence: Type.Object({ name: Type.String() }),
+    },
+    join: () => ({ assigns: {} }),
+    joined: (socket) => void sockets.push(socket as never),
+    in: { say: () => undefined },
+  })
+  await app.register(beryl, {
+    channels: [room],
+    presence: { limits: { keys: false, changesPerSecond: false } },
+  })
+  await app.ready()
+  const crashes: unknown[] = []
+  for (const name of ['channel.crash', 'connection.crash', 'listener.failed', 'telemetry.failed'] as const)
+    app.channels.onTelemetry(name, (_, metadata) => void crashes.push({ name, ...metadata }))
+  const client = await connect(app, { timeoutMs: 1 })
+  const channel = (await client.join('room:1')) as unknown as TestChannel
+  const owner = new AbortController()
+  const supervisor = (await startSupervisor({
+    children: [Counter.spec({ args: [] })],
+  })) as unknown as Supervisor
+  const pool = await startDynamicSupervisor({})
+  let workerContext: WorkerContext | undefined
+  await supervisor.startChild(
+    worker('context', async (context) => {
+      workerContext = context
+      await context.stopped()
+    }),
+  )
+  await supervisor.startChild(dynamicSupervisor('nested', {}))
+  const network = memoryNetwork()
+  const socket = sockets[0] as { presence: object }
+  const push = channel.push('say' as never, {} as never)
+  await push.expectReply('ok').catch(() => {})
+  return {
+    app,
+    client,
+    channel,
+    owner: owner.signal,
+    supervisor,
+    workerContext: workerContext as unknown as WorkerContext,
+    counter: supervisor.which('Counter'),
+    crashes,
+    handles: {
+      channels: app.channels,
+      presence: app.presence,
+      groups: app.groups,
+      socket,
+      'socket.presence': socket.presence,
+      client,
+      channel,
+      push,
+      clock: fakeClock(),
+      network,
+      adapter: network.adapter(),
+      supervisor,
+      pool,
+      fact: adapterFacts[0] as object,
+      spec: Counter.spec({ args: [] }),
+      worker: workerContext as unknown as object,
+    },
+    snapshot() {
+      const { node, state, connections, channels, topics } = app.channels.status()
+      return written({
+        ...{ node, state, connections, channels, topics },
+        names: app.channels.topics(),
+        groups: app.groups.list().map((name) => [name, [...app.groups.topics(name)]]),
+        presence: [app.presence.list('room:1'), app.presence.list('x')],
+        subscribers: app.channels.subscriberCount('room:1'),
+        children: [supervisor.children().map(({ id }) => id), pool.count().specs],
+      })
+    },
+    async settle() {
+      await client.settle()
+      await client.settle()
+    },
+    async end() {
+      owner.abort()
+      supervisor.shutdown('shutdown')
+      pool.shutdown('shutdown')
+      await Promise.all([supervisor.exited, pool.exited])
+      await app.close()
+    },
+  }
+}
+
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    return `cannot be written: ${String(error)}`
+  }
+}
