@@ -62,7 +62,12 @@ export const WANTED = "an AbortSignal or a channel's socket"
 
 export function isOwner(owner: unknown): owner is PresenceOwner {
   if (typeof owner !== 'object' || owner === null) return false
-  if (owner instanceof AbortSignal) return true
-  const { id, topic } = owner as Partial<ChannelOwner>
-  return typeof id === 'string' && typeof topic === 'string'
+  try {
+    if (owner instanceof AbortSignal) return true
+    const { id, topic } = owner as Partial<ChannelOwner>
+    return typeof id === 'string' && typeof topic === 'string'
+  } catch {
+    // What cannot be read is none.
+    return false
+  }
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { checkFunction, checkString, refuseArgument } from '../argument.ts'
+import { checkFunction, checkString, readFields, refuseArgument } from '../argument.ts'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
 import { berylError } from '../errors.ts'
@@ -144,12 +144,10 @@ export class Presence {
   /** Everybody on a topic, on every node; with a `limit`, the keys that came first. Synchronous, from memory. */
   list(topic: string, options: { limit?: number } = {}): Presences {
     checkString('presence.list', 'topic', topic)
-    if (typeof options !== 'object' || options === null)
-      refuseArgument('presence.list', 'options', 'an object', options)
-    const { limit } = options
+    const { limit } = readFields(options) ?? refuseArgument('presence.list', 'options', 'an object', options)
     if (limit !== undefined && !(typeof limit === 'number' && limit >= 0))
       refuseArgument('presence.list', 'limit', 'a number from 0', limit)
-    return this.#view.list(topic, limit)
+    return this.#view.list(topic, limit as number | undefined)
   }
 
   /** One key of a topic; `undefined` where it is not there. */
@@ -254,9 +252,8 @@ export class Presence {
     const [name, on] = [String(isKey(key) ? key : '?'), typeof topic === 'string' ? topic : '?']
     if (!isKey(key)) refusePresence(name, on, 'key', A_KEY, key)
     if (typeof topic !== 'string') refusePresence(name, on, 'topic', A_TOPIC, topic)
-    if (typeof options !== 'object' || options === null)
-      refusePresence(name, on, 'options', 'an object with an owner', options)
-    const { owner } = options as { owner?: unknown }
+    const { owner } =
+      readFields(options) ?? refusePresence(name, on, 'options', 'an object with an owner', options)
     this.#owners.check(owner, on, name)
     // A channel's own topic was let in with its join.
     if (!isName(topic) && (owner instanceof AbortSignal || owner.topic !== topic))

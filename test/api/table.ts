@@ -150,6 +150,7 @@ function presence({ app, owner }: Stage): Rows {
     'presence.drain': internal,
     'presence.start': internal,
     'presence.peers': internal,
+    'presence.willEnd': internal,
   }
 }
 

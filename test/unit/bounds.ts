@@ -25,7 +25,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'channels.ts listener on': 'the listeners of the application',
   'lifecycle.ts listener on': 'constant: one for each plugin',
   'topic.ts const RESERVED_EVENTS': 'constant',
-  'presence/presence.ts field #listeners':
+  'presence/announcer.ts field #listeners':
     'the listeners of presence.onDiff, until their functions are called',
 
   // Clients: by connection
@@ -81,10 +81,10 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/ledger.ts field #holdings':
     'owners: channels that are joined, and signals of the application, × presence.limits.keys',
   'presence/limits.ts field #buckets': 'weak: the owners that live',
-  'presence/presence.ts field #watched': 'weak: the signals that live',
-  'presence/presence.ts field #ended': 'weak: the owners that live',
-  'presence/presence.ts field #newcomers': 'who joins within one turn: limits.joins',
-  'presence/presence.ts listener addEventListener': 'one for each signal that is an owner',
+  'presence/owners.ts field #watched': 'weak: the signals that live',
+  'presence/owners.ts field #ended': 'weak: the owners that live',
+  'presence/owners.ts field #told': 'weak: the owners that live',
+  'presence/announcer.ts field #newcomers': 'who joins within one turn: limits.joins',
   'presence/view.ts field #topics': 'the presences of all nodes',
   'presence/view.ts field #untold': 'the changes within one turn',
   'presence/diff.ts field #joins': 'the changes within one turn',
