@@ -330,3 +330,34 @@ test('N21 the signal of a supervisor that has ended, or never started, has no li
     assert.equal(left(), 0)
   }
 })
+
+for (const later of [false, true])
+  test(`N22 a start that kills its own supervisor ${later ? 'and goes on later' : 'in its turn'} leaves no process that nobody watches`, async () => {
+    const lab = new Lab()
+    const killed: string[] = []
+    const selfish = (id: string, kill: () => void): ChildInit => ({
+      id,
+      start: () => {
+        kill()
+        const made = { exited: new Promise<ExitReason>(() => {}), shutdown() {}, kill: () => killed.push(id) }
+        return (later ? Promise.resolve(made) : made) as Process
+      },
+    })
+    const tree = await lab.supervise({ children: [] })
+    const pool = await startDynamicSupervisor({ clock: lab.clock })
+    await assert.rejects(tree.startChild(selfish('a', () => tree.kill())))
+    await assert.rejects(pool.startChild(selfish('b', () => pool.kill())))
+    await lab.clock.settle()
+    assert.deepEqual(killed.sort(), ['a', 'b'])
+  })
+
+test('N22 a listener that kills the supervisor on hearing of a start leaves no process running', async () => {
+  const lab = new Lab()
+  const pool = await startDynamicSupervisor({
+    clock: lab.clock,
+    report: (event) => event.type === 'child_started' && pool.kill(),
+  })
+  await assert.rejects(pool.startChild(lab.child('a')), { code: 'BERYL_ERR_NOPROC' })
+  assert.equal(lab.since(), '+a xa')
+  await pool.exited
+})
