@@ -99,16 +99,18 @@ function markOf(listener: Listener): symbol | undefined {
  */
 function checkRoutedOnce(app: FastifyInstance, own: readonly Listener[]): void {
   const others = listenersOf(app.server).filter((each) => !own.includes(each))
-  if (others.length === 0) {
-    for (const each of own)
-      if (app.server.listeners('upgrade').includes(each)) app.server.off('upgrade', each).on('upgrade', each)
-    return
-  }
+  if (others.length === 0) return comeLast(app, own)
   const mark = own[0] === undefined ? markOf(others[0] as Listener) : markOf(own[0])
   if (others.length > 1 || markOf(others[0] as Listener) !== mark)
     throw berylError('BERYL_ERR_WEBSOCKET_TWICE', others.length + 1)
   // Theirs came later, to a scope beside ours. It routes ours too.
   for (const each of own) app.server.off('upgrade', each)
+  comeLast(app, others)
+}
+
+function comeLast({ server }: FastifyInstance, listeners: readonly Listener[]): void {
+  for (const each of listeners)
+    if (server.listeners('upgrade').includes(each)) server.off('upgrade', each).on('upgrade', each)
 }
 
 /** Holds our clients apart from those of others on the same server. */
