@@ -132,8 +132,12 @@ export function stop(reason: StopReason = 'normal', response?: unknown): Stop {
  */
 export function later<R>(promise: PromiseLike<R>): Later<R> {
   if (!hasThen(promise)) refuseArgument('later', 'promise', 'a promise', promise)
+  // Handed over: where it may not be given (to a join, a terminate), nobody waits for it, and it must end nothing.
+  if (promise instanceof Promise) promise.then(undefined, handedOver)
   return new Later(promise)
 }
+
+function handedOver(): void {}
 
 function isReply(value: unknown): boolean {
   try {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts'
+import type { Clock, Timer } from '../../src/clock.ts'
 import { HALL } from './application.ts'
 import type { Ledger, Member } from './ledger.ts'
 import type { Line, LineListener } from './stage.ts'
@@ -33,6 +33,7 @@ export class ControlClient implements Member {
   #isDropped = false
   #refs = 0
   #tries = 0
+  #retry: Timer | undefined
   #joinRef = ''
   readonly #saying = new Map<string, number>()
 
@@ -125,7 +126,9 @@ export class ControlClient implements Member {
   #later(again: () => void): void {
     if (this.#isLeaving) return
     const ms = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)] as number
-    this.#world.clock.setTimeout(() => !this.#isLeaving && again(), ms)
+    // One try at a time, whatever went wrong.
+    this.#retry?.cancel()
+    this.#retry = this.#world.clock.setTimeout(() => !this.#isLeaving && again(), ms)
   }
 
   #beat(): void {

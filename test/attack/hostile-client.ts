@@ -11,6 +11,7 @@ interface Asked {
   readonly topic: string
   readonly atMs: number
   answers: number
+  isWaived: boolean
 }
 
 /**
@@ -57,6 +58,9 @@ export class HostileClient {
   }
 
   leave(topic: string): void {
+    // What it has asked to join is undone, without a word.
+    for (const asked of this.#asked.values())
+      if (asked.topic === topic && asked.event === 'phx_join') asked.isWaived = true
     this.push(topic, 'phx_leave', {})
   }
 
@@ -97,8 +101,8 @@ export class HostileClient {
   /** What was asked, is still owed, and has waited for too long. */
   judge(): void {
     if (!this.isOpen || this.isGarbler) return
-    for (const { event, topic, atMs, answers } of this.#asked.values()) {
-      if (answers > 0 || this.#now() - atMs < ANSWER_MS) continue
+    for (const { event, topic, atMs, answers, isWaived } of this.#asked.values()) {
+      if (answers > 0 || isWaived || this.#now() - atMs < ANSWER_MS) continue
       if (event === 'phx_join' || event === 'phx_leave' || event === 'heartbeat')
         this.#wrong(`gets no answer to ${event} on ${topic}`)
     }
@@ -129,7 +133,7 @@ export class HostileClient {
   #send(message: readonly [string | null, string, string, string, unknown]): void {
     if (!this.isOpen) return
     const [, ref, topic, event] = message
-    this.#asked.set(ref, { event, topic, atMs: this.#now(), answers: 0 })
+    this.#asked.set(ref, { event, topic, atMs: this.#now(), answers: 0, isWaived: false })
     this.#line?.send(Buffer.from(JSON.stringify(message)), false)
   }
 

@@ -74,7 +74,8 @@ function nothingGrows(world: World, { app }: NodeSeat): void {
   const { longestMailbox, pendingCallbacks } = app.channels.load()
   const { connections } = app.channels.status()
   // Messages and broadcasts have a bound each, and a leave is never refused.
-  if (longestMailbox > 2 * LIMITS.mailbox + 1) world.findings.add('more waits for a channel than limits.mailbox')
+  if (longestMailbox > 2 * LIMITS.mailbox + 1)
+    world.findings.add('more waits for a channel than limits.mailbox')
   // One turn of each channel may begin before the reading stops.
   if (pendingCallbacks > connections * (LIMITS.pendingHandlers + LIMITS.channelsPerConnection))
     world.findings.add('more is at work than limits.pendingHandlers')
