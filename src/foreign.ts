@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 // Code of the application, and what it gives, as the library may touch it. `docs/foreign-code.md` lists every place.
 
 /**
@@ -9,7 +11,7 @@ export function promised(value: unknown): Promise<unknown> | undefined {
   try {
     const { then } = value as { then?: unknown }
     if (typeof then !== 'function') return undefined
-    if (then === Promise.prototype.then && value instanceof Promise) return value
+    if (then === Promise.prototype.then && isPlainPromise(value)) return value
     return new Promise((resolve, reject) => {
       // In a turn of its own, as `await` would call it.
       queueMicrotask(() => {
@@ -25,6 +27,16 @@ export function promised(value: unknown): Promise<unknown> | undefined {
   }
 }
 
+/** Neither a proxy of a promise, on which `then` throws, nor of a class that makes something else of it. */
+function isPlainPromise(value: object): value is Promise<unknown> {
+  return types.isPromise(value) && value.constructor === Promise
+}
+
+/** As {@link promised}; what is no promise is one that is kept. */
+export function settled(value: unknown): Promise<unknown> {
+  return promised(value) ?? Promise.resolve(value)
+}
+
 /**
  * Tells somebody whose answer nobody waits for: a listener, a hook. What it throws, and what a promise of it rejects with,
  * is given to `failed`. Never throws, as long as `failed` does not.
@@ -35,4 +47,65 @@ export function tell(listener: () => unknown, failed: (error: unknown) => void):
   } catch (error) {
     failed(error)
   }
+}
+
+/** Whether something was thrown because a signal was aborted. */
+export function isAbortError(thrown: unknown): boolean {
+  try {
+    return thrown instanceof Error && thrown.name === 'AbortError'
+  } catch {
+    return false
+  }
+}
+
+/** Shows whatever was thrown: the one idiom for causes that nobody typed. Never throws. */
+export function describe(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return String(thrown.message) || String(thrown.name)
+    return String(thrown)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+
+/** What others read of an error. */
+const READ = [
+  'name',
+  'message',
+  'stack',
+  'code',
+  'status',
+  'statusCode',
+  'headers',
+  'cause',
+  'toJSON',
+] as const
+
+/**
+ * What was thrown, as an error that can be handed to others: itself where it is one that can be read, or else a new one
+ * with it as its cause. Never `undefined`, which would be taken for success.
+ */
+export function asError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) {
+      for (const name of READ) Reflect.get(thrown, name)
+      return thrown
+    }
+  } catch {
+    // One that cannot be read.
+  }
+  return new Error(describe(thrown), { cause: thrown })
+}
+
+/**
+ * Tells Node of a failure that is nobody else's to know: a warning of the process, which does not end it as an uncaught
+ * error would.
+ */
+export function warnOf(what: string, error: unknown): void {
+  process.emitWarning(`${what}: ${describe(error)}`, { type: 'FastifyBerylWarning', detail: stackOf(error) })
+}
+
+function stackOf(error: unknown): string {
+  const { stack } = asError(error)
+  return typeof stack === 'string' ? stack : ''
 }

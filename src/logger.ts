@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from './clock.ts'
+import { type Level, LogLines } from './log-lines.ts'
 import type { SupervisorEvent } from './supervision/events.ts'
 import { isNormal } from './supervision/exit-reason.ts'
 import type { LimitName, Telemetry } from './telemetry.ts'
@@ -11,33 +12,32 @@ const CLIENT_LINE_MS = 1_000
 
 /** Turns telemetry into lines of the log. Nothing else in the library logs while it runs. */
 export function attachLogger(telemetry: Telemetry, log: FastifyBaseLogger, clock: Clock): void {
-  const clients = new ClientLines(log, clock)
+  const lines = new LogLines(log)
+  const clients = new ClientLines(lines, clock)
   logConnections(telemetry, clients)
   logChannels(telemetry, clients)
-  logNode(telemetry, log)
+  logNode(telemetry, lines)
 }
-
-type Level = 'debug' | 'info' | 'warn' | 'error'
 
 /**
  * The lines that clients cause. No client fills the log: each may cause one line a second at each level. The next line
  * says how many were left out.
  */
 class ClientLines {
-  readonly #log: FastifyBaseLogger
+  readonly #lines: LogLines
   readonly #clock: Clock
   /** When a client (and level) last had a line, oldest first. Holds a second's worth. */
   readonly #writtenAt = new Map<string, number>()
-  readonly #leftOut = { debug: 0, info: 0, warn: 0, error: 0 }
+  readonly #leftOut = { debug: 0, info: 0, warn: 0, error: 0, fatal: 0 }
 
-  constructor(log: FastifyBaseLogger, clock: Clock) {
-    this.#log = log
+  constructor(lines: LogLines, clock: Clock) {
+    this.#lines = lines
     this.#clock = clock
   }
 
   /** @param client a connection's id, or an address */
   write(level: Level, client: string, fields: object, text: string): void {
-    if (!isWritten(this.#log, level)) return
+    if (!this.#lines.isWritten(level)) return
     const now = this.#clock.now()
     this.#forget(now)
     const key = `${level} ${client}`
@@ -48,7 +48,7 @@ class ClientLines {
     this.#writtenAt.set(key, now)
     const leftOut = this.#leftOut[level]
     this.#leftOut[level] = 0
-    this.#log[level](leftOut === 0 ? fields : { ...fields, leftOut }, text)
+    this.#lines.write(level, leftOut === 0 ? fields : { ...fields, leftOut }, text)
   }
 
   #forget(now: number): void {
@@ -57,15 +57,6 @@ class ClientLines {
       this.#writtenAt.delete(key)
     }
   }
-}
-
-/** Whether a line would go anywhere: most are for debugging, and to count what nobody reads is dear. */
-function isWritten(log: FastifyBaseLogger, level: Level): boolean {
-  // So it is called in Fastify's stand-in for a logger that is switched off. A logger of the application's own may have
-  // one function for all levels, too, and write.
-  if (log[level].name === 'noop') return false
-  const { isLevelEnabled } = log as { isLevelEnabled?: (level: string) => boolean }
-  return isLevelEnabled === undefined || isLevelEnabled.call(log, level)
 }
 
 function logConnections(telemetry: Telemetry, clients: ClientLines): void {
@@ -128,6 +119,14 @@ function logChannels(telemetry: Telemetry, clients: ClientLines): void {
       'channel crashed',
     ),
   )
+  telemetry.on('check.failed', (_, { connectionId, topic, event, error }) =>
+    clients.write(
+      'error',
+      connectionId,
+      { connectionId, topic: cut(topic), event: cut(event), err: error },
+      'check of a schema failed',
+    ),
+  )
   telemetry.on('message.refused', (_, { connectionId, topic, event, reason }) =>
     clients.write(
       'debug',
@@ -138,50 +137,54 @@ function logChannels(telemetry: Telemetry, clients: ClientLines): void {
   )
 }
 
-function logNode(telemetry: Telemetry, log: FastifyBaseLogger): void {
+function logNode(telemetry: Telemetry, log: LogLines): void {
   telemetry.on('broadcast.skipped', ({ subscribers }, { topic, event, version }) =>
-    log.warn({ topic: cut(topic), event, version, subscribers }, 'binary broadcast skipped older clients'),
+    log.write(
+      'warn',
+      { topic: cut(topic), event, version, subscribers },
+      'binary broadcast skipped older clients',
+    ),
   )
   telemetry.on('listener.failed', (_, { topic, error }) =>
-    log.error({ topic: cut(topic), err: error }, 'listener failed'),
+    log.write('error', { topic: cut(topic), err: error }, 'listener failed'),
   )
   telemetry.on('telemetry.failed', (_, { name, error }) =>
-    log.error({ name, err: error }, 'telemetry listener failed and was taken off'),
+    log.write('error', { name, err: error }, 'telemetry listener failed and was taken off'),
   )
   telemetry.on('pubsub.status', (_, { adapter, status, error }) =>
-    log.warn({ adapter, status, err: error }, `pubsub is ${status}`),
+    log.write('warn', { adapter, status, err: error }, `pubsub is ${status}`),
   )
   telemetry.on('pubsub.failed', (_, { adapter, call, error }) =>
-    log.error({ adapter, call, err: error }, 'pubsub adapter failed'),
+    log.write('error', { adapter, call, err: error }, 'pubsub adapter failed'),
   )
-  telemetry.on('pubsub.dropped', (_, { reason }) => log.debug({ reason }, 'envelope dropped'))
+  telemetry.on('pubsub.dropped', (_, { reason }) => log.write('debug', { reason }, 'envelope dropped'))
   telemetry.on('supervisor.event', (_, event) => logSupervision(log, event as SupervisorEvent))
-  telemetry.on('presence.event', (_, event) => log.debug(event, 'presence'))
-  telemetry.on('groups.event', (_, event) => log.debug(event, 'groups'))
+  telemetry.on('presence.event', (_, event) => log.write('debug', event, 'presence'))
+  telemetry.on('groups.event', (_, event) => log.write('debug', event, 'groups'))
   telemetry.on('tree.state', (_, { state, error }) => {
-    if (state === 'failed') log.fatal({ err: error }, 'beryl failed')
-    else log.debug({ state }, 'beryl state')
+    if (state === 'failed') log.write('fatal', { err: error }, 'beryl failed')
+    else log.write('debug', { state }, 'beryl state')
   })
 }
 
-function logSupervision(log: FastifyBaseLogger, event: SupervisorEvent): void {
+function logSupervision(log: LogLines, event: SupervisorEvent): void {
   switch (event.type) {
     case 'child_exited':
-      if (isNormal(event.reason)) return log.debug(event, 'child exited')
-      return log.error({ ...event, err: errorOf(event.reason) }, 'child crashed')
+      if (isNormal(event.reason)) return log.write('debug', event, 'child exited')
+      return log.write('error', { ...event, err: errorOf(event.reason) }, 'child crashed')
     case 'child_start_failed':
-      return log.error({ ...event, err: event.error }, 'child failed to start')
+      return log.write('error', { ...event, err: event.error }, 'child failed to start')
     case 'gave_up':
-      return log.error({ supervisor: event.supervisor, err: event.error }, 'supervisor gave up')
+      return log.write('error', { supervisor: event.supervisor, err: event.error }, 'supervisor gave up')
     case 'shutdown_error':
     case 'child_abandoned':
     case 'warning':
-      return log.warn(event, event.type.replace('_', ' '))
+      return log.write('warn', event, event.type.replace('_', ' '))
     case 'child_started':
-      if (event.restarted) return log.warn(event, 'child restarted')
-      return log.debug(event, 'child started')
+      if (event.restarted) return log.write('warn', event, 'child restarted')
+      return log.write('debug', event, 'child started')
     default:
-      return log.debug(event, event.type.replaceAll('_', ' '))
+      return log.write('debug', event, event.type.replaceAll('_', ' '))
   }
 }
 

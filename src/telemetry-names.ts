@@ -15,6 +15,7 @@ const NAMES = {
   'channel.join': true,
   'channel.end': true,
   'channel.crash': true,
+  'check.failed': true,
   'message.received': true,
   'message.handled': true,
   'message.refused': true,

@@ -1,4 +1,5 @@
 import { type Channel, channel as diagnosticsChannel } from 'node:diagnostics_channel'
+import { promised } from './foreign.ts'
 
 /**
  * Everything that the library reports: name → measurements (numbers, with their unit in the name) and metadata.
@@ -28,6 +29,11 @@ export interface TelemetryEvents {
   }
   'channel.end': { measurements: object; metadata: { connectionId: string; topic: string; kind: string } }
   'channel.crash': {
+    measurements: object
+    metadata: { connectionId: string; topic: string; event: string; error: unknown }
+  }
+  /** A check of a schema (`Type.Refine`) threw. The payload was refused as one that does not fit. */
+  'check.failed': {
     measurements: object
     metadata: { connectionId: string; topic: string; event: string; error: unknown }
   }
@@ -67,7 +73,7 @@ export interface TelemetryEvents {
     metadata: { adapter: string; call: AdapterCall; error: unknown }
   }
   'pubsub.dropped': { measurements: { envelopes: number }; metadata: { reason: string } }
-  /** A listener of telemetry threw, and is not called any more. */
+  /** A listener of telemetry threw, or its promise rejected, and is not called any more. */
   'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }
 }
 
@@ -151,7 +157,8 @@ export class Probe<N extends TelemetryName> {
   emit(measurements: Measurements<N>, metadata: Metadata<N>): void {
     for (const listener of this.#listeners) {
       try {
-        listener(measurements, metadata)
+        const result: unknown = listener(measurements, metadata)
+        if (result !== undefined) promised(result)?.catch((error) => this.#detach(listener, error))
       } catch (error) {
         this.#detach(listener, error)
       }
@@ -160,14 +167,15 @@ export class Probe<N extends TelemetryName> {
   }
 
   #detach(listener: TelemetryListener<N>, error: unknown): void {
-    this.#listeners.delete(listener)
+    // An async listener may be at work several times.
+    if (!this.#listeners.delete(listener)) return
     this.#telemetry.emit('telemetry.failed', {}, { name: this.#name, error })
   }
 }
 
 /**
  * Reports events to its listeners and, as `{ measurements, metadata }`, to the `node:diagnostics_channel` named
- * `fastify-beryl:` and the event's name. A listener that throws is taken off, as Erlang's telemetry does: one broken
+ * `fastify-beryl:` and the event's name. A listener that throws or rejects is taken off, as Erlang's telemetry does: one broken
  * observer must not break what it observes.
  */
 export class Telemetry {

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { guardSignal } from '../signal.ts'
 import type { Connection, Socket, SocketPresence } from './infer.ts'
 import { checkStopReason, type StopReason } from './result.ts'
 
@@ -15,6 +16,8 @@ export interface SocketHost {
   broadcast(event: string, payload: unknown): void
   broadcastFrom(event: string, payload: unknown): void
   requestStop(reason: StopReason): void
+  /** Code of the application failed where nobody waits for it: for the operator. */
+  failed(event: string, error: unknown): void
 }
 
 /** The socket that handlers see: the public face of a channel process. */
@@ -59,7 +62,10 @@ export class ChannelSocket implements Socket {
   }
 
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      guardSignal(this.#controller.signal, (error) => this.#host.failed('signal', error))
+    }
     // Of its own: what listens to a signal that is shared is kept for ever.
     if (this.#controller === ENDED) this.#controller = aborted()
     return this.#controller.signal

@@ -1,7 +1,8 @@
 import { berylError, type ReplyReason, show } from '../errors.ts'
+import { promised } from '../foreign.ts'
 import type { CompiledChannel, CompiledExchange, JoinRequest } from './definition.ts'
 import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
-import { type PayloadIssue, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
+import { type Misfit, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
 
 // What callbacks gave, as closed unions. Whatever is not on the menu is a crash that says what is.
 
@@ -9,14 +10,14 @@ import { type PayloadIssue, type PayloadSchema, refusedBecause, showIssues } fro
 export type JoinVerdict =
   | { readonly kind: 'ok'; readonly assigns: unknown; readonly reply: unknown }
   | { readonly kind: 'rejected'; readonly error: unknown }
-  | { readonly kind: 'invalid_payload'; readonly errors: readonly PayloadIssue[] }
+  | { readonly kind: 'invalid_payload'; readonly misfit: Misfit }
   | { readonly kind: 'crashed'; readonly error: unknown }
 
 /** What is to be done after a handler. */
 export type ReplyVerdict =
   | { readonly kind: 'none' }
   | { readonly kind: 'reply'; readonly status: string; readonly response: unknown }
-  | { readonly kind: 'later'; readonly promise: PromiseLike<unknown> }
+  | { readonly kind: 'later'; readonly promise: unknown }
   | {
       readonly kind: 'stop'
       readonly reason: StopReason
@@ -29,14 +30,13 @@ export function askToJoin(
   channel: CompiledChannel,
   request: JoinRequest,
 ): JoinVerdict | Promise<JoinVerdict> {
-  const errors = refusedBecause(channel.joinExchange.payload, request.payload)
-  if (errors !== undefined) return { kind: 'invalid_payload', errors }
+  const misfit = refusedBecause(channel.joinExchange.payload, request.payload)
+  if (misfit !== undefined) return { kind: 'invalid_payload', misfit }
   try {
     const result = channel.join(request)
-    if (!isPromiseLike(result)) return interpretJoin(channel, result)
-    return Promise.resolve(result)
-      .then((settled) => interpretJoin(channel, settled))
-      .catch(crashed)
+    const pending = promised(result)
+    if (pending === undefined) return interpretJoin(channel, result)
+    return pending.then((settled) => interpretJoin(channel, settled)).catch(crashed)
   } catch (error) {
     return crashed(error)
   }
@@ -48,7 +48,7 @@ export function refusal(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): unknown 
     case 'rejected':
       return verdict.error
     case 'invalid_payload':
-      return { reason: 'invalid_payload' satisfies ReplyReason, errors: verdict.errors }
+      return { reason: 'invalid_payload' satisfies ReplyReason, errors: verdict.misfit.issues }
     case 'crashed':
       return { reason: 'join crashed' satisfies ReplyReason }
     default:
@@ -84,7 +84,7 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       show(reply),
     )
   }
-  if (reply === undefined && replySchema?.accepts(undefined) === true)
+  if (reply === undefined && replySchema !== undefined && replySchema.misfit(undefined) === undefined)
     return { kind: 'ok', assigns, reply: {} }
   checkPayload(channel, 'the reply of join', replySchema, reply)
   return { kind: 'ok', assigns, reply }
@@ -142,7 +142,7 @@ function outcome(
   }
   if (result === undefined) {
     // A schema that takes nothing (Void, Undefined, Any, Unknown): the reply is there, and empty.
-    if (exchange.reply.accepts(undefined)) return { kind: 'reply', status: 'ok', response: {} }
+    if (exchange.reply.misfit(undefined) === undefined) return { kind: 'reply', status: 'ok', response: {} }
     return refuse(channel, event, 'the declared reply, fail(…), reply(…), stop(…) or later(…)', result)
   }
   checkPayload(channel, `the reply of "${event}"`, exchange.reply, result)
@@ -173,9 +173,11 @@ function checkPayload(
   payload: unknown,
 ): void {
   if (schema === undefined) return
-  const fits = schema.accepts(payload)
-  const why = fits ? schema.whyUncarried(payload) : showIssues(schema.issues(payload))
-  if (why !== undefined) throw berylError('BERYL_ERR_PAYLOAD_INVALID', channel.pattern.source, what, why)
+  const misfit = schema.misfit(payload)
+  const why = misfit === undefined ? schema.whyUncarried(payload) : showIssues(misfit.issues)
+  if (why === undefined) return
+  const cause = misfit?.thrown === undefined ? [] : [{ cause: misfit.thrown.error }]
+  throw berylError('BERYL_ERR_PAYLOAD_INVALID', channel.pattern.source, what, why, ...cause)
 }
 
 /**
@@ -205,10 +207,4 @@ export function checkPresence(channel: CompiledChannel, meta: unknown): void {
 
 function crashed(error: unknown): { kind: 'crashed'; error: unknown } {
   return { kind: 'crashed', error }
-}
-
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
 }

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Message } from '../protocol/message.ts'
+import { guardSignal } from '../signal.ts'
 import type { JoinRequest } from './definition.ts'
 import type { Connection, TerminateReason } from './infer.ts'
 import type { Host, Outlet } from './outlet.ts'
@@ -31,6 +32,7 @@ export class JoinQuestion implements JoinRequest {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
+      guardSignal(this.#controller.signal, (error) => this.#outlet.crashed(this.topic, 'signal', error))
       if (this.#goneFor !== undefined) this.#controller.abort(this.#goneFor)
     }
     return this.#controller.signal

@@ -7,7 +7,7 @@ import { matchTopic } from '../topic.ts'
 import { answer, answerFrame, refuse } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import type { TerminateReason } from './infer.ts'
-import { askToJoin, isPromiseLike, type JoinVerdict, refusal } from './interpret.ts'
+import { askToJoin, type JoinVerdict, refusal } from './interpret.ts'
 import { JoinQuestion } from './join-question.ts'
 import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
 import { ChannelProcess } from './process.ts'
@@ -126,13 +126,16 @@ export class JoiningTopic implements PendingTopic {
 
   #ask(): void {
     const verdict = askToJoin(this.#definition, this.#question)
-    if (!isPromiseLike(verdict)) return this.#decided(verdict)
+    if (!(verdict instanceof Promise)) return this.#decided(verdict)
+    const outlet = this.#outlet
     this.#startTimer()
-    this.#outlet.pending()
-    void verdict.then((decided) => {
-      this.#outlet.settled()
-      this.#decided(decided)
-    })
+    outlet.pending()
+    verdict
+      .then((decided) => {
+        outlet.settled()
+        this.#decided(decided)
+      })
+      .catch((error) => outlet.broke(error))
   }
 
   #decided(verdict: JoinVerdict): void {
@@ -161,10 +164,12 @@ export class JoiningTopic implements PendingTopic {
     if (this.#gone !== undefined) return this.#runtime.pubsub.unsubscribe(this.topic, channel)
     if (subscribed === undefined) return this.#accepted(channel, reply)
     this.#startTimer()
-    subscribed.then(
-      () => this.#accepted(channel, reply),
-      (error) => this.#undo(channel, error),
-    )
+    subscribed
+      .then(
+        () => this.#accepted(channel, reply),
+        (error) => this.#undo(channel, error),
+      )
+      .catch((error) => this.#outlet.broke(error))
   }
 
   #accepted(channel: ChannelProcess, reply: unknown): void {
@@ -248,12 +253,26 @@ export class JoiningTopic implements PendingTopic {
 
   #refused(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): void {
     if (this.#gone !== undefined) return
-    this.#settle()
+    if (verdict.kind === 'invalid_payload' && verdict.misfit.thrown !== undefined)
+      this.#outlet.checkFailed(this.topic, 'phx_join', verdict.misfit.thrown.error)
+    // A listener may have ended the connection.
+    if (this.#gone !== undefined) return
     this.#answerError(refusal(verdict), verdict.kind, verdict.kind === 'crashed' ? verdict.error : undefined)
   }
 
   #answerError(response: unknown, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
-    answer(this.#outlet, this.joinRef, this.#message, 'error', response)
+    const gone = this.#gone
+    let frame: Frame | undefined
+    try {
+      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#message, 'error', response)
+    } catch (cause) {
+      // What the application refused with fits into no frame.
+      return this.#answerError(refusal({ kind: 'crashed', error: cause }), 'crashed', cause)
+    }
+    // A `toJSON` may have ended the connection.
+    if (this.#gone !== gone) return
+    this.#settle()
+    if (frame !== undefined) this.#outlet.send(frame)
     this.#sendPredecessor()
     this.#outlet.notJoined(this, outcome, error)
     this.#outlet.redeliver(this.#messages)

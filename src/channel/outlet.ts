@@ -66,7 +66,7 @@ export interface Outlet {
   send(frame: Frame): void
   /** Whether the client is so far behind that it should be spared what can be told later in one piece. */
   readonly isBehind: boolean
-  /** Takes back messages that the topic will not handle: they are decided again, without it. */
+  /** Takes back messages that the topic will not handle: they are decided again, without it. Never throws. */
   redeliver(messages: readonly Message[]): void
   /** An async callback began. */
   pending(): void
@@ -88,6 +88,10 @@ export interface Outlet {
   ended(channel: JoinedTopic, reason: TerminateReason): void
   /** A callback failed: for the operator, not for the client. */
   crashed(topic: string, event: string, error: unknown): void
+  /** A check of a schema threw, and the payload was refused: for the operator. */
+  checkFailed(topic: string, event: string, error: unknown): void
+  /** The library itself failed, behind a promise or in a microtask: the connection ends, and no other. */
+  broke(error: unknown): void
   /** When a handler begins; `undefined` where nobody wants to know how long it takes. */
   measuring(): number | undefined
   /** A handler that was measured is done. */

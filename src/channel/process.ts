@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ReplyReason } from '../errors.ts'
+import { isAbortError, promised, settled } from '../foreign.ts'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Message, Ref } from '../protocol/message.ts'
@@ -9,12 +10,12 @@ import { answer, answerFrame, refuse } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent } from './definition.ts'
 import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
-import { checkOut, interpretReply, isPromiseLike, type ReplyVerdict } from './interpret.ts'
+import { checkOut, interpretReply, type ReplyVerdict } from './interpret.ts'
 import { Mailbox } from './mailbox.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
 import { isNormalStop, Later, type StopReason } from './result.ts'
-import { refusedBecause } from './schema.ts'
+import { type Misfit, refusedBecause } from './schema.ts'
 
 type State = 'joined' | 'terminating' | 'ended'
 
@@ -201,10 +202,10 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (message.event === 'phx_leave') return this.#leave(message)
     const event = this.#definition.in.get(message.event as string)
     if (event === undefined) return this.#refuse(message, { reason: 'unknown_event' })
-    const errors = refusedBecause(event.payload, message.payload)
-    if (errors !== undefined) return this.#refuse(message, { reason: 'invalid_payload', errors })
+    const misfit = refusedBecause(event.payload, message.payload)
     // A check is code of the application, which may have ended the channel.
-    if (this.#state !== 'joined') return
+    if (this.#state !== 'joined') return this.#outlet.redeliver([message])
+    if (misfit !== undefined) return this.#refuseMisfit(message, misfit)
     this.#busy = true
     const startedAt = this.#outlet.measuring()
     let result: unknown
@@ -213,7 +214,8 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     } catch (error) {
       return this.#crash(message.event as string, error)
     }
-    if (isPromiseLike(result)) return this.#handleLater(message, event, result, startedAt)
+    const pending = promised(result)
+    if (pending !== undefined) return this.#handleLater(message, event, pending, startedAt)
     if (startedAt !== undefined) this.#outlet.handled(this.topic, message.event as string, startedAt)
     this.#answer(message, event, result)
     this.#busy = false
@@ -222,7 +224,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #handleLater(
     message: Message,
     event: CompiledEvent,
-    result: PromiseLike<unknown>,
+    result: Promise<unknown>,
     startedAt: number | undefined,
   ): void {
     const name = message.event as string
@@ -244,7 +246,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     const name = message.event as string
     // Also where the channel has ended meanwhile: somebody must take what it rejects with.
     if (verdict.kind === 'later')
-      return this.#await(name, verdict.promise, (result) => this.#answer(message, event, result))
+      return this.#await(name, settled(verdict.promise), (result) => this.#answer(message, event, result))
     if (this.#state !== 'joined') return
     switch (verdict.kind) {
       case 'none':
@@ -275,6 +277,11 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #leave(message: Message): void {
     answer(this.#outlet, this.#wireRef, message, 'ok', {})
     this.#end({ reason: { kind: 'left' }, last: 'phx_close' })
+  }
+
+  #refuseMisfit(message: Message, { issues, thrown }: Misfit): void {
+    if (thrown !== undefined) this.#outlet.checkFailed(this.topic, message.event as string, thrown.error)
+    this.#refuse(message, { reason: 'invalid_payload', errors: issues })
   }
 
   #refuse(message: Message, response: { reason: ReplyReason; errors?: unknown }): void {
@@ -311,12 +318,13 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#busy = true
     try {
       const result = callback()
-      if (!isPromiseLike(result)) {
+      const pending = promised(result)
+      if (pending === undefined) {
         this.#busy = false
         if (this.#state === 'joined') done?.(result)
         return
       }
-      this.#await(event, result, (settled) => {
+      this.#await(event, pending, (settled) => {
         this.#busy = false
         done?.(settled)
         this.#drain()
@@ -327,17 +335,17 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   /** Goes on when a promise of the application settles; its failure, or that of what follows, is a crash. */
-  #await(event: string, promise: PromiseLike<unknown>, done: (result: unknown) => void): void {
+  #await(event: string, promise: Promise<unknown>, done: (result: unknown) => void): void {
     this.#outlet.pending()
     const failed = (error: unknown): void => {
       if (this.#state === 'joined' || !this.#isAbort(error)) this.#crash(event, error)
     }
-    Promise.resolve(promise)
+    promise
       .then(
         (result) => {
           this.#outlet.settled()
           if (this.#state === 'joined') done(result)
-          else if (result instanceof Later) this.#await(event, result.promise, done)
+          else if (result instanceof Later) this.#await(event, settled(result.promise), done)
         },
         (error) => {
           this.#outlet.settled()
@@ -345,11 +353,12 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
         },
       )
       .catch(failed)
+      .catch((error) => this.#outlet.broke(error))
   }
 
   /** Whether a promise rejected because the signal told it that the channel has ended: no news. */
   #isAbort(error: unknown): boolean {
-    return error === this.#ending?.reason || (error instanceof Error && error.name === 'AbortError')
+    return error === this.#ending?.reason || isAbortError(error)
   }
 
   /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
@@ -363,8 +372,12 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     this.#isDrainDue = true
     queueMicrotask(() => {
       this.#isDrainDue = false
-      if (this.#isOverloaded) this.#overload()
-      this.#drain()
+      try {
+        if (this.#isOverloaded) this.#overload()
+        this.#drain()
+      } catch (error) {
+        this.#outlet.broke(error)
+      }
     })
   }
 
@@ -418,14 +431,16 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     const failed = (error: unknown): void => this.#outlet.crashed(this.topic, 'terminate', error)
     try {
       const terminated = this.#definition.terminate?.(reason, this.#socket)
-      if (!isPromiseLike(terminated)) return done()
+      const pending = promised(terminated)
+      if (pending === undefined) return done()
       this.#outlet.pending()
-      void Promise.resolve(terminated)
+      pending
         .catch(failed)
         .then(() => {
           this.#outlet.settled()
           done()
         })
+        .catch((error) => this.#outlet.broke(error))
     } catch (error) {
       failed(error)
       done()
@@ -450,6 +465,10 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   }
 
   // What the socket shows of its channel, and does with it
+
+  failed(event: string, error: unknown): void {
+    this.#outlet.crashed(this.topic, event, error)
+  }
 
   get topicId(): string {
     return matchTopic(this.#definition.pattern, this.topic) as string

@@ -53,7 +53,13 @@ export type StopReason = 'normal' | 'shutdown' | { readonly shutdown: unknown } 
 /** Whether a channel that stops for this reason is closed (`phx_close`), not crashed (`phx_error`). */
 export function isNormalStop(reason: StopReason): boolean {
   if (reason === 'normal' || reason === 'shutdown') return true
-  return typeof reason === 'object' && !(reason instanceof Error) && 'shutdown' in reason
+  if (typeof reason !== 'object' || reason === null) return false
+  try {
+    return !(reason instanceof Error) && 'shutdown' in reason
+  } catch {
+    // What cannot be read is no way to end in order.
+    return false
+  }
 }
 
 /**

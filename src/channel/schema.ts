@@ -1,9 +1,12 @@
 import { isUint8Array } from 'node:util/types'
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
+import { show } from '../errors.ts'
+import { promised } from '../foreign.ts'
 import { section, whole } from '../options-check.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 import { TOO_DEEP } from '../protocol/message.ts'
+import { guardChecks } from './checks.ts'
 import { isOpen } from './schema-walk.ts'
 
 /** The schema that {@link Binary} makes: a `Buffer` on the way in, any `Uint8Array` on the way out. */
@@ -43,6 +46,13 @@ export interface PayloadIssue {
 /** How many issues an answer lists at the most: a hostile payload may have thousands. */
 const MAX_ISSUES = 10
 
+/** Why a payload does not fit. */
+export interface Misfit {
+  readonly issues: readonly PayloadIssue[]
+  /** What a check of the application's own threw: it says no like one that gives `false`, and the operator is to know. */
+  readonly thrown?: { readonly error: unknown }
+}
+
 /**
  * The boundary between `unknown` and typed: a schema compiled once. Nothing is coerced, defaulted or removed; a value
  * fits or it does not.
@@ -53,47 +63,52 @@ export class PayloadSchema {
   readonly #isOpen: boolean
 
   constructor(schema: TSchema) {
+    guardChecks(schema)
     this.#validator = Compile(schema)
     this.#bytesFit = fitsBytes(schema)
     this.#isOpen = isOpen(schema)
   }
 
-  accepts(value: unknown): boolean {
-    if (value === TOO_DEEP || (isUint8Array(value) && !this.#bytesFit)) return false
+  /** Why a value does not fit; `undefined` where it does. Never throws: checks are code of the application. */
+  misfit(value: unknown): Misfit | undefined {
+    if (value === TOO_DEEP) return DEEP
+    if (isUint8Array(value) && !this.#bytesFit) return BYTES
     try {
-      return this.#validator.Check(value)
-    } catch {
-      // A proxy that throws.
-      return false
+      return this.#validator.Check(value) ? undefined : { issues: this.#issues(value) }
+    } catch (error) {
+      return { issues: [FAILED], thrown: { error } }
     }
   }
 
-  /** Why what {@link accepts} took cannot be sent all the same; `undefined` where it can. */
+  /** Why what fits cannot be sent all the same; `undefined` where it can. */
   whyUncarried(value: unknown): string | undefined {
     return this.#isOpen ? whyUncarried(value) : undefined
   }
 
-  /** Why {@link accepts} said no. */
-  issues(value: unknown): PayloadIssue[] {
-    if (value === TOO_DEEP) return [DEEP]
-    if (isUint8Array(value) && !this.#bytesFit) return [{ path: '', message: 'must be JSON, not binary' }]
+  #issues(value: unknown): PayloadIssue[] {
     return this.#validator
       .Errors(value)
       .slice(0, MAX_ISSUES)
-      .map(({ instancePath, message }) => ({ path: instancePath, message }))
+      .map(({ instancePath, message }) => ({ path: instancePath, message: asText(message) }))
   }
 }
 
 /** Why a payload is refused; `undefined` where it is not. Where no schema is declared, all that can be handled is taken. */
-export function refusedBecause(
-  schema: PayloadSchema | undefined,
-  value: unknown,
-): PayloadIssue[] | undefined {
-  if (schema === undefined) return value === TOO_DEEP ? [DEEP] : undefined
-  return schema.accepts(value) ? undefined : schema.issues(value)
+export function refusedBecause(schema: PayloadSchema | undefined, value: unknown): Misfit | undefined {
+  if (schema === undefined) return value === TOO_DEEP ? DEEP : undefined
+  return schema.misfit(value)
 }
 
-const DEEP: PayloadIssue = { path: '', message: 'must not be nested so deeply' }
+const DEEP: Misfit = { issues: [{ path: '', message: 'must not be nested so deeply' }] }
+const BYTES: Misfit = { issues: [{ path: '', message: 'must be JSON, not binary' }] }
+const FAILED: PayloadIssue = { path: '', message: 'must pass its check' }
+
+/** The message of a check is the application's, and may be anything. */
+function asText(message: unknown): string {
+  if (typeof message === 'string') return message
+  promised(message)?.catch(() => {})
+  return show(message)
+}
 
 /** The issues on one line, for the messages of errors. */
 export function showIssues(issues: readonly PayloadIssue[]): string {

@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types'
 import { type BerylError, berylError } from '../errors.ts'
+import { describe } from '../foreign.ts'
 import { MAX_DEPTH } from './json.ts'
 
 /**
@@ -54,6 +55,5 @@ function flawOfInstance(value: object): string | undefined {
 
 /** What is thrown where an event's payload fits its schema and cannot be written as JSON: the caller's fault. */
 export function unwritable(topic: string, event: string, cause: unknown): BerylError {
-  const why = cause instanceof Error ? cause.message : 'must be JSON'
-  return berylError('BERYL_ERR_PAYLOAD_INVALID', topic, `the event "${event}"`, why, { cause })
+  return berylError('BERYL_ERR_PAYLOAD_INVALID', topic, `the event "${event}"`, describe(cause), { cause })
 }

@@ -56,7 +56,7 @@ export class TopicSubscribers {
     }
   }
 
-  /** Calls the server's own listeners; each failure is given to `failed` and harms nobody. */
+  /** Calls the server's own listeners; each failure, also of a promise, is given to `failed` and harms nobody. */
   notify(broadcast: Broadcast, failed: (error: unknown) => void): void {
     const { topic, event } = broadcast
     for (const listener of this.#listeners ?? [])

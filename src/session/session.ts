@@ -139,7 +139,7 @@ export class Session implements Outlet, SlowReader {
     try {
       if (this.#mayPass(message, data.length)) this.#route(message)
     } catch (error) {
-      this.#crash(error)
+      this.broke(error)
     }
   }
 
@@ -219,7 +219,7 @@ export class Session implements Outlet, SlowReader {
     this.#inFlight?.release()
     const topics = [...(this.#topics?.values() ?? [])]
     this.#topics = undefined
-    for (const topic of topics) topic.close(reason)
+    for (const topic of topics) this.#guarded(() => topic.close(reason))
   }
 
   #malformed(bytes: number, error: unknown): void {
@@ -228,8 +228,17 @@ export class Session implements Outlet, SlowReader {
     this.close(1007, reason, { kind: 'closed', code: 1007 })
   }
 
+  /** The one way in for what goes on behind a promise: see {@link broke}. */
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.broke(error)
+    }
+  }
+
   /** A fault of the library's own ends this session, and no other. */
-  #crash(error: unknown): void {
+  broke(error: unknown): void {
     this.#runtime.telemetry.emit('connection.crash', {}, { connectionId: this.id, error })
     this.close(1011, '', { kind: 'crashed', error })
   }
@@ -396,7 +405,9 @@ export class Session implements Outlet, SlowReader {
   }
 
   redeliver(messages: readonly Message[]): void {
-    for (const message of messages) if (this.#open) this.#route(message)
+    this.#guarded(() => {
+      for (const message of messages) if (this.#open) this.#route(message)
+    })
   }
 
   joined(pending: PendingTopic, channel: JoinedTopic): void {
@@ -426,6 +437,10 @@ export class Session implements Outlet, SlowReader {
 
   crashed(topic: string, event: string, error: unknown): void {
     this.#runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
+  }
+
+  checkFailed(topic: string, event: string, error: unknown): void {
+    this.#runtime.telemetry.emit('check.failed', {}, { connectionId: this.id, topic, event, error })
   }
 
   refused(topic: unknown, event: unknown, reason: ReplyReason): void {

@@ -1,5 +1,5 @@
-import { tell } from '../foreign.ts'
-import { describe, type ExitReason } from './exit-reason.ts'
+import { tell, warnOf } from '../foreign.ts'
+import type { ExitReason } from './exit-reason.ts'
 
 interface OfChild {
   /** The path of the supervisor, outermost name first: `prices/pool`. */
@@ -48,6 +48,5 @@ export function guarded(report: Report): Report {
 
 /** Tells the program of the error of a listener that belongs to nobody: `process.on('warning')`. */
 export function warn(error: unknown): void {
-  const stack = error instanceof Error && typeof error.stack === 'string' ? { detail: error.stack } : {}
-  process.emitWarning(`a listener failed: ${describe(error)}`, { type: 'FastifyBerylWarning', ...stack })
+  warnOf('a listener failed', error)
 }

@@ -1,5 +1,8 @@
 import { refuseArgument } from '../argument.ts'
 import { berylError } from '../errors.ts'
+import { describe } from '../foreign.ts'
+
+export { describe }
 
 /**
  * Why a process ended. Each incarnation has exactly one.
@@ -68,14 +71,4 @@ export function exitError(path: string, reason: ExitReason): Error {
 /** What a signal is aborted with when its process is asked to end for `reason`, which is the `cause`. */
 export function endRequest(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_ASKED_TO_END', path, formatReason(reason), { cause: reason })
-}
-
-/** Shows whatever was thrown: the one idiom for causes that nobody typed. */
-export function describe(thrown: unknown): string {
-  try {
-    if (thrown instanceof Error) return String(thrown.message === '' ? thrown.name : thrown.message)
-    return String(thrown)
-  } catch {
-    return 'a value that cannot be shown'
-  }
 }

@@ -43,7 +43,10 @@ export function handleOf(process: Process): unknown {
 /** What it tells of itself: nothing, where that throws. */
 export function detailsOf(process: Process): ProcessDetails | undefined {
   try {
-    return process.inspect?.()
+    const details: unknown = process.inspect?.()
+    // What is no plain answer may not be read, and a promise of it may reject.
+    if (promised(details)?.catch(() => {}) !== undefined) return undefined
+    return typeof details === 'object' && details !== null ? { ...details } : undefined
   } catch {
     return undefined
   }

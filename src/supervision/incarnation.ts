@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import { tell } from '../foreign.ts'
-import type { Report } from './events.ts'
+import { guardSignal } from '../signal.ts'
+import { type Report, warn } from './events.ts'
 import { describe, type ExitReason, endRequest, isExitReason } from './exit-reason.ts'
 import { reasonOf } from './foreign-process.ts'
 import type { Process, StartContext } from './process.ts'
@@ -63,6 +64,7 @@ export class Incarnation implements StartContext {
   get signal(): AbortSignal {
     if (this.#aborter === undefined) {
       this.#aborter = new AbortController()
+      guardSignal(this.#aborter.signal, warn)
       if (this.#aborted !== undefined) this.#aborter.abort(endRequest(this.path, this.#aborted))
     }
     return this.#aborter.signal

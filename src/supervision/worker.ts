@@ -1,8 +1,10 @@
 import { checkFunction } from '../argument.ts'
 import type { Clock } from '../clock.ts'
-import { tell } from '../foreign.ts'
+import { isAbortError, tell } from '../foreign.ts'
+import { guardSignal } from '../signal.ts'
 import { checkString } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
+import { warn } from './events.ts'
 import { type ExitReason, endRequest } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
@@ -140,8 +142,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
 
   /** An end that was asked for may show as the rejection of whatever was under way. */
   #exitOf(error: unknown): ExitReason {
-    const isAbort =
-      error === this.#anySignal().reason || (error instanceof Error && error.name === 'AbortError')
+    const isAbort = error === this.#anySignal().reason || isAbortError(error)
     return this.#asked !== undefined && isAbort ? this.#asked : { error }
   }
 
@@ -159,7 +160,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   }
 
   #anySignal(): AbortSignal {
-    this.#signal ??= AbortSignal.any([this.#context.signal, this.#stopper.signal])
+    this.#signal ??= guardSignal(AbortSignal.any([this.#context.signal, this.#stopper.signal]), warn)
     return this.#signal
   }
 

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { Deadline } from '../deadline.ts'
-import { show } from '../errors.ts'
-import { tell } from '../foreign.ts'
+import { asError, tell } from '../foreign.ts'
 import type { Admission, Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import type { LimitName } from '../telemetry.ts'
@@ -180,12 +179,6 @@ function ask(
   } catch (error) {
     done(asError(error))
   }
-}
-
-/** Fastify takes `undefined` for no error, and lets whoever threw it in. */
-function asError(thrown: unknown): Error {
-  const isObject = typeof thrown === 'object' && thrown !== null
-  return isObject ? (thrown as Error) : new Error(`the thrown value is no error: ${show(thrown)}`)
 }
 
 /** On to the next hook, or back to the client. */

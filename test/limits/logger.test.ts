@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
-import type { FastifyBaseLogger } from 'fastify'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { attachLogger } from '../../src/logger.ts'
 import { Telemetry } from '../../src/telemetry.ts'
 import { fakeClock } from '../../src/testing/index.ts'
@@ -111,4 +112,52 @@ test('a level that the logger does not write costs no line, and none is counted 
     lines.map(({ level, fields }) => [level, 'leftOut' in fields]),
     [['debug', false]],
   )
+})
+
+test('an error that cannot be printed is written again as far as it can be, and the log goes on', () => {
+  const lines: Record<string, unknown>[] = []
+  const app = Fastify({
+    logger: { level: 'error', stream: { write: (line) => void lines.push(JSON.parse(line)) } },
+  })
+  const telemetry = new Telemetry()
+  const failed: unknown[] = []
+  telemetry.on('telemetry.failed', (_, metadata) => failed.push(metadata))
+  attachLogger(telemetry, app.log, fakeClock())
+  const { proxy, revoke } = Proxy.revocable(new Error('gone'), {})
+  revoke()
+  const thrower = (): never => {
+    throw new Error('thrower')
+  }
+  const strange = [
+    Object.defineProperty(new Error('x'), 'cause', { get: thrower, enumerable: true }),
+    Object.defineProperty(new Error('x'), 'message', { get: thrower }),
+    Object.defineProperty(new Error('x'), 'stack', { get: thrower }),
+    Object.assign(new Error('toJSON'), { toJSON: thrower }),
+    { toJSON: thrower },
+    proxy,
+    new Error('plain'),
+  ]
+  for (const [index, error] of strange.entries()) {
+    const connectionId = `c${index}`
+    telemetry.emit('channel.crash', {}, { connectionId, topic: 'room:1', event: 'say', error })
+    assert.equal(lines.at(-1)?.connectionId, connectionId)
+    assert.equal(lines.at(-1)?.msg, 'channel crashed')
+  }
+  assert.deepEqual(failed, [])
+  assert.equal(lines.length, strange.length)
+})
+
+test('a logger that fails is not taken off, and its failure is a warning of the process', async () => {
+  const { telemetry, lines, log } = logged()
+  const { error: write } = log as { error: (...args: unknown[]) => void }
+  const warned = once(process, 'warning')
+  log.error = () => {
+    throw new Error('the disk is full')
+  }
+  telemetry.emit('listener.failed', {}, { topic: 'a', error: new Error('x') })
+  const [warning] = await warned
+  assert.match(String(warning), /the disk is full/)
+  log.error = write
+  telemetry.emit('listener.failed', {}, { topic: 'b', error: new Error('y') })
+  assert.equal(lines.length, 1)
 })

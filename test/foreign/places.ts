@@ -1,0 +1,52 @@
+/** A place in which foreign code is called, as `docs/foreign-code.md` names it. */
+export interface Place {
+  readonly name: string
+  /** A promise that it gives is dropped by JavaScript itself, before the library sees it. */
+  readonly losesPromises?: true
+  /** Behaviours that need this cannot be played there. */
+  readonly notFor?: readonly string[]
+}
+
+const of = (...names: readonly string[]): readonly Place[] => names.map((name) => ({ name }))
+const ofJson = (...names: readonly string[]): readonly Place[] =>
+  names.map((name) => ({ name, losesPromises: true }))
+
+export const places: readonly Place[] = [
+  ...of(
+    'checkOrigin',
+    'connect',
+    'connectionTopic',
+    'check of the payload of a join',
+    'check of the reply to a join',
+    'check of the error of a join',
+    'check of a payload',
+    'check of a reply',
+    'check of the error of a reply',
+    'check of an event',
+    'check of a presence',
+    'message of a check',
+    'join',
+  ),
+  ...ofJson('a getter of what join gives', 'toJSON of the reply to a join', 'toJSON of the error of a join'),
+  ...of('joined', 'a handler', 'the promise of later', 'intercept', 'terminate'),
+  ...ofJson('toJSON of a reply', 'a getter of a reply', 'toJSON of the error of a reply'),
+  ...ofJson('toJSON of a push', 'toJSON of a broadcast', 'a getter of a broadcast', 'toJSON of a presence'),
+  ...of(
+    'update function of a presence',
+    'a listener of socket.signal',
+    'an object that listens to socket.signal',
+    'onabort of socket.signal',
+    'a listener of telemetry',
+    'a listener of telemetry about joins',
+    'a listener of telemetry about ends',
+    'a listener of a topic',
+    'a listener of presence',
+    'adapter.publish',
+    'adapter.subscribe',
+    'adapter.unsubscribe',
+    'adapter.status',
+    'adapter.stop',
+  ),
+  // Fastify calls them too, and drops what they give.
+  ...ofJson('a method of the logger', 'isLevelEnabled of the logger', 'child of the logger'),
+]

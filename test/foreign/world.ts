@@ -1,0 +1,163 @@
+import { setImmediate } from 'node:timers/promises'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import beryl, { type BerylOptions, type ChannelDefinition, defineChannel, type Socket } from 'fastify-beryl'
+import { connect, memoryNetwork, type TestClient } from 'fastify-beryl/testing'
+import { Type } from 'typebox'
+import type { Behaviour } from './behaviours.ts'
+import { room } from './room.ts'
+
+/** What calls itself would have no end. */
+const MAX_PLAYED = 50
+
+/** Where the turns of a join are taken: within the call, behind a promise of `join`, behind the adapter's confirmation. */
+export type Variant = 'at once' | 'async join' | 'async adapter'
+
+export const variants: readonly Variant[] = ['at once', 'async join', 'async adapter']
+
+/** The client in whose name the foreign code runs. It sends what it likes and waits for nothing. */
+export class Victim {
+  readonly client: TestClient
+  #refs = 0
+  #joinRef: string | null = null
+
+  constructor(client: TestClient) {
+    this.client = client
+  }
+
+  tell(topic: string, event: string, payload: unknown, ref = `v${++this.#refs}`): void {
+    if (this.client.closed !== undefined) return
+    if (event === 'phx_join') this.#joinRef = ref
+    this.client.send({ joinRef: this.#joinRef, ref, topic, event, payload })
+  }
+}
+
+/** An application with foreign code in every place, of which one misbehaves. */
+export class World {
+  readonly app: FastifyInstance
+  readonly variant: Variant
+  readonly place: string
+  readonly #behaviour: Behaviour
+  victim = undefined as unknown as Victim
+  /** The socket of the victim in room:1, once it has one. */
+  socket: Socket | undefined
+  /** How often the place has misbehaved. */
+  played = 0
+  #isArmed = false
+  #isPlaying = false
+  #closing: Promise<unknown> | undefined
+
+  private constructor(place: string, behaviour: Behaviour, variant: Variant) {
+    this.place = place
+    this.variant = variant
+    this.#behaviour = behaviour
+    this.app = Fastify(place.includes('logger') ? { loggerInstance: this.#logger() } : {})
+  }
+
+  static async make(place: string, behaviour: Behaviour, variant: Variant): Promise<World> {
+    const world = new World(place, behaviour, variant)
+    await world.app.register(beryl, world.#options())
+    await world.app.ready()
+    return world
+  }
+
+  /** What foreign code in a place gives: normally that, and now and then something else. */
+  at<T>(place: string, normal: () => T): T {
+    // Not within itself: what enters the library may come by again.
+    if (place !== this.place || !this.#isArmed || this.#isPlaying || this.played >= MAX_PLAYED)
+      return normal()
+    this.played++
+    this.#isPlaying = true
+    try {
+      return this.#behaviour.play(this, normal) as T
+    } finally {
+      this.#isPlaying = false
+    }
+  }
+
+  arm(isArmed: boolean): void {
+    this.#isArmed = isArmed
+  }
+
+  track(key: string): void {
+    if (this.socket !== undefined)
+      this.app.presence.track('room:1', key, { n: 1 }, { owner: this.socket as never })
+  }
+
+  update(): void {
+    const { socket } = this
+    if (socket === undefined) return
+    const update = (): { n: number } => this.at('update function of a presence', () => ({ n: 2 }))
+    this.app.presence.update('room:1', 'me', update, { owner: socket as never })
+  }
+
+  closeApp(): Promise<unknown> {
+    this.#closing ??= this.app.close()
+    return this.#closing
+  }
+
+  connect(user: string): Promise<TestClient> {
+    return connect(this.app, { params: { user }, headers: { origin: 'http://localhost' } })
+  }
+
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 4; turn++) await setImmediate()
+  }
+
+  #options(): BerylOptions {
+    const { place } = this
+    return {
+      channels: [room(this), calmChannel] as readonly ChannelDefinition[],
+      connect: ({ params }) => this.at('connect', () => ({ user: params.user })) as never,
+      connectionTopic: ({ assigns }) =>
+        this.at('connectionTopic', () => `user:${(assigns as { user?: unknown }).user}`),
+      checkOrigin: () => this.at('checkOrigin', () => true),
+      pubsub: this.#adapter(),
+      limits: { handshakeTimeoutMs: place === 'connect' ? 20 : 10_000, joins: false, messages: false },
+      drain: { pauseMs: 0, handlerMs: 10, closeMs: 10, timeoutMs: 100 },
+    }
+  }
+
+  #adapter(): NonNullable<BerylOptions['pubsub']> {
+    const inner = memoryNetwork().adapter()
+    const isAsync = this.variant === 'async adapter'
+    const at = this.at.bind(this)
+    return {
+      name: 'foreign',
+      start: (...args) => inner.start(...args),
+      publish: (...args) => at('adapter.publish', () => inner.publish(...args)),
+      subscribe: (topic) =>
+        at('adapter.subscribe', () => {
+          const done = inner.subscribe(topic)
+          return isAsync ? done : undefined
+        }),
+      unsubscribe: (topic) => at('adapter.unsubscribe', () => inner.unsubscribe(topic)),
+      get status() {
+        return at('adapter.status', () => inner.status)
+      },
+      stop: () => at('adapter.stop', () => inner.stop()),
+    }
+  }
+
+  #logger(): FastifyBaseLogger {
+    const write = (): unknown => this.at('a method of the logger', () => undefined)
+    const logger = {
+      level: 'debug',
+      isLevelEnabled: () => this.at('isLevelEnabled of the logger', () => true),
+      child: () => this.at('child of the logger', () => logger),
+      silent() {},
+    }
+    for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+      Object.assign(logger, { [level]: write })
+    return logger as unknown as FastifyBaseLogger
+  }
+}
+
+/** What nobody may disturb. */
+export const calmChannel = defineChannel('calm:*', {
+  schema: {
+    in: { echo: { payload: Type.Number(), reply: Type.Number() } },
+    out: { news: Type.Number() },
+  },
+  join: () => ({ assigns: {} }),
+  in: { echo: (n) => n },
+})
