@@ -53,3 +53,9 @@ test('the judge convicts a library that was made worse, and acquits one that was
   for (const [name, word] of Object.entries(words))
     assert.match((convicted[name] ?? []).join('\n'), word, name)
 })
+
+test('rounds of everything at once: nothing is uncaught, no control client loses anything, nothing is left', async (t) => {
+  const { code, output } = await play('main.ts', '--seed', '7', '--rounds', '8')
+  t.diagnostic(output.split('\n').slice(1, 4).join('; '))
+  assert.equal(code, 0, output)
+})

@@ -17,6 +17,7 @@ const { values } = parseArgs({
     hours: { type: 'string' },
     moves: { type: 'string' },
     span: { type: 'string' },
+    families: { type: 'string' },
     sockets: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     about: { type: 'string', default: '' },
@@ -34,7 +35,8 @@ const spanMs = Number(values.span ?? (values.hours === undefined ? 60_000 : HOUR
 const count = Number(values.moves ?? 80)
 const file = values.trace === undefined ? undefined : openSync(values.trace, 'w')
 const write = file === undefined ? undefined : (line: string): void => void writeSync(file, line)
-const base = { mode, seed, count, spanMs, ...(write === undefined ? {} : { write }) } as const
+const families = values.families?.split(',')
+const base = { mode, seed, count, spanMs, families, ...(write === undefined ? {} : { write }) } as const
 
 console.log(`seed ${seed}, ${mode}, ${count} moves a round`)
 if (values.round !== undefined) await one({ ...base, round: Number(values.round) })
@@ -77,6 +79,7 @@ function commandOf({ round, only }: RunOptions): string {
     `--seed ${seed} --round ${round}`,
     mode === 'sockets' ? '--sockets' : '',
     `--moves ${count} --span ${spanMs}`,
+    families === undefined ? '' : `--families ${families.join()}`,
     only === undefined ? '' : `--only ${[...only].join()}`,
   ]
   return `npm run attack -- ${flags.filter(Boolean).join(' ')}`

@@ -27,12 +27,16 @@ export interface PlanOptions {
   /** How much time the moves are spread over, about. */
   readonly spanMs: number
   readonly stage: Stage['name']
+  /** Only these families, where it is there. */
+  readonly families?: readonly string[] | undefined
 }
 
 /** The moves of one round: all of its chance comes from the seed. */
-export function plan(seed: number, { count, spanMs, stage }: PlanOptions): Move[] {
+export function plan(seed: number, { count, spanMs, stage, families }: PlanOptions): Move[] {
   const dice = new Dice(seed)
-  const kinds = moveKinds.filter(({ only }) => only === undefined || only === stage)
+  const kinds = moveKinds.filter(
+    ({ only, family }) => (only ?? stage) === stage && (families?.includes(family) ?? true),
+  )
   const total = kinds.reduce((sum, { weight }) => sum + weight, 0)
   return Array.from({ length: count }, () => ({
     kind: draw(kinds, dice.below(total)).name,

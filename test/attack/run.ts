@@ -16,6 +16,7 @@ export interface RunOptions {
   /** Moves of one round. */
   readonly count: number
   readonly spanMs: number
+  readonly families?: readonly string[] | undefined
   /** The numbers of the moves that are played. All, where it is absent. */
   readonly only?: ReadonlySet<number>
   /** These instead of those that the seed draws. */
@@ -23,8 +24,17 @@ export interface RunOptions {
   readonly write?: ((line: string) => void) | undefined
 }
 
-export function movesOf({ mode, seed, round, count, spanMs, only, moves: given }: RunOptions): Move[] {
-  const moves = given ?? plan(roundSeed(seed, round), { count, spanMs, stage: mode })
+export function movesOf({
+  mode,
+  seed,
+  round,
+  count,
+  spanMs,
+  families,
+  only,
+  moves: given,
+}: RunOptions): Move[] {
+  const moves = given ?? plan(roundSeed(seed, round), { count, spanMs, families, stage: mode })
   return moves.filter((_, index) => only?.has(index) ?? true)
 }
 
