@@ -54,10 +54,19 @@ export function list<T>(
   is: (item: unknown) => boolean,
 ): readonly T[] {
   if (value === undefined) return []
-  if (!Array.isArray(value)) return refuse(field, `an array: ${wanted}`, value)
+  if (!isArray(value)) return refuse(field, `an array: ${wanted}`, value)
   const wrong = value.findIndex((item) => !is(item))
   if (wrong !== -1) return refuse(`${field}[${wrong}]`, wanted, value[wrong])
   return Object.freeze([...value])
+}
+
+function isArray(value: unknown): value is unknown[] {
+  try {
+    return Array.isArray(value)
+  } catch {
+    // A proxy that was revoked.
+    return false
+  }
 }
 
 export function isObject(value: unknown): value is Fields {

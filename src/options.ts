@@ -344,7 +344,12 @@ const ADAPTER: readonly (keyof PubSubAdapter)[] = ['start', 'publish', 'subscrib
 const CLOCK: readonly (keyof Clock)[] = ['now', 'date', 'setTimeout', 'setInterval', 'setImmediate']
 
 function has(value: unknown, methods: readonly string[]): boolean {
-  return isObject(value) && methods.every((method) => typeof value[method] === 'function')
+  try {
+    return isObject(value) && methods.every((method) => typeof value[method] === 'function')
+  } catch {
+    // What throws when it is read has none.
+    return false
+  }
 }
 
 function giveUp(onGiveUp: unknown): OnGiveUp {

@@ -1,3 +1,4 @@
+import { readFields } from '../argument.ts'
 import { berylError, show } from '../errors.ts'
 import type { Timing } from './state.ts'
 
@@ -93,8 +94,8 @@ function resolveLimits(field: string, given: PresenceLimits): ResolvedPresenceOp
 }
 
 function checkKeys(field: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) refuse(field, 'an object', value)
-  const unknown = Object.keys(value).find((key) => !known.includes(key))
+  const fields = readFields(value) ?? refuse(field, 'an object', value)
+  const unknown = Object.keys(fields).find((key) => !known.includes(key))
   if (unknown !== undefined) refuse(field, `only ${known.join(', ')}`, unknown)
 }
 
