@@ -60,7 +60,7 @@ export function list<T>(
   return Object.freeze([...value])
 }
 
-function isArray(value: unknown): value is unknown[] {
+function isArray(value: unknown): value is never[] {
   try {
     return Array.isArray(value)
   } catch {

@@ -7,6 +7,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   'channel/define.ts local events': 'the events that a schema declares',
   'channel/define.ts local intercept': 'the events that a schema declares',
+  'channel/checks.ts const guarded': 'weak: the schemas that live',
   'channel/definition.ts const compiled': 'weak: the definitions that live',
   'channel/router.ts field #exact': 'the channels that the application registers: one for each pattern',
   'channel/router.ts field #prefixes': 'the channels that the application registers: one for each pattern',
