@@ -21,7 +21,7 @@ export interface Message {
 /** Stands for a payload that is nested too deeply to be safely handled. No schema accepts it. */
 export const TOO_DEEP: unique symbol = Symbol('payload nested too deeply')
 
-/** A payload that is JSON text already: encoded once for the pushes of many channels. */
+/** A payload that is JSON text already: encoded once for many channels, versions and nodes. */
 export class JsonText {
   readonly text: string
   constructor(text: string) {
@@ -63,7 +63,7 @@ export interface Codec {
     status: ReplyStatus,
     response: unknown,
   ): Frame | undefined
-  /** A broadcast: the same bytes for every subscriber. */
+  /** A broadcast: the same bytes for every subscriber. Its payload may be {@link JsonText}. */
   encodeBroadcast(topic: string, event: string, payload: unknown): Frame | undefined
   /** `phx_close` or `phx_error`, which repeat the join_ref in the place of the ref. */
   encodeEnd(joinRef: Ref, topic: string, event: 'phx_close' | 'phx_error', payload: object): Frame

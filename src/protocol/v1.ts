@@ -21,10 +21,6 @@ export const v1: Codec = {
   },
 
   encodePush(_joinRef, topic, event, payload) {
-    if (payload instanceof JsonText)
-      return textFrame(
-        `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":null,"topic":${JSON.stringify(topic)}}`,
-      )
     return encode(topic, event, payload, null)
   },
 
@@ -46,5 +42,8 @@ const FIELDS = ['topic', 'event', 'payload', 'ref']
 
 function encode(topic: unknown, event: string, payload: unknown, ref: Ref): Frame | undefined {
   if (payload instanceof Uint8Array) return undefined
-  return textFrame(JSON.stringify({ event, payload, ref, topic }))
+  if (!(payload instanceof JsonText)) return textFrame(JSON.stringify({ event, payload, ref, topic }))
+  return textFrame(
+    `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":null,"topic":${JSON.stringify(topic)}}`,
+  )
 }

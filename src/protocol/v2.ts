@@ -30,8 +30,6 @@ export const v2: Codec = {
 
   encodePush(joinRef, topic, event, payload) {
     if (payload instanceof Uint8Array) return encodeBinary(PUSH, [refText(joinRef), topic, event], payload)
-    if (payload instanceof JsonText)
-      return textFrame(`${JSON.stringify([joinRef, null, topic, event]).slice(0, -1)},${payload.text}]`)
     return encodeText(joinRef, null, topic, event, payload)
   },
 
@@ -75,6 +73,8 @@ function decodeText(data: Buffer, parse: JsonParse): Message {
 }
 
 function encodeText(joinRef: Ref, ref: Ref, topic: unknown, event: string, payload: unknown): Frame {
+  if (payload instanceof JsonText)
+    return textFrame(`${JSON.stringify([joinRef, ref, topic, event]).slice(0, -1)},${payload.text}]`)
   return textFrame(JSON.stringify([joinRef, ref, topic, event, payload]))
 }
 

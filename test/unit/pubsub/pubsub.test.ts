@@ -20,6 +20,23 @@ test('a broadcast reaches every subscriber of the topic on every node, once, and
   assert.deepEqual(elsewhere.heard, [])
 })
 
+test('a payload whose toJSON ends a subscriber passes nobody else over', async (t) => {
+  const { nodes } = await threeNodes(t)
+  const listeners = ['a', 'b', 'c'].map((id) => new Listener(id))
+  for (const listener of listeners) nodes[0].join('room:1', listener)
+  const payload = {
+    toJSON() {
+      nodes[0].pubsub.unsubscribe('room:1', listeners[0] as Listener)
+      return { body: 'hi' }
+    },
+  }
+  nodes[0].pubsub.broadcast('room:1', 'said', payload)
+  assert.deepEqual(
+    listeners.map(({ heard }) => heard.length),
+    [0, 1, 1],
+  )
+})
+
 test('the echo of a broadcast is not delivered again, and is not counted as dropped', async (t) => {
   const { nodes } = await threeNodes(t)
   const listener = new Listener()
