@@ -9,9 +9,9 @@
  */
 import { EventEmitter } from 'node:events'
 import { Adapter } from 'socket.io-adapter'
-import { systemClock } from '../src/clock.ts'
+import { systemClock } from '../src/ground/clock.ts'
 import type { PresenceDiff } from '../src/presence/diff.ts'
-import type { Lane, LaneListener } from '../src/presence/lane.ts'
+import type { Lane, LaneListener } from '../src/replication/lane.ts'
 import { Presence } from '../src/presence/presence.ts'
 
 const ROUNDS = 5

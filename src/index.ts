@@ -19,13 +19,19 @@ export type { Later, Rejection, Reply, Stop, StopReason } from './channel/result
 export { fail, later, reject, reply, stop } from './channel/result.ts'
 export type { PayloadIssue, TBinary } from './channel/schema.ts'
 export { Binary } from './channel/schema.ts'
-export type { BerylLoad, BerylStatus, Channels } from './channels.ts'
-export type { Clock, Timer } from './clock.ts'
-export type { BerylError, BerylErrorCode, CloseCode, ReplyReason, UpgradeStatus } from './errors.ts'
-export { closeCodes, errorTable, replyReasons, upgradeStatuses } from './errors.ts'
-export type { Groups } from './groups.ts'
-export type { BerylOptions, CheckOrigin, Limit, OnGiveUp, RateLimit } from './options.ts'
+export type { Clock, Timer } from './ground/clock.ts'
+export type { BerylError, BerylErrorCode, CloseCode, ReplyReason, UpgradeStatus } from './ground/errors.ts'
+export { closeCodes, errorTable, replyReasons, upgradeStatuses } from './ground/errors.ts'
+export type {
+  LimitName,
+  TelemetryEvents,
+  TelemetryListener,
+  TelemetryName,
+  TreeState,
+} from './ground/telemetry.ts'
+export type { Groups } from './groups/groups.ts'
+export type { BerylLoad, BerylStatus, Channels } from './node/channels.ts'
+export type { BerylOptions, CheckOrigin, Limit, OnGiveUp, RateLimit } from './node/options.ts'
 export { beryl, beryl as default } from './plugin.ts'
 export type { Presence } from './presence/presence.ts'
 export type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'
-export type { LimitName, TelemetryEvents, TelemetryListener, TelemetryName, TreeState } from './telemetry.ts'

@@ -1,23 +1,23 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { Channels } from './channels.ts'
-import { Endpoint } from './endpoint.ts'
-import { berylError } from './errors.ts'
-import type { Groups } from './groups.ts'
-import { Lifecycle } from './lifecycle.ts'
-import { attachLogger } from './logger.ts'
-import { type BerylOptions, type OnGiveUp, resolveOptions } from './options.ts'
+import { berylError } from './ground/errors.ts'
+import type { Groups } from './groups/groups.ts'
+import { Channels } from './node/channels.ts'
+import { Endpoint } from './node/endpoint.ts'
+import { Lifecycle } from './node/lifecycle.ts'
+import { attachLogger } from './node/logger.ts'
+import { type BerylOptions, type OnGiveUp, resolveOptions } from './node/options.ts'
 import type { Presence } from './presence/presence.ts'
 import type { Sessions } from './session/sessions.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
-import { type Gate, mountWebSocket } from './transport/websocket.ts'
+import { type Gate, mountWebSocket } from './transport/websocket/route.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Sends to topics, looks at them, registers channels. */
     readonly channels: Channels
-    /** Who is where. Throws `BERYL_ERR_DISABLED` when used with the option `presence: false`. */
+    /** Presence on topics. Throws `BERYL_ERR_DISABLED` when used with the option `presence: false`. */
     readonly presence: Omit<Presence, 'start' | 'drain' | 'end' | 'willEnd' | 'newcomer' | 'peers'>
     /** Named sets of topics. Throws `BERYL_ERR_DISABLED` when used with the option `groups: false`. */
     readonly groups: Omit<Groups, 'start'>
@@ -55,7 +55,7 @@ async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Prom
   await mountWebSocket(app, options, gateOf({ endpoint, lifecycle }))
 }
 
-/** What the route asks before it lets a client in, and where the client goes then. */
+/** The answers that the route needs to let a client in, and the client's way from there. */
 function gateOf({ endpoint, lifecycle }: Node): Gate {
   const isUp = (): boolean => {
     const { state } = lifecycle
@@ -176,7 +176,7 @@ function disabled(name: 'presence' | 'groups'): never {
     {},
     {
       get(_, property) {
-        // Whoever looks whether it is a promise, or prints it, does not use it.
+        // A look whether it is a promise, or a print of it, is no use of it.
         if (typeof property === 'symbol' || property === 'then') return undefined
         throw berylError('BERYL_ERR_DISABLED', name, name)
       },

@@ -1,4 +1,4 @@
-import { promised } from '../foreign.ts'
+import { promised } from '../ground/foreign.ts'
 
 interface Refinement {
   check: (value: unknown) => unknown

@@ -1,9 +1,9 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { guardSignal } from '../signal.ts'
+import { guardSignal } from '../ground/signal.ts'
 import type { Connection, Socket, SocketPresence } from './infer.ts'
 import { checkStopReason, type StopReason } from './result.ts'
 
-/** What a socket asks of the process of its channel. */
+/** The demands of a socket on the process of its channel. */
 export interface SocketHost {
   readonly topic: string
   readonly topicId: string

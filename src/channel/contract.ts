@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox'
-import type { ReservedEvent } from '../topic.ts'
+import type { ReservedEvent } from '../protocol/topic.ts'
 import type { Later, Rejection, Reply, Stop } from './result.ts'
 import type { PayloadIn, PayloadOut } from './schema.ts'
 
@@ -12,7 +12,7 @@ export type Exchange =
 
 /** The contract of a channel. Every part is optional. */
 export interface ChannelSchema {
-  /** What clients send to join, and what they get. */
+  /** The payload that clients send to join, and the reply. */
   readonly join?: Exchange | { readonly reply: TSchema; readonly error?: TSchema }
   /** Events that clients push. */
   readonly in?: { readonly [event: string]: Exchange }
@@ -22,7 +22,7 @@ export interface ChannelSchema {
   readonly presence?: TSchema
 }
 
-/** What clients send with it. */
+/** The payload of an exchange. */
 export type PayloadOf<X> = X extends { payload: infer P extends TSchema }
   ? PayloadIn<P>
   : X extends { reply: TSchema }
@@ -37,7 +37,7 @@ type DeclaresReply<X> = X extends { reply: TSchema } ? true : false
 
 type ErrorOf<X> = X extends { error: infer E extends TSchema } ? PayloadOut<E> : unknown
 
-/** Whether a schema is any channel's, not one in particular: then all names are strings and all payloads unknown. */
+/** True where a schema is any channel's, not one in particular: then all names are strings and all payloads unknown. */
 export type IsAnySchema<S> = ChannelSchema extends S ? ('in' extends keyof S ? true : false) : false
 
 /** The events that a channel sends, by name. */
@@ -62,7 +62,7 @@ export type PayloadOutOf<S, E> =
       : never
 
 /**
- * What a handler may give where a reply is declared: that reply, `fail(…)`, `reply(…)`, `stop(…)` or `later(…)`, now or
+ * The results of a handler where a reply is declared: that reply, `fail(…)`, `reply(…)`, `stop(…)` or `later(…)`, now or
  * as a promise.
  */
 export type ReplyDeclared<R, E = unknown> =
@@ -70,7 +70,7 @@ export type ReplyDeclared<R, E = unknown> =
   | Stop<R | Failure<E> | undefined>
   | Later<Outcome<R, E>>
 
-/** What a handler may give where no reply is declared: nothing, or any of the rest. */
+/** The results of a handler where no reply is declared: nothing, or any of the rest. */
 export type NoReplyDeclared<E = unknown> =
   | Outcome<Nothing, E>
   | Stop<Failure<E> | undefined>
@@ -83,7 +83,7 @@ type Failure<E> = Reply<E, 'error'>
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that ends without `return` gives void
 type Nothing = undefined | void
 
-/** What the handler of an exchange may give, before or as a promise. */
+/** The results of the handler of an exchange, now or as a promise. */
 export type HandlerResult<X> =
   DeclaresReply<X> extends true
     ? ReplyDeclared<OrNothing<ReplyOf<X>>, ErrorOf<X>>
@@ -92,7 +92,7 @@ export type HandlerResult<X> =
 /** Where a reply may be `undefined`, a handler may as well end without `return`: the client then gets `{}`. */
 type OrNothing<R> = undefined extends R ? R | Nothing : R
 
-/** What `join` may give: the assigns (and the reply, where one is declared), or `reject(…)`. */
+/** The results of `join`: the assigns (and the reply, where one is declared), or `reject(…)`. */
 export type JoinResult<A, X> =
   DeclaresReply<X> extends true ? JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>> : Joined<A, ErrorOf<X>>
 
@@ -136,7 +136,7 @@ type CheckCarried<X> = X extends TSchema
     : 'JSON carries no Date, bigint, symbol, function, Map, Set or promise: declare what is sent in its place'
   : X
 
-/** What JSON does not have, in a type; looked for some levels deep, for types may have no end. */
+/** Types that JSON does not have; looked for some levels deep, for types may have no end. */
 type Uncarried<T, Depth extends readonly unknown[] = []> = unknown extends T
   ? never
   : Depth['length'] extends 6

@@ -1,7 +1,8 @@
 import type { TSchema } from 'typebox'
-import { readFields } from '../argument.ts'
-import { berylError, show } from '../errors.ts'
-import { fitsName, isReservedEvent, MAX_NAME_BYTES, parsePattern } from '../topic.ts'
+import { readFields } from '../ground/argument.ts'
+import { berylError, show } from '../ground/errors.ts'
+import { fitsName, MAX_NAME_BYTES } from '../ground/name.ts'
+import { isReservedEvent, parsePattern } from '../protocol/topic.ts'
 import {
   attachCompiled,
   type CompiledChannel,

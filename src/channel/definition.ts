@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Pattern } from '../topic.ts'
+import type { Pattern } from '../protocol/topic.ts'
 import type { ChannelDefinition, Connection, Socket, TerminateReason } from './infer.ts'
 import type { PayloadSchema } from './schema.ts'
 
 // A channel as the runtime knows it: compiled, with the types that `infer.ts` gave to its callbacks erased.
 
-/** What crosses the schema boundary of one event or of the join. An absent reply means that none is declared. */
+/** The schemas of one event, or of the join. An absent reply means that none is declared. */
 export interface CompiledExchange {
   readonly payload: PayloadSchema | undefined
   readonly reply: PayloadSchema | undefined

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
-import type { CheckPattern, TopicId, TopicOf } from '../topic.ts'
+import type { CheckPattern, TopicId, TopicOf } from '../protocol/topic.ts'
 import type {
   ChannelSchema,
   CheckSchema,
@@ -19,7 +19,7 @@ import type { PayloadOut } from './schema.ts'
 // Types only: everything that `defineChannel` infers from a schema.
 
 /**
- * What an application tells the type checker about its channels and connections:
+ * The application tells the type checker about its channels and connections here:
  *
  *     declare module 'fastify-beryl' {
  *       interface Register { channels: [typeof room, typeof user]; connection: { userId: string } }
@@ -28,14 +28,14 @@ import type { PayloadOut } from './schema.ts'
 // biome-ignore lint/suspicious/noEmptyInterface: made to be augmented
 export interface Register {}
 
-/** What `connect` gave to a connection: as registered, else unknown fields. */
+/** The result of `connect` for a connection: as registered, else unknown fields. */
 export type ConnectionAssigns = Register extends { connection: infer A } ? A : Record<string, unknown>
 
-/** What is known of a client's connection. */
+/** A client's connection, as handlers see it. */
 export interface Connection {
   /** Unique over all nodes. What `channels.push` and `channels.broadcastFrom` address. */
   readonly id: string
-  /** What `connect` gave. */
+  /** The assigns that `connect` gave. */
   readonly assigns: ConnectionAssigns
   /** The client's address, as Fastify sees it (`trustProxy` counts). */
   readonly ip: string
@@ -44,7 +44,7 @@ export interface Connection {
   readonly connectedAt: number
 }
 
-/** What `connect` may give: the assigns, with the time at which the client must connect again if there is one. */
+/** The results of `connect`: the assigns, with the time at which the client must connect again if there is one. */
 export type ConnectGrant =
   | ConnectionAssigns
   | {
@@ -53,7 +53,7 @@ export type ConnectGrant =
       readonly expiresAt: Date | number
     }
 
-/** What `connect` sees, before the upgrade. */
+/** The argument of `connect`, before the upgrade. */
 export interface ConnectContext {
   /** The query of the URL, nested as Phoenix nests it (`a[b]=1`, `l[]=1`). */
   readonly params: Record<string, unknown>
@@ -62,10 +62,10 @@ export interface ConnectContext {
   readonly authToken: string | undefined
 }
 
-/** What `join` sees. */
+/** The argument of `join`. */
 export interface JoinContext<P extends string, S> {
   readonly topic: TopicOf<P>
-  /** What the `*` of the pattern matched. */
+  /** The text that the `*` of the pattern matched. */
   readonly id: TopicId<P>
   readonly payload: S extends { join: infer X } ? PayloadOf<X> : unknown
   readonly connection: Connection
@@ -117,11 +117,11 @@ export interface Socket<P extends string = string, S = ChannelSchema, A = unknow
   /** The id of the connection. */
   readonly id: string
   readonly topic: TopicOf<P>
-  /** What the `*` of the pattern matched. */
+  /** The text that the `*` of the pattern matched. */
   readonly topicId: TopicId<P>
   /** The client's own name for this join. */
   readonly joinRef: unknown
-  /** What `join` gave. Yours to change. */
+  /** The assigns that `join` gave. Yours to change. */
   assigns: A
   readonly connection: Connection
   readonly server: FastifyInstance

@@ -1,19 +1,19 @@
-import { berylError, type ReplyReason, show } from '../errors.ts'
-import { promised } from '../foreign.ts'
+import { berylError, type ReplyReason, show } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
 import type { CompiledChannel, CompiledExchange, JoinRequest } from './definition.ts'
 import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
 import { type Misfit, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
 
-// What callbacks gave, as closed unions. Whatever is not on the menu is a crash that says what is.
+// The results of callbacks, as closed unions. A result that is not on the menu is a crash that shows the menu.
 
-/** What became of a wish to join. */
+/** The outcome of a wish to join. */
 export type JoinVerdict =
   | { readonly kind: 'ok'; readonly assigns: unknown; readonly reply: unknown }
   | { readonly kind: 'rejected'; readonly error: unknown }
   | { readonly kind: 'invalid_payload'; readonly misfit: Misfit }
   | { readonly kind: 'crashed'; readonly error: unknown }
 
-/** What is to be done after a handler. */
+/** The thing to do after a handler. */
 export type ReplyVerdict =
   | { readonly kind: 'none' }
   | { readonly kind: 'reply'; readonly status: string; readonly response: unknown }

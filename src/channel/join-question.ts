@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { guardSignal } from '../ground/signal.ts'
 import type { Message } from '../protocol/message.ts'
-import { guardSignal } from '../signal.ts'
 import type { JoinRequest } from './definition.ts'
 import type { Connection, TerminateReason } from './infer.ts'
 import type { Host, Outlet } from './outlet.ts'
 
-/** What `join` is asked. What is dear is made where it is used. */
+/** The argument of `join`. Its expensive parts are made where they are used. */
 export class JoinQuestion implements JoinRequest {
   readonly topic: string
   readonly id: string

@@ -1,9 +1,9 @@
-import type { Timer } from '../clock.ts'
-import type { ReplyReason } from '../errors.ts'
+import type { Timer } from '../ground/clock.ts'
+import type { ReplyReason } from '../ground/errors.ts'
+import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Message, type Ref, sameRef } from '../protocol/message.ts'
-import type { JoinOutcome } from '../telemetry.ts'
-import { matchTopic } from '../topic.ts'
+import { matchTopic } from '../protocol/topic.ts'
 import { answer, answerFrame, refuse } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import type { TerminateReason } from './infer.ts'
@@ -24,7 +24,7 @@ const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }
  *     waiting for room ──▶ asked ──▶ subscribing ──▶ answered
  *           └────────────────┴────────────┴──left, closed, too late──▶ gone
  *
- * Who is gone hears nothing more, and what `join` gives after all is undone by `terminate`.
+ * A client that is gone hears nothing more, and what `join` gives after all is undone by `terminate`.
  */
 export class JoiningTopic implements PendingTopic {
   readonly isJoining = true
@@ -266,7 +266,7 @@ export class JoiningTopic implements PendingTopic {
     try {
       frame = answerFrame(this.#outlet.codec, this.joinRef, this.#message, 'error', response)
     } catch (cause) {
-      // What the application refused with fits into no frame.
+      // The application's refusal fits into no frame.
       return this.#answerError(refusal({ kind: 'crashed', error: cause }), 'crashed', cause)
     }
     // A `toJSON` may have ended the connection.

@@ -4,7 +4,7 @@ import { Broadcast } from '../pubsub/broadcast.ts'
 export type Letter = Message | Broadcast
 
 /**
- * What waits for a channel, in order. Messages of its client and broadcasts have a bound each, so that a noisy neighbour
+ * The queue of a channel, in order. Messages of its client and broadcasts have a bound each, so that a noisy neighbour
  * does not use up the client's own room. Nothing is moved when one is taken: a long queue costs no more than a short one.
  */
 export class Mailbox {
@@ -17,7 +17,7 @@ export class Mailbox {
     this.#limit = limit
   }
 
-  /** How many wait, of either kind. */
+  /** The number of those that wait, of either kind. */
   get length(): number {
     return this.#letters.length - this.#head
   }

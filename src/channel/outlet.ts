@@ -1,13 +1,13 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Clock } from '../clock.ts'
-import type { ReplyReason } from '../errors.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { ReplyReason } from '../ground/errors.ts'
+import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
-import type { JoinOutcome } from '../telemetry.ts'
 import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
 
-// What a channel process asks of the world above and beside it. The session and the tree hand these values down.
+// The demands of a channel process on the world above and beside it. The session and the tree hand these values down.
 
 /** A topic that a client is asking for. Messages for it wait. */
 export interface PendingTopic {
@@ -16,9 +16,9 @@ export interface PendingTopic {
   readonly joinRef: Ref
   /** When, on the monotonic clock. */
   askedAt: number
-  /** How many messages wait for the answer. */
+  /** The number of messages that wait for the answer. */
   readonly waiting: number
-  /** Whether a leave has come already for the last join that the client made. */
+  /** True where a leave has come already for the last join that the client made. */
   readonly isLeaving: boolean
   receive(message: Message): void
   /** The server goes: as {@link close}. */
@@ -44,9 +44,9 @@ export interface JoinedTopic extends Subscriber {
   shutdown(reason: TerminateReason): void
   /** The client, which was spared presence diffs because it was far behind, can be told again. */
   caughtUp(): void
-  /** How much waits for the channel: messages, and broadcasts that it is to rewrite. */
+  /** The number of messages that wait for the channel, and of broadcasts that it is to rewrite. */
   readonly waiting: number
-  /** Whether a leave waits for its turn. */
+  /** True where a leave waits for its turn. */
   readonly isLeaving: boolean
   /** There is room: it may begin what had to wait. */
   proceed(): void
@@ -64,7 +64,7 @@ export interface Outlet {
   readonly codec: Codec
   readonly log: FastifyBaseLogger
   send(frame: Frame): void
-  /** Whether the client is so far behind that it should be spared what can be told later in one piece. */
+  /** True where the client is so far behind that it should be spared what can be told later in one piece. */
   readonly isBehind: boolean
   /** Takes back messages that the topic will not handle: they are decided again, without it. Never throws. */
   redeliver(messages: readonly Message[]): void
@@ -72,9 +72,9 @@ export interface Outlet {
   pending(): void
   /** An async callback is done. */
   settled(): void
-  /** Whether as many async callbacks are at work as may be: no handler and no join may begin. */
+  /** True while as many async callbacks are at work as may be: no handler and no join may begin. */
   readonly isFull: boolean
-  /** Whether it has been so for as long as the client may be left unread: who waits gives way. */
+  /** True where it has been so for as long as the client may be left unread: those that wait give way. */
   readonly isOverdue: boolean
   /** A topic has something to begin, and waits for room. */
   awaitRoom(topic: PendingTopic | JoinedTopic): void
@@ -108,19 +108,19 @@ export interface Host {
   readonly log: FastifyBaseLogger
 }
 
-/** What all channel processes of a tree share. */
+/** Shared by all channel processes of a tree. */
 export interface ChannelRuntime {
   readonly host: Host
   readonly clock: Clock
   readonly pubsub: ChannelPubSub
   readonly presence: ChannelPresence
-  /** How many messages may wait for one channel, and how many broadcasts. */
+  /** The limit of messages that wait for one channel, and of broadcasts. */
   readonly mailboxLimit: number
-  /** How long a join may take, its subscription included. */
+  /** A join may take so long, its subscription included. */
   readonly joinTimeoutMs: number
 }
 
-/** What a channel asks of the pubsub. */
+/** The demands of a channel on the pubsub. */
 export interface ChannelPubSub {
   /** Resolves, where it takes time, when everything that is published from then on will be delivered. */
   subscribe(topic: string, subscriber: Subscriber): undefined | Promise<void>
@@ -128,7 +128,7 @@ export interface ChannelPubSub {
   broadcast(topic: string, event: string, payload: unknown, except?: Subscriber): void
 }
 
-/** What a channel asks of presence. Its socket is the owner of what it tracks. */
+/** The demands of a channel on presence. Its socket is the owner of what it tracks. */
 export interface ChannelPresence {
   /** The channel is joined: `tell` is to be called with the topic's state as JSON text, then diffs follow. */
   joined(topic: string, tell: (json: string) => void): void

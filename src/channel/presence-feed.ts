@@ -4,13 +4,13 @@ import type { ChannelPresence } from './outlet.ts'
 /** The channel that is fed. */
 interface Fed {
   readonly topic: string
-  /** Whether its client should be spared what can be told later in one piece. */
+  /** True where its client should be spared what can be told later in one piece. */
   readonly isBehind: boolean
   pushState(state: JsonText): void
 }
 
 /**
- * What one client is told of presence: the whole state, then diffs. Diffs change a state, so none comes before it; a
+ * Presence as one client is told of it: the whole state, then diffs. Diffs change a state, so none comes before it; a
  * client that is far behind is spared them, and told the state again when it has caught up.
  */
 export class PresenceFeed {
@@ -32,7 +32,7 @@ export class PresenceFeed {
     })
   }
 
-  /** Whether the client is to hear a diff. */
+  /** True where the client is to hear a diff. */
   takesDiff(): boolean {
     if (this.#client === 'is told' && this.#fed.isBehind) this.#client = 'was spared'
     return this.#client === 'is told'

@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { ReplyReason } from '../errors.ts'
-import { isAbortError, promised, settled } from '../foreign.ts'
+import type { ReplyReason } from '../ground/errors.ts'
+import { isAbortError, promised, settled } from '../ground/foreign.ts'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Message, Ref } from '../protocol/message.ts'
+import { matchTopic } from '../protocol/topic.ts'
 import { Broadcast } from '../pubsub/broadcast.ts'
-import { matchTopic } from '../topic.ts'
 import { answer, answerFrame, refuse } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent } from './definition.ts'
@@ -19,7 +19,7 @@ import { type Misfit, refusedBecause } from './schema.ts'
 
 type State = 'joined' | 'terminating' | 'ended'
 
-/** How a channel ends: why, and with which frame where the client is to be told. */
+/** The end of a channel: its reason, and its last frame where the client is to be told. */
 interface Ending {
   readonly reason: TerminateReason
   readonly last: 'phx_close' | 'phx_error' | undefined
@@ -48,7 +48,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   readonly #definition: CompiledChannel
   readonly #runtime: ChannelRuntime
   readonly #outlet: Outlet
-  /** What pushes and replies carry: Phoenix puts the ref of the join in the place of a join_ref that is null. */
+  /** The join_ref of pushes and replies: where it is null, Phoenix puts the ref of the join in its place. */
   readonly #wireRef: Ref
   readonly #socket: ChannelSocket
   #state: State = 'joined'
@@ -58,7 +58,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
   #leaving: Message | undefined
   #isDrainDue = false
   #ending: Ending | undefined
-  /** What was broadcast while the gate is closed; `undefined` when it is open. */
+  /** Broadcasts from while the gate is closed; `undefined` when it is open. */
   #held: readonly Broadcast[] | undefined = NOTHING
   #isOverloaded = false
   /** Where the channel declares presence. */
@@ -122,7 +122,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
 
   // The gate
 
-  /** Whether more was broadcast than may wait for it. Such a channel ends; where nobody was told of it, it never began. */
+  /** True where more was broadcast than may wait for it. Such a channel ends; where nobody was told of it, it never began. */
   get isOverloaded(): boolean {
     return this.#isOverloaded
   }
@@ -263,7 +263,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     }
   }
 
-  /** What cannot be written as JSON is the handler's fault. */
+  /** A response that cannot be written as JSON is the handler's fault. */
   #reply(message: Message, status: string, response: unknown): void {
     try {
       const frame = answerFrame(this.#outlet.codec, this.#wireRef, message, status, response)
@@ -356,7 +356,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
       .catch((error) => this.#outlet.broke(error))
   }
 
-  /** Whether a promise rejected because the signal told it that the channel has ended: no news. */
+  /** A promise that rejects because the signal told it of the channel's end: no news. */
   #isAbort(error: unknown): boolean {
     return error === this.#ending?.reason || isAbortError(error)
   }
@@ -453,7 +453,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     return this.#outlet.codec.encodeEnd(this.joinRef, this.topic, event, payload)
   }
 
-  // What the feed of presence asks
+  // For the feed of presence
 
   get isBehind(): boolean {
     return this.#outlet.isBehind
@@ -464,7 +464,7 @@ export class ChannelProcess implements JoinedTopic, SocketHost {
     if (this.#state === 'joined') this.#push('presence_state', state)
   }
 
-  // What the socket shows of its channel, and does with it
+  // For the socket of the handlers
 
   failed(event: string, error: unknown): void {
     this.#outlet.crashed(this.topic, event, error)

@@ -1,4 +1,4 @@
-import type { TopicOf } from '../topic.ts'
+import type { TopicOf } from '../protocol/topic.ts'
 import type { EventOut, PayloadOutOf } from './contract.ts'
 import type { ChannelDefinition, Register } from './infer.ts'
 
@@ -8,7 +8,7 @@ type Registered = Register extends { channels: infer C extends readonly ChannelD
   ? C[number]
   : never
 
-/** Whether the application registered its channels with the type checker. */
+/** True where the application registered its channels with the type checker. */
 type IsRegistered = [Registered] extends [never] ? false : true
 
 /** The topics of all registered channels; any string where none is registered. */

@@ -1,8 +1,8 @@
-import { checkName, refuseArgument } from '../argument.ts'
+import { checkName, refuseArgument } from '../ground/argument.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 
 /**
- * What a handler or a `join` may give besides its plain reply. Each is a class, so that no payload of an application
+ * The results of a handler or a `join` besides its plain reply. Each is a class, so that no payload of an application
  * can be mistaken for one.
  */
 
@@ -50,14 +50,14 @@ export class Later<R = unknown> {
  */
 export type StopReason = 'normal' | 'shutdown' | { readonly shutdown: unknown } | (string & {}) | Error
 
-/** Whether a channel that stops for this reason is closed (`phx_close`), not crashed (`phx_error`). */
+/** True where a channel that stops for this reason is closed (`phx_close`), not crashed (`phx_error`). */
 export function isNormalStop(reason: StopReason): boolean {
   if (reason === 'normal' || reason === 'shutdown') return true
   if (typeof reason !== 'object' || reason === null) return false
   try {
     return !(reason instanceof Error) && 'shutdown' in reason
   } catch {
-    // What cannot be read is no way to end in order.
+    // A reason that cannot be read is no way to end in order.
     return false
   }
 }

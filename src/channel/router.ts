@@ -1,5 +1,5 @@
-import { berylError, show } from '../errors.ts'
-import { matchTopic, PHOENIX_TOPIC } from '../topic.ts'
+import { berylError, show } from '../ground/errors.ts'
+import { matchTopic, PHOENIX_TOPIC } from '../protocol/topic.ts'
 import { type CompiledChannel, compiledChannel } from './definition.ts'
 import type { ChannelDefinition } from './infer.ts'
 

@@ -1,4 +1,4 @@
-// What of a schema cannot cross the wire. Only JSON does, and bytes where a whole payload is bytes.
+// The parts of a schema that cannot cross the wire. Only JSON does, and bytes where a whole payload is bytes.
 
 /** A schema in a schema that no message can keep: where it stands (a JSON pointer) and what it is. */
 export interface Uncarried {
@@ -7,7 +7,7 @@ export interface Uncarried {
   readonly got: string
 }
 
-/** What may stand for the whole of a payload, beside JSON. */
+/** Kinds that may stand for the whole of a payload, beside JSON. */
 export interface Place {
   readonly bytes: boolean
   /** A reply, which is then `{}`. */
@@ -22,7 +22,7 @@ const DATA = new Set(['const', 'enum', 'default', 'examples', 'required'])
 /** Keywords that hold schemas by names of the application's own. */
 const BY_NAME = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'])
 
-/** What JSON does not have, by the names that TypeBox gives it; and what to take instead. */
+/** Kinds that JSON does not have, by TypeBox's names, and the ones to take instead. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['bigint', 'Type.String() for what is larger than a number'],
   ['date', 'Type.String() or Type.Number() for a time'],
@@ -101,7 +101,7 @@ function isBinary(schema: Node): boolean {
   return schema['~binary'] === true
 }
 
-/** Whether a schema lets some part be anything: what passes it has still to be held against JSON. */
+/** True where a schema lets some part be anything: what passes it has still to be held against JSON. */
 export function isOpen(schema: unknown, seen = new Set<object>()): boolean {
   if (typeof schema !== 'object' || schema === null || seen.has(schema)) return false
   seen.add(schema)

@@ -1,9 +1,9 @@
 import { isUint8Array } from 'node:util/types'
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
-import { show } from '../errors.ts'
-import { promised } from '../foreign.ts'
-import { section, whole } from '../options-check.ts'
+import { show } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
+import { section, whole } from '../ground/option-checks.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 import { TOO_DEEP } from '../protocol/message.ts'
 import { guardChecks } from './checks.ts'
@@ -43,13 +43,13 @@ export interface PayloadIssue {
   readonly message: string
 }
 
-/** How many issues an answer lists at the most: a hostile payload may have thousands. */
+/** An answer lists so many issues at the most: a hostile payload may have thousands. */
 const MAX_ISSUES = 10
 
 /** Why a payload does not fit. */
 export interface Misfit {
   readonly issues: readonly PayloadIssue[]
-  /** What a check of the application's own threw: it says no like one that gives `false`, and the operator is to know. */
+  /** The throw of a check of the application's own: it says no like one that gives `false`, and the operator is to know. */
   readonly thrown?: { readonly error: unknown }
 }
 

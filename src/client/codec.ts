@@ -1,6 +1,6 @@
 // The client's half of the wire, for every JavaScript: no module of Node, no Buffer. The server's half is `protocol/`.
 
-/** What a client sends. */
+/** A message of a client. */
 export interface ClientMessage {
   readonly joinRef: string | null
   readonly ref: string | null
@@ -10,7 +10,7 @@ export interface ClientMessage {
   readonly payload: unknown
 }
 
-/** What a server sent. Replies are events named `phx_reply` whose payload is `{ status, response }`. */
+/** A message of a server. Replies are events named `phx_reply` whose payload is `{ status, response }`. */
 export interface ServerMessage {
   /** Absent, as `null`, in broadcasts, and on version 1 always. */
   readonly joinRef: unknown

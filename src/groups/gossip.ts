@@ -1,11 +1,11 @@
-import type { Clock, Timer } from '../clock.ts'
-import type { Lane } from '../presence/lane.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
+import type { Lane } from '../replication/lane.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { GroupSet, Segment } from './group-set.ts'
 import { type Digest, decodeMessage, encodeMessage, type Message, paginate } from './wire.ts'
 
-/** What the groups tell whoever watches them: bytes came that are no message of this version. */
+/** The event of groups: bytes came that are no message of this version. */
 export interface GroupsEvent {
   readonly type: 'message_ignored'
   readonly node: string
@@ -84,7 +84,7 @@ export class GroupGossip implements Process {
 
   #receive(from: string, bytes: Uint8Array): void {
     if (!this.#running) return
-    // Whatever cannot be decoded, or taken, is another version, foreign or forged: not a reason to end.
+    // A message that cannot be decoded, or taken, is of another version, foreign or forged: no reason to end.
     try {
       this.#take(from, decodeMessage(bytes))
     } catch (error) {

@@ -1,6 +1,6 @@
-import { isName } from '../topic.ts'
+import { isName } from '../ground/name.ts'
 
-/** What one change brought: a group, or a topic of a group. */
+/** The gain of one change: a group, or a topic of a group. */
 export interface Entry {
   readonly group: string
   /** `undefined` for the group itself. */
@@ -8,7 +8,7 @@ export interface Entry {
 }
 
 /**
- * What is known of the changes `after < n <= upTo` of one writer: those that are listed still hold, the others were
+ * The changes `after < n <= upTo` of one writer, as they are known: those that are listed still hold, the others were
  * undone by somebody.
  */
 export interface Segment {
@@ -25,7 +25,7 @@ interface Writer {
 }
 
 interface Group {
-  /** How many changes made it exist, beside its topics. */
+  /** The changes that made it exist, beside its topics. */
   readonly marks: Set<string>
   readonly topics: Map<string, Set<string>>
 }
@@ -88,7 +88,7 @@ export class GroupSet {
     for (const dots of [...topics.values()]) for (const dot of [...dots]) this.#undo(dot)
   }
 
-  /** What this node changed since the last call. */
+  /** The changes of this node since the last call. */
   takeChanges(): Segment[] {
     const changed = this.#changed
     this.#changed = []
@@ -124,7 +124,7 @@ export class GroupSet {
     return [known >>> 0, this.#holdingHash >>> 0]
   }
 
-  /** How many changes hold: what the set costs in memory. */
+  /** The number of changes that hold: the set's cost in memory. */
   get size(): number {
     let size = 0
     for (const { holding } of this.#writers.values()) size += holding.size
@@ -176,7 +176,7 @@ export class GroupSet {
 }
 
 /**
- * What another node may have written and this one would refuse is kept, so that all have the same and nothing holds up the
+ * Entries of another node that this one would refuse are kept, so that all have the same and nothing holds up the
  * rest, but nobody sees it.
  */
 function isShown({ group, topic }: Entry): boolean {

@@ -1,9 +1,9 @@
-import { ByteReader, ByteWriter, MalformedMessage } from '../presence/bytes.ts'
-import { LANE_PAGE_BYTES } from '../presence/lane.ts'
+import { ByteReader, ByteWriter, MalformedMessage } from '../replication/bytes.ts'
+import { LANE_PAGE_BYTES } from '../replication/lane.ts'
 import type { Entry, Segment } from './group-set.ts'
 
 /**
- * What the groups of several nodes tell each other, in the `uint` and `text` of `presence/bytes.ts`:
+ * The messages between the groups of several nodes, in the `uint` and `text` of `replication/bytes.ts`:
  *
  *     magic  version  kind   body
  *     0x67   0x01     uint

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { tell } from '../foreign.ts'
+import type { Clock } from '../ground/clock.ts'
+import { tell } from '../ground/foreign.ts'
 import type { PresenceDiff } from './diff.ts'
 import type { Batch, View } from './view.ts'
 
@@ -11,7 +11,7 @@ export type StateListener = (json: string) => void
 
 /** Where diffs go: what presence asks of the local pubsub. */
 export interface PresenceSink {
-  /** Whether anybody on this node is subscribed to a topic: nothing is made for nobody. */
+  /** True where somebody on this node is subscribed to a topic: nothing is made for nobody. */
   subscribed(topic: string): boolean
   /** Sends one `presence_diff` to the local subscribers. Each node tells its own. */
   diff(topic: string, diff: PresenceDiff): void

@@ -1,4 +1,4 @@
-import { berylError } from '../errors.ts'
+import { berylError } from '../ground/errors.ts'
 import type { Meta, Presence, StateListener } from './presence.ts'
 
 /** What a channel process asks of presence: see `channel/outlet.ts`, which is the contract that this keeps. */

@@ -53,7 +53,7 @@ export class Changes {
     if (!this.#joins.delete(row)) this.#leaves.add(row)
   }
 
-  /** Whether taking note of this row's opposite change would make both vanish. */
+  /** True where this row's opposite change would make both vanish. */
   cancels(row: Row): boolean {
     return this.#joins.has(row) || this.#leaves.has(row)
   }

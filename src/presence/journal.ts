@@ -1,5 +1,5 @@
+import { LANE_PAGE_BYTES } from '../replication/lane.ts'
 import { type Incarnation, NO_INCARNATION } from './incarnation.ts'
-import { LANE_PAGE_BYTES } from './lane.ts'
 import type { Row } from './row.ts'
 import type { RowsMessage } from './wire.ts'
 
@@ -10,7 +10,7 @@ interface Change {
 }
 
 export interface JournalSize {
-  /** How many changes are kept at least: who lags further behind gets a snapshot. */
+  /** At least so many changes are kept: a node that lags further behind gets a snapshot. */
   readonly changes: number
   /** A page ends with the row that brings it to this size. */
   readonly pageBytes: number
@@ -18,7 +18,7 @@ export interface JournalSize {
 
 const DEFAULT_SIZE: JournalSize = { changes: 10_000, pageBytes: LANE_PAGE_BYTES }
 
-/** What a row holds beyond its texts, and what a dot takes, in bytes: upper bounds. */
+/** The bytes of a row beyond its texts, and of a dot: upper bounds. */
 const ROW_BYTES = 48
 const GONE_BYTES = 8
 

@@ -1,13 +1,13 @@
 import type { Row } from './row.ts'
 
-/** What one owner has tracked: topic → key → row. */
+/** The rows of one owner: topic → key → row. */
 interface Holding {
   readonly id: number
   readonly topics: Map<string, Map<string, Row>>
 }
 
 /**
- * Who on this node tracks what. It outlives the tracker: after a crash everything in here is told again, with the same
+ * The presences of this node, by owner. It outlives the tracker: after a crash everything in here is told again, with the same
  * refs, so that nobody else notices.
  */
 export class Ledger {
@@ -32,7 +32,7 @@ export class Ledger {
     return this.#holdings.get(owner)?.topics.get(topic)?.get(key)
   }
 
-  /** How many keys an owner tracks on a topic. */
+  /** The number of keys that an owner tracks on a topic. */
   count(owner: object, topic: string): number {
     return this.#holdings.get(owner)?.topics.get(topic)?.size ?? 0
   }

@@ -1,4 +1,4 @@
-import { berylError } from '../errors.ts'
+import { berylError } from '../ground/errors.ts'
 import type { Ledger } from './ledger.ts'
 import type { ResolvedPresenceOptions } from './options.ts'
 

@@ -1,12 +1,12 @@
-import { berylError, show } from '../errors.ts'
-import { promised } from '../foreign.ts'
+import { berylError, show } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
 import { isTooDeep, MAX_DEPTH } from '../protocol/json.ts'
 import type { PresenceMeta } from './row.ts'
 
 /** A meta as it was said, once: code of the application (`toJSON`, getters) runs here, and nothing of it is kept. */
 export interface SaidMeta {
   readonly json: string
-  /** What the text says: made by `JSON.parse` alone. */
+  /** The value of the text: made by `JSON.parse` alone. */
   readonly value: object
 }
 

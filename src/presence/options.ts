@@ -1,8 +1,8 @@
-import { readFields } from '../argument.ts'
-import { berylError, show } from '../errors.ts'
+import { readFields } from '../ground/argument.ts'
+import { berylError, show } from '../ground/errors.ts'
 import type { Timing } from './state.ts'
 
-/** What keeps one owner, or one huge topic, from costing the others too much. `false` switches a limit off. */
+/** The limits that keep one owner, or one huge topic, from costing the others too much. `false` switches one off. */
 export interface PresenceLimits {
   /** Keys that one owner may track on one topic. Above it, `track` throws. @default 10 */
   readonly keys?: number | false
@@ -29,7 +29,7 @@ export interface PresenceOptions {
   readonly downMs?: number
   /** A node that is silent for so long is forgotten. @default 1_200_000 */
   readonly permanentDownMs?: number
-  /** How long the other nodes go on showing who was here when this node drains. @default 5000 */
+  /** The other nodes go on showing who was here for so long when this node drains. @default 5000 */
   readonly handoffMs?: number
   readonly limits?: PresenceLimits
 }

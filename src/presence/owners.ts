@@ -1,5 +1,5 @@
 import { addAbortListener } from 'node:events'
-import { berylError } from '../errors.ts'
+import { berylError } from '../ground/errors.ts'
 import { refusePresence } from './meta.ts'
 
 /** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
@@ -8,10 +8,10 @@ export interface ChannelOwner {
   readonly topic: string
 }
 
-/** Whose end ends a presence. */
+/** The owner of a presence: with its end the presence ends. */
 export type PresenceOwner = AbortSignal | ChannelOwner
 
-/** Who may own a presence, and who has ended. */
+/** The owners of presences: objects that may be one, and those that have ended. */
 export class Owners {
   readonly #ended = new WeakSet<object>()
   readonly #watched = new WeakSet<object>()
@@ -67,7 +67,7 @@ export function isOwner(owner: unknown): owner is PresenceOwner {
     const { id, topic } = owner as Partial<ChannelOwner>
     return typeof id === 'string' && typeof topic === 'string'
   } catch {
-    // What cannot be read is none.
+    // An object that cannot be read is none.
     return false
   }
 }

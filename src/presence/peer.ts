@@ -2,7 +2,7 @@ import { compareIncarnations, type Incarnation, NO_INCARNATION } from './incarna
 import type { Row } from './row.ts'
 import type { RowsMessage } from './wire.ts'
 
-/** What becomes visible and what ceases to be. */
+/** The rows that become visible and that cease to be. */
 export interface Visible {
   add(row: Row): void
   remove(row: Row): void
@@ -15,7 +15,7 @@ export interface Visible {
  */
 export type PeerStatus = 'up' | 'down' | 'leaving' | 'gone'
 
-/** What came of a message: `stale` says nothing new, `gap` needs what lies between. */
+/** The outcome of a message: `stale` says nothing new, `gap` needs what lies between. */
 export type Applied = 'applied' | 'stale' | 'gap'
 
 /**
@@ -28,7 +28,7 @@ export class Peer {
   heardAt: number
   /** When its rows go, for one that is leaving. */
   leavesAt = Number.POSITIVE_INFINITY
-  /** What was last asked of it, and when: not asked again within a period. */
+  /** The last question to it, and its time: not asked again within a period. */
   asked: { since: number; at: number } | undefined
   readonly #visible: Visible
   #incarnation: Incarnation

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto'
-import { checkFunction, checkString, readFields, refuseArgument } from '../argument.ts'
-import type { Clock } from '../clock.ts'
-import { systemClock } from '../clock.ts'
-import { berylError } from '../errors.ts'
-import { isName, MAX_NAME_BYTES } from '../topic.ts'
+import { checkFunction, checkString, readFields, refuseArgument } from '../ground/argument.ts'
+import type { Clock } from '../ground/clock.ts'
+import { systemClock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import { isName, MAX_NAME_BYTES } from '../ground/name.ts'
+import type { Lane } from '../replication/lane.ts'
 import { Announcer, type DiffListener, type PresenceSink, type StateListener } from './announcer.ts'
 import type { PresenceEntry, Presences } from './diff.ts'
-import type { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
 import { type GuardedLimit, LimitGuard } from './limits.ts'
 import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
@@ -20,7 +20,7 @@ import { View } from './view.ts'
 export type { DiffListener, PresenceSink, StateListener } from './announcer.ts'
 export type { ChannelOwner, PresenceOwner } from './owners.ts'
 
-/** What is said of a presence: a JSON object, without the names `phx_ref` and `phx_ref_prev`. */
+/** The description of a presence: a JSON object, without the names `phx_ref` and `phx_ref_prev`. */
 export type Meta = object
 
 export type PresenceEvent =
@@ -42,7 +42,7 @@ export interface PresenceInit {
 }
 
 /**
- * Who is where: `fastify.presence`. It outlives the process that talks to the other nodes, which is started with
+ * Presence of the node: `fastify.presence`. It outlives the process that talks to the other nodes, which is started with
  * {@link Presence.start} as a permanent child of a supervisor; all methods work while that process is restarted.
  */
 export class Presence {
@@ -157,7 +157,7 @@ export class Presence {
     return metas.length === 0 ? undefined : { metas }
   }
 
-  /** How many keys are on a topic, on every node. O(1). */
+  /** The number of keys on a topic, on every node. O(1). */
   count(topic: string): number {
     checkString('presence.count', 'topic', topic)
     return this.#view.count(topic)
@@ -223,7 +223,7 @@ export class Presence {
     return this.#tracker
   }
 
-  /** What the process knows of the other nodes. */
+  /** The other nodes, as the process knows them. */
   peers(): ReturnType<Tracker['peers']> {
     return this.#tracker?.peers() ?? []
   }

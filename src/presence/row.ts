@@ -13,7 +13,7 @@ export interface Row {
   readonly key: string
   /** Tells the owners of one node apart: with node, topic and key it is the identity of the presence. */
   readonly owner: number
-  /** What clients see: the tracked meta with its refs. Frozen, all the way down. */
+  /** The meta as clients see it, with its refs. Frozen, all the way down. */
   readonly meta: PresenceMeta
   /** Length of the meta as JSON text; 0 for a row of another node, which is never sent. */
   readonly length: number
@@ -31,7 +31,7 @@ export interface RowInit {
   readonly previousRef?: string | undefined
   /** The tracked meta as the text of a JSON object, without the reserved names. */
   readonly json: string
-  /** What that text says, where it was read already. The row keeps it. */
+  /** The value of that text, where it was read already. The row keeps it. */
   readonly value?: object
 }
 
@@ -51,7 +51,7 @@ export function receivedRow(topic: string, key: string, owner: number, meta: Pre
   return { topic, key, owner, meta: deepFreeze(meta), length: 0, dot }
 }
 
-/** What was tracked: a copy, without the refs. */
+/** The tracked meta: a copy, without the refs. */
 export function trackedMeta({ meta }: Row): Record<string, unknown> {
   const { phx_ref, phx_ref_prev, ...tracked } = JSON.parse(JSON.stringify(meta)) as PresenceMeta
   return tracked

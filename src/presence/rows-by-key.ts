@@ -22,7 +22,7 @@ export function* eachRow(rows: RowsOfKey): Generator<Row> {
   else yield rows
 }
 
-/** What is told of a key. */
+/** The entry of a key, as it is told. */
 export function entryOf(rows: RowsOfKey): PresenceEntry {
   return { metas: rows instanceof Set ? Array.from(rows, ({ meta }) => meta) : [rows.meta] }
 }

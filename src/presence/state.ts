@@ -18,7 +18,7 @@ export interface Outgoing {
   readonly message: Message
 }
 
-/** What happened to a peer. */
+/** The events of a peer. */
 export type PeerEvent =
   | { readonly type: 'peer_up' | 'peer_down' | 'peer_gone'; readonly node: string }
   /** Another node claims to be this one: each node of a cluster needs its own name. */
@@ -34,7 +34,7 @@ export interface StateInit {
   readonly journal?: JournalSize
 }
 
-/** How many other nodes are known at a time, those included that have gone within `permanentDownMs`. */
+/** The limit of other nodes that are known at a time, those included that have gone within `permanentDownMs`. */
 const MAX_PEERS = 1_024
 
 /**
@@ -96,7 +96,7 @@ export class State {
     return this.#flush()
   }
 
-  // What can arrive, from whom:
+  // All that can arrive, by sender:
   //
   //             unknown node    former incarnation    current one    later one
   // heartbeat   becomes known   is told so            taken          succeeds
@@ -158,7 +158,7 @@ export class State {
     if (message.kind === 'heartbeat') this.#send(peer.node, this.#heartbeat(false, peer))
   }
 
-  /** Whoever holds a former run of this node to be the later one would not listen: this one rises above it. */
+  /** A node that holds a former run of this one to be the later would not listen: this one rises above it. */
   #heed(vector: Heartbeat['vector']): void {
     const mine = vector.get(this.#init.node)?.incarnation
     if (mine === undefined || mine.generation >= MAX_GENERATION) return
@@ -246,7 +246,7 @@ export class State {
     this.#quiet = 0
   }
 
-  /** Who is down is left out, since others would ask for what nobody answers, unless it is told of itself. */
+  /** A peer that is down is left out, since others would ask for what nobody answers, unless it is told of itself. */
   #heartbeat(greeting: boolean, told?: Peer): Heartbeat {
     const { incarnation, sequence } = this.#journal
     const vector = new Map<string, Progress>()

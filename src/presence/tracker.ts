@@ -1,14 +1,14 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
+import type { Lane } from '../replication/lane.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { Incarnation } from './incarnation.ts'
-import type { Lane } from './lane.ts'
 import type { Visible } from './peer.ts'
 import type { Row } from './row.ts'
 import { type Outgoing, type PeerEvent, State, type Timing } from './state.ts'
 import { decodeMessage, encodeMessage } from './wire.ts'
 
-/** What a tracker tells whoever watches it. */
+/** The events of a tracker. */
 export type TrackerEvent =
   | PeerEvent
   /** Bytes that are no message of this version. */
@@ -24,9 +24,9 @@ export interface TrackerInit {
   readonly incarnation: Incarnation
   readonly visible: Visible
   readonly report: (event: TrackerEvent) => void
-  /** What owners on this node track at this moment: told again after a crash. */
+  /** The rows of owners on this node at this moment: told again after a crash. */
   readonly rows: Iterable<Row>
-  /** What a crashed predecessor showed of other nodes. */
+  /** The rows of other nodes that a crashed predecessor showed. */
   readonly inherited: Iterable<readonly [node: string, rows: Iterable<Row>]>
 }
 
@@ -64,7 +64,7 @@ export class Tracker implements Process {
     this.#send(this.#state.greet())
   }
 
-  /** How many messages were not understood so far. */
+  /** The number of messages that were not understood so far. */
   get ignored(): number {
     return this.#ignored
   }
@@ -90,7 +90,7 @@ export class Tracker implements Process {
     this.#draining = true
   }
 
-  /** What it shows of the other nodes: for its successor. */
+  /** The rows of other nodes that it shows: for its successor. */
   *shown(): Generator<[node: string, rows: Iterable<Row>]> {
     for (const [node, peer] of this.#state.peers) {
       if (peer.status === 'up' || peer.status === 'leaving') yield [node, [...peer.rows()]]
@@ -139,7 +139,7 @@ export class Tracker implements Process {
 
   #receive(from: string, bytes: Uint8Array): void {
     if (!this.#running) return
-    // Whatever cannot be decoded, or taken, is another version, foreign or forged: not a reason to end.
+    // A message that cannot be decoded, or taken, is of another version, foreign or forged: no reason to end.
     try {
       const message = decodeMessage(bytes, (error) => this.#ignore(from, error))
       this.#send(this.#state.receive(from, message, this.#awake()))

@@ -8,7 +8,7 @@ interface Topic {
   hidden: Set<string> | undefined
 }
 
-/** What changed on one topic since its last diff. */
+/** The changes of one topic since its last diff. */
 export class Batch {
   readonly topic: string
   readonly all = new Changes()
@@ -42,7 +42,7 @@ export class Batch {
     this.#split().join(row)
   }
 
-  /** Whether a reader has seen what this row's opposite change would make undone. */
+  /** True where a reader has seen what this row's opposite change would undo. */
   betrays(row: Row): boolean {
     return this.observed && (this.all.cancels(row) || this.shown.cancels(row))
   }
@@ -118,7 +118,7 @@ export class View {
     return rows === undefined ? [] : [...eachRow(rows)]
   }
 
-  /** How many keys a topic has. */
+  /** The number of keys of a topic. */
   count(name: string): number {
     return this.#topics.get(name)?.keys.size ?? 0
   }
@@ -127,7 +127,7 @@ export class View {
     return this.#topics.keys()
   }
 
-  /** What changed since the last call, in the order in which each topic began to change. */
+  /** The changes since the last call, in the order in which each topic began to change. */
   take(): Batch[] {
     const untold = this.#untold
     this.#untold = new Map()

@@ -1,9 +1,9 @@
-import { ByteReader, ByteWriter, MalformedMessage } from './bytes.ts'
+import { ByteReader, ByteWriter, MalformedMessage } from '../replication/bytes.ts'
 import { type Incarnation, MAX_GENERATION } from './incarnation.ts'
 import { type PresenceMeta, type Row, receivedRow } from './row.ts'
 
 /**
- * What trackers tell each other. `uint` and `text` are those of `bytes.ts`:
+ * The messages between trackers. `uint` and `text` are those of `bytes.ts`:
  *
  *     magic  version  kind   generation  nonce   body
  *     0x62   0x01     uint   uint        uint
@@ -33,7 +33,7 @@ export interface Heartbeat extends FromIncarnation {
   readonly vector: ReadonlyMap<string, Progress>
 }
 
-/** How far somebody is known: all the changes of that incarnation up to and including `sequence`. */
+/** The part of a node that is known: all changes of that incarnation up to and including `sequence`. */
 export interface Progress extends FromIncarnation {
   readonly sequence: number
 }
@@ -49,7 +49,7 @@ export interface RowsMessage extends FromIncarnation {
   readonly answers: Incarnation
   readonly after: number
   readonly upTo: number
-  /** How far the sender was when it wrote this: the end of the last page. */
+  /** The sender's latest change when it wrote this: the end of the last page. */
   readonly until: number
   readonly gone: readonly number[]
   readonly rows: readonly Row[]

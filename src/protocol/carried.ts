@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types'
-import { type BerylError, berylError } from '../errors.ts'
-import { describe } from '../foreign.ts'
+import { type BerylError, berylError } from '../ground/errors.ts'
+import { describe } from '../ground/foreign.ts'
 import { MAX_DEPTH } from './json.ts'
 
 /**
@@ -28,7 +28,7 @@ function flaw(value: unknown, depth: number): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value)
   const odd = prototype === Object.prototype || prototype === null ? undefined : flawOfInstance(value)
   if (odd !== undefined) return odd
-  // What says itself how it looks in JSON is asked, not looked into.
+  // A value that says itself how it looks in JSON is asked, not looked into.
   if ('toJSON' in value && typeof value.toJSON === 'function') return void JSON.stringify(value)
   for (const key in value) {
     const found = flaw((value as Record<string, unknown>)[key], depth + 1)
@@ -53,7 +53,7 @@ function flawOfInstance(value: object): string | undefined {
   return undefined
 }
 
-/** What is thrown where an event's payload fits its schema and cannot be written as JSON: the caller's fault. */
+/** The error for a payload that fits its schema and cannot be written as JSON: the caller's fault. */
 export function unwritable(topic: string, event: string, cause: unknown): BerylError {
   return berylError('BERYL_ERR_PAYLOAD_INVALID', topic, `the event "${event}"`, describe(cause), { cause })
 }

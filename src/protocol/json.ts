@@ -1,14 +1,14 @@
 import { parse as secureParse } from 'secure-json-parse'
 import { type JsonParse, MalformedFrame, type Message, TOO_DEEP } from './message.ts'
 
-/** How `__proto__` and `constructor.prototype` keys are met: as Fastify's options of the same names. */
+/** The treatment of `__proto__` and `constructor.prototype` keys: as Fastify's options of the same names. */
 export interface PoisoningOptions {
   readonly onProtoPoisoning: 'error' | 'remove' | 'ignore'
   readonly onConstructorPoisoning: 'error' | 'remove' | 'ignore'
 }
 
 /**
- * How deep a payload may be nested. `JSON.parse` has no limit of its own, but `JSON.stringify` overflows the stack at
+ * The limit of nesting in a payload. `JSON.parse` has none of its own, but `JSON.stringify` overflows the stack at
  * some thousands of levels: without a bound a client could send what no handler can send on.
  */
 export const MAX_DEPTH = 500
@@ -35,7 +35,7 @@ export function jsonParse(options: PoisoningOptions): JsonParse {
   }
 }
 
-/** Whether a key could poison, where none is escaped. Most texts name neither, and need no closer look. */
+/** True where a key could poison, if none is escaped. Most texts name neither, and need no closer look. */
 function namesPrototype(text: string): boolean {
   return text.includes('__proto__') || text.includes('constructor')
 }
@@ -52,17 +52,17 @@ export function boundDepth(text: string, message: Message): Message {
   return { ...message, payload: TOO_DEEP }
 }
 
-/** Whether a text could be too deep: d levels need d opening and d closing characters. Far cheaper than to follow them. */
+/** True where a text could be too deep: d levels need d opening and d closing characters. Far cheaper than to follow them. */
 function opensMany(text: string): boolean {
   return text.length > 2 * MAX_DEPTH && count(text, '[') + count(text, '{') > MAX_DEPTH
 }
 
-/** Whether JSON text is nested more deeply than {@link MAX_DEPTH}. */
+/** True where JSON text is nested more deeply than {@link MAX_DEPTH}. */
 export function isTooDeep(text: string): boolean {
   return opensMany(text) && depth(text) > MAX_DEPTH
 }
 
-/** How often a character occurs, as far as it matters. */
+/** The number of times that a character occurs, as far as it matters. */
 function count(text: string, character: string): number {
   let found = 0
   let at = text.indexOf(character)

@@ -1,7 +1,7 @@
 import type { Frame } from './frame.ts'
 
 /**
- * What a client gives as `ref` or `join_ref`: a string or null from every known client, but any JSON value is echoed
+ * The `ref` or `join_ref` of a client: a string or null from every known client, but any JSON value is echoed
  * as it came, as Phoenix does.
  */
 export type Ref = unknown

@@ -1,5 +1,5 @@
 /**
- * What the pubsub asks of an engine that carries bytes between nodes. It knows nothing of channels: topics are opaque
+ * An engine that carries bytes between nodes, as the pubsub sees it. It knows nothing of channels: topics are opaque
  * names, messages opaque bytes, and local delivery never goes through it.
  *
  * An adapter may lose messages, and may deliver its own echo, duplicates or foreign bytes: the pubsub sorts that out.

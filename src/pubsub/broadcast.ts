@@ -59,7 +59,7 @@ function textOf(topic: string, event: string, payload: unknown): JsonText {
   }
 }
 
-/** What the pubsub asks of whom it delivers to. */
+/** A receiver of broadcasts, as the pubsub sees it. */
 export interface Subscriber {
   readonly connectionId: string
   /** Where it stands among the subscribers of its topic. The pubsub's own. */

@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts'
-import { berylError } from '../errors.ts'
-import { promised } from '../foreign.ts'
+import type { Clock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
+import type { AdapterCall, Telemetry } from '../ground/telemetry.ts'
 import type { MaybePromise } from '../supervision/process.ts'
-import type { AdapterCall, Telemetry } from '../telemetry.ts'
 import type { AdapterStatus, PubSubAdapter } from './adapter.ts'
 import { Seen } from './seen.ts'
 
-/** How long an adapter may take to stop. Shorter than a supervisor waits for the end, or for the next start. */
+/** An adapter may take so long to stop. Shorter than a supervisor waits for the end, or for the next start. */
 const STOP_MS = 4_000
 
 /** Takes what comes from the adapter. */
@@ -20,7 +20,7 @@ export interface AdapterEvents {
  * outlives the pubsub. Each start of that has a {@link AdapterLink} of its own, and of two links only one is open.
  */
 export class AdapterDoor {
-  /** What came from the other nodes: kept over a restart, since a broker does not know of it. */
+  /** The arrivals from other nodes: kept over a restart, since a broker does not know of it. */
   readonly seen = new Seen()
   readonly isSolo: boolean
   readonly name: string
@@ -148,7 +148,7 @@ export class AdapterLink {
     }
   }
 
-  /** What the adapter throws is a promise that rejects. */
+  /** A throw of the adapter becomes a promise that rejects. */
   subscribe(topic: string): undefined | Promise<void> {
     if (this.#isClosed) return undefined
     try {

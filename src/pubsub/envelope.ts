@@ -2,7 +2,7 @@ import { unwritable } from '../protocol/carried.ts'
 import { JsonText } from '../protocol/message.ts'
 
 /**
- * What travels between nodes:
+ * The message between nodes:
  *
  *     version  kind  run      sequence   |head|     head (JSON)                     body
  *     u8       u8    u48 BE   u48 BE     u32 BE     { node, topic, event, … }       JSON text or raw bytes
@@ -21,7 +21,7 @@ export interface Envelope {
   readonly sequence: number
   readonly topic: string
   readonly event: string
-  /** Whom a broadcast passes by, or whom a push is for. */
+  /** The connection that a broadcast passes by, or that a push is for. */
   readonly connectionId: string | undefined
   /** A JSON value or bytes; {@link JsonText} on the way out. */
   readonly payload: unknown

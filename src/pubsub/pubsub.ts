@@ -1,14 +1,14 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Probe, Telemetry } from '../ground/telemetry.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { MaybePromise, Process } from '../supervision/process.ts'
-import type { Probe, Telemetry } from '../telemetry.ts'
 import type { AdapterStatus } from './adapter.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
 import { type AdapterDoor, AdapterLink } from './door.ts'
 import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope, RUNS } from './envelope.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
 
-/** What arrives for this node as such, not for the subscribers of a topic. */
+/** Arrivals for this node as such, not for the subscribers of a topic. */
 export interface NodeInbox {
   push(connectionId: string, topic: string, event: string, payload: unknown): void
   disconnect(connectionTopic: string): void
@@ -26,7 +26,7 @@ export function makeNodeName(): string {
 }
 
 /**
- * Who on this node hears which topic, and the way to the other nodes. A process of the tree: when it crashes, all that
+ * The subscribers of all topics on this node, and the way to the other nodes. A process of the tree: when it crashes, all that
  * stands on it is started again too.
  */
 export class PubSub implements Process {
@@ -182,7 +182,7 @@ export class PubSub implements Process {
     subscribers.notify(broadcast, (error) => this.#telemetry.emit('listener.failed', {}, { topic, error }))
   }
 
-  /** How many channels of this node are subscribed to a topic. */
+  /** The number of channels of this node that are subscribed to a topic. */
   subscriberCount(topic: string): number {
     return this.#topics.get(topic)?.size ?? 0
   }

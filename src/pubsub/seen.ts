@@ -1,6 +1,6 @@
-/** How far behind the newest an envelope may come and still be told from a repeated one. */
+/** An envelope that comes so far behind the newest can still be told from a repeated one. */
 const WINDOW = 4096
-/** How many runs are remembered: the one that was silent for longest is forgotten first. */
+/** The limit of runs that are remembered: the one that was silent for longest is forgotten first. */
 const RUNS = 256
 
 interface RunWindow {
@@ -18,7 +18,7 @@ export class Seen {
   readonly #runs = new Map<number, RunWindow>()
   #heard = 0
 
-  /** Whether this envelope is new; from then on it is not. One that is older than the window counts as seen. */
+  /** True where this envelope is new; from then on it is not. One that is older than the window counts as seen. */
   first(run: number, sequence: number): boolean {
     const window = this.#runs.get(run) ?? this.#meet(run, sequence)
     window.heardAt = ++this.#heard

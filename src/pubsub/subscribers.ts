@@ -1,10 +1,10 @@
-import { tell } from '../foreign.ts'
+import { tell } from '../ground/foreign.ts'
 import type { Broadcast, Subscriber } from './broadcast.ts'
 
 /** A listener of the server's own. */
 export type TopicListener = (message: { topic: string; event: string; payload: unknown }) => void
 
-/** Who on this node hears a topic: dense, so that a broadcast is one loop; O(1) to join and to leave. */
+/** The subscribers of a topic on this node: dense, so that a broadcast is one loop; O(1) to join and to leave. */
 export class TopicSubscribers {
   /** Pending until the adapter has confirmed that this node hears the topic; absent when it has. */
   ready: undefined | Promise<void>

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts'
-import { Watch } from '../watch.ts'
+import type { Clock } from '../ground/clock.ts'
+import { Watch } from '../ground/watch.ts'
 import type { Wire } from './wire.ts'
 
-/** What slow readers may cost, resolved: `Infinity` where there is no limit. */
+/** The limits of slow readers, resolved: `Infinity` where there is none. */
 export interface BackpressureLimits {
   /** Bytes that wait for one reader. */
   readonly maxBufferedBytes: number
@@ -54,7 +54,7 @@ export class Backlog {
     this.#clock = clock
   }
 
-  /** Whether slow readers hold so much memory that no new client should be let in. */
+  /** True where slow readers hold so much memory that no new client should be let in. */
   get isFull(): boolean {
     return this.#isFull
   }

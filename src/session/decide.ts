@@ -1,8 +1,8 @@
 import { type Message, type Ref, sameRef } from '../protocol/message.ts'
-import { isReservedEvent, PHOENIX_TOPIC } from '../topic.ts'
+import { isReservedEvent, PHOENIX_TOPIC } from '../protocol/topic.ts'
 
 /**
- * What a message means, given what is joined on its topic. One word for each situation; `session.ts` says what is done.
+ * The meaning of a message, given what is joined on its topic. One word for each situation; `session.ts` has the reactions.
  *
  * | situation      | the client                                                              |
  * |----------------|-------------------------------------------------------------------------|
@@ -31,7 +31,7 @@ export type Situation =
   | 'unmatched'
   | 'malformed'
 
-/** What is known of the channel on a message's topic. */
+/** The channel on a message's topic, as far as it matters here. */
 export interface Joined {
   readonly isJoining: boolean
   readonly joinRef: Ref

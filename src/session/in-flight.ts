@@ -1,7 +1,7 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
 import type { Wire } from './wire.ts'
 
-/** How long a client is not read for want of room: its end, its leaves and its heartbeats are seen no later than that. */
+/** A client stays unread for so long for want of room: its end, its leaves and its heartbeats are seen no later than that. */
 const PAUSE_MS = 1_000
 
 /** A topic that has something to begin, and must wait until another callback is done. */
@@ -37,22 +37,22 @@ export class InFlight {
     this.#clock = clock
   }
 
-  /** How many are at work. */
+  /** The number of callbacks at work. */
   get count(): number {
     return this.#count
   }
 
-  /** Whether no other may begin. */
+  /** True where no other may begin. */
   get isFull(): boolean {
     return this.#count >= this.#limit
   }
 
-  /** Whether the client's socket is not read. */
+  /** True where the client's socket is not read. */
   get isPaused(): boolean {
     return this.#state === 'paused'
   }
 
-  /** Whether the client is read though there is no room: what cannot wait is refused. */
+  /** True where the client is read though there is no room: what cannot wait is refused. */
   get isOverdue(): boolean {
     return this.#state === 'overdue' && this.isFull
   }

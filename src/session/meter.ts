@@ -1,6 +1,6 @@
-import type { Rate } from '../rate.ts'
+import type { Rate } from '../ground/rate.ts'
 
-/** How often a client may do what, resolved: absent where there is no limit. */
+/** The rates of a client, resolved: absent where there is no limit. */
 export interface MeterRates {
   readonly messages: Rate | undefined
   readonly channelMessages: Rate | undefined

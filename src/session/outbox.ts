@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Backlog, SlowReader } from './backlog.ts'
 
 /**
- * What leaves in this turn of the event loop. A write to a socket costs far more than a frame in it, so the frames of
+ * The frames that leave in this turn of the event loop. A write to a socket costs far more than a frame in it, so the frames of
  * one turn (replies, broadcasts of several publishers) go out as one write for each connection, when the I/O of the
  * turn is done.
  */

@@ -4,13 +4,14 @@ import type { Connection, TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
-import type { Clock } from '../clock.ts'
-import { type CloseCode, type ReplyReason, show } from '../errors.ts'
+import type { Clock } from '../ground/clock.ts'
+import { type CloseCode, type ReplyReason, show } from '../ground/errors.ts'
+import { fitsName } from '../ground/name.ts'
+import type { JoinOutcome, LimitName, Probe, Telemetry } from '../ground/telemetry.ts'
+import type { Watch } from '../ground/watch.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, type JsonParse, MalformedFrame, type Message, sameRef } from '../protocol/message.ts'
-import type { JoinOutcome, LimitName, Probe, Telemetry } from '../telemetry.ts'
-import { fitsName, PHOENIX_TOPIC } from '../topic.ts'
-import type { Watch } from '../watch.ts'
+import { PHOENIX_TOPIC } from '../protocol/topic.ts'
 import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide } from './decide.ts'
 import { InFlight } from './in-flight.ts'
@@ -18,7 +19,7 @@ import { Meter, type MeterRates } from './meter.ts'
 import { Outbox, type Turn } from './outbox.ts'
 import type { Wire } from './wire.ts'
 
-/** What all sessions of a tree share. */
+/** Shared by all sessions of a tree. */
 export interface SessionRuntime extends ChannelRuntime {
   readonly router: Router
   readonly telemetry: Telemetry
@@ -41,7 +42,7 @@ export interface SessionRuntime extends ChannelRuntime {
   gone(session: Session): void
 }
 
-/** What waits, for one client or for many. */
+/** The waiting work of one client, or of many. */
 export interface SessionLoad {
   /** Bytes that were written and that the operating system has not taken: slow readers. */
   readonly bufferedBytes: number
@@ -53,11 +54,11 @@ export interface SessionLoad {
   readonly pendingCallbacks: number
 }
 
-/** What the client was let in with. */
+/** The client's admission: its connection and its rights. */
 export interface Admission {
   readonly connection: Connection
   readonly codec: Codec
-  /** What `channels.disconnect` addresses. */
+  /** The address for `channels.disconnect`. */
   readonly connectionTopic: string | undefined
   /** Wall-clock milliseconds: when the client must authenticate again. `undefined`: never. */
   readonly expiresAt: number | undefined
@@ -109,7 +110,7 @@ export class Session implements Outlet, SlowReader {
     return this.#topics?.size ?? 0
   }
 
-  /** What of this client waits: see `BerylLoad`. */
+  /** The waiting work of this client: see `BerylLoad`. */
   get load(): SessionLoad {
     let waitingMessages = 0
     let longestMailbox = 0
@@ -149,7 +150,7 @@ export class Session implements Outlet, SlowReader {
    */
   silentMs(now: number): number {
     const { bytesRead } = this.wire
-    // Who is not read cannot be heard.
+    // A paused socket delivers nothing, so its silence proves nothing.
     if (bytesRead !== this.#bytesRead || this.#inFlight?.isPaused) {
       this.#bytesRead = bytesRead
       this.#activeAt = now
@@ -303,7 +304,7 @@ export class Session implements Outlet, SlowReader {
     return this.#inFlight
   }
 
-  /** Whether the client is so far behind that it should be spared what can be told later in one piece. */
+  /** True where the client is so far behind that it should be spared what can be told later in one piece. */
   get isBehind(): boolean {
     return this.wire.bufferedBytes > BEHIND_BYTES
   }
@@ -318,7 +319,7 @@ export class Session implements Outlet, SlowReader {
     this.wire.terminate()
   }
 
-  // What a message means, and what is done: one row for each situation of `decide`
+  // The reaction to a message: one row for each situation of `decide`
 
   #route(message: Message): void {
     const held = this.#topics?.get(message.topic as string)

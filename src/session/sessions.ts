@@ -1,20 +1,20 @@
 import type { TerminateReason } from '../channel/infer.ts'
-import type { Clock } from '../clock.ts'
-import { Deadline } from '../deadline.ts'
+import type { Clock } from '../ground/clock.ts'
+import { Deadline } from '../ground/deadline.ts'
+import { patience, Watch } from '../ground/watch.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
-import { patience, Watch } from '../watch.ts'
 import { Backlog, type BackpressureLimits } from './backlog.ts'
 import { type Admission, Session, type SessionLoad, type SessionRuntime } from './session.ts'
 import type { Wire } from './wire.ts'
 
-/** How often a silent client is looked for, within the time that it may be silent. */
+/** Silent clients are looked for so often within the time that they may be silent. */
 const SWEEPS_PER_TIMEOUT = 8
 const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 
-/** How the server goes: see `BerylOptions.drain`. Resolved. */
+/** The way in which the server goes: see `BerylOptions.drain`. Resolved. */
 export interface DrainOptions {
   readonly batch: number
   readonly pauseMs: number
@@ -23,11 +23,11 @@ export interface DrainOptions {
   readonly timeoutMs: number
 }
 
-/** What the directory itself asks for, beside what it hands to its sessions. */
+/** The options of the directory itself, beside what it hands to its sessions. */
 export interface SessionsOptions {
-  /** How long a client may be silent. One timer watches over all of them. */
+  /** A client may be silent for so long. One timer watches over all of them. */
   readonly idleMs: number
-  /** How often clients should let hear of them. */
+  /** Clients should let hear of them so often. */
   readonly intervalMs: number
   readonly drain: DrainOptions
   readonly backpressure: BackpressureLimits
@@ -134,12 +134,12 @@ export class Sessions implements Process {
     for (const session of [...this.#sessions.values()]) session.close(1012, '', why)
   }
 
-  /** Whether slow readers hold so much memory that no new client should be let in. */
+  /** True where slow readers hold so much memory that no new client should be let in. */
   get isFull(): boolean {
     return this.#backlog.isFull
   }
 
-  /** Whether clients may be let in. */
+  /** True where clients may be let in. */
   get isRunning(): boolean {
     return this.#isRunning
   }
@@ -176,7 +176,7 @@ export class Sessions implements Process {
     return count
   }
 
-  /** What waits, for all clients. Looks at each of them. */
+  /** The waiting work of all clients. Looks at each of them. */
   get load(): SessionLoad {
     const load = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
     for (const session of this.#sessions.values()) {

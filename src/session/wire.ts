@@ -1,7 +1,7 @@
 import type { Frame } from '../protocol/frame.ts'
 
 /**
- * What a session asks of the connection that carries it. The session makes the frames and decides; the wire moves
+ * The connection that carries a session, as the session sees it. The session makes the frames and decides; the wire moves
  * bytes and knows nothing of channels.
  */
 export interface Wire {

@@ -1,9 +1,9 @@
-import type { Timer } from '../clock.ts'
-import { promised } from '../foreign.ts'
+import type { Timer } from '../ground/clock.ts'
+import { promised } from '../ground/foreign.ts'
 import type { Behaviour } from './actor-ref.ts'
 import { refuse } from './check.ts'
 
-/** What waits in an actor's mailbox: what it does, what becomes of the result, what its sender hears if none comes. */
+/** A message in an actor's mailbox: its work, the way of its result, the word to its sender if none comes. */
 export interface Message {
   perform(actor: Behaviour): unknown
   reply?(value: unknown): void
@@ -78,7 +78,7 @@ export class Init implements Message {
     return this.#done
   }
 
-  /** What `init` came to. @throws what `init` threw */
+  /** The outcome of `init`. @throws what `init` threw */
   get result(): 'ignore' | 'ok' {
     if (this.#failure !== undefined) throw this.#failure.error
     return this.#result === 'ignore' ? 'ignore' : 'ok'

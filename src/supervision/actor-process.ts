@@ -1,5 +1,5 @@
-import { berylError } from '../errors.ts'
-import { promised, tell } from '../foreign.ts'
+import { berylError } from '../ground/errors.ts'
+import { promised, tell } from '../ground/foreign.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
 import { warn } from './events.ts'
@@ -9,13 +9,13 @@ import type { MaybePromise, Process, ProcessDetails, StartContext } from './proc
 import { register, unregister } from './registry.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
 
-/** What an actor knows and owns: `this.context` in its methods. */
+/** The knowledge and property of an actor: `this.context` in its methods. */
 export interface ActorContext extends Owned {
   readonly path: string
   readonly incarnation: number
   /** Aborted when the actor is asked to end, is killed, or has ended. */
   readonly signal: AbortSignal
-  /** How many messages wait. There is no bound: refuse or shed load by this. */
+  /** The number of messages that wait. There is no bound: refuse or shed load by this. */
   readonly mailboxLength: number
   /** Ends the actor after this message: `terminate` runs, then the reply goes out, then it exits. @default 'normal' */
   readonly stop: (reason?: ExitReason) => void
@@ -23,7 +23,7 @@ export interface ActorContext extends Owned {
   readonly later: <R>(reply: Promise<R>) => Later<R>
 }
 
-/** What an actor process is made of. */
+/** The parts of an actor process. */
 export interface ActorParts<T extends Behaviour> {
   readonly actor: T
   /** The prototype at which the methods of the actor end. */
@@ -48,7 +48,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   #context: ActorContext | undefined = undefined
   readonly #mailbox = new Mailbox<Message>(this)
   #current: Message | undefined = undefined
-  /** What runs now if it is asynchronous. */
+  /** The work that runs now if it is asynchronous. */
   #running: Promise<unknown> | undefined = undefined
   /** Messages that got no answer yet, the waiting ones apart: promised replies, and what came while it terminates. */
   readonly #owed = new Set<Message>()
@@ -69,7 +69,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     })
   }
 
-  /** What the actor itself is given; made when it is first asked for. */
+  /** The context for the actor itself; made when it is first asked for. */
   get context(): ActorContext {
     this.#context ??= this.#makeContext()
     return this.#context
@@ -133,7 +133,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   crashed(error: unknown): void {
     this.#running = undefined
     if (this.#exit !== undefined || this.#terminating) return
-    // What `init` throws is a failed start: there is nothing to terminate yet.
+    // A throw of `init` is a failed start: there is nothing to terminate yet.
     if (this.#current instanceof Init) {
       this.#current.refuse(error)
       this.#finish({ error })

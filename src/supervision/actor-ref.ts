@@ -1,14 +1,14 @@
-import { checkFunction, refuseArgument } from '../argument.ts'
-import { berylError } from '../errors.ts'
+import { checkFunction, refuseArgument } from '../ground/argument.ts'
+import { berylError } from '../ground/errors.ts'
 import { A_DURATION, isDuration } from './check.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { MaybePromise } from './process.ts'
 
-/** What `init` may return: nothing, or that there is nothing to run. */
+/** The result of `init`: nothing, or that there is nothing to run. */
 // biome-ignore lint/suspicious/noConfusingVoidType: the type of a method without a return is void
 export type InitResult = 'ignore' | undefined | void
 
-/** What an actor may have beside its methods; none of it can be called from outside. */
+/** The parts of an actor beside its methods; none of them can be called from outside. */
 export interface Behaviour {
   init(...args: never[]): MaybePromise<InitResult>
   terminate(reason: never): MaybePromise<void>
@@ -58,7 +58,7 @@ export interface Callee {
   monitor(listener: (reason: ExitReason) => void): () => void
 }
 
-/** What all refs are: it keeps the process out of sight. */
+/** The base of all refs: it keeps the process out of sight. */
 export class Ref {
   readonly #callee: Callee
   readonly #timeoutMs: number | 'infinity'

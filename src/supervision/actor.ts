@@ -1,6 +1,6 @@
 // biome-ignore-all lint/complexity/noThisInStatic: in the statics, `this` is the actor's own class, not Actor
 
-import { refuseArgument } from '../argument.ts'
+import { refuseArgument } from '../ground/argument.ts'
 import { type ActorContext, ActorProcess } from './actor-process.ts'
 import { type ActorRef, type Behaviour, type InitResult, Ref } from './actor-ref.ts'
 import { A_DURATION, check, checkKeys, checkString, isDuration, isInstance } from './check.ts'
@@ -25,21 +25,21 @@ export interface ActorClass<T extends Actor> {
   readonly callTimeoutMs: number | 'infinity'
 }
 
-/** What `init` of an actor takes. */
+/** The arguments of an actor's `init`. */
 export type InitArgs<T extends Actor> = Parameters<T['init']> extends never[] ? [] : Parameters<T['init']>
 
-/** What starting an actor may give: `'ignore'` only where its `init` may return it. */
+/** The result of starting an actor: `'ignore'` only where its `init` may return it. */
 export type ActorStart<T extends Actor> =
   | ActorProcess<T>
   | (Actor['init'] extends T['init'] ? never : Extract<Awaited<ReturnType<T['init']>>, 'ignore'>)
 
-/** What a spec of an actor takes beside the arguments of `init`. */
+/** The options of an actor's spec beside the arguments of `init`. */
 export interface ActorSpecOptions<I extends string> extends Partial<ChildPolicy> {
   /** @default the name of the class */
   readonly id?: I
   /** Registered while the actor lives, for `whereis`. Two living actors cannot hold the same. */
   readonly name?: string
-  /** How long a call waits for its reply. The call fails, the actor is not told. @default the class's, 5000 */
+  /** A call waits so long for its reply. Then the call fails; the actor is not told. @default the class's, 5000 */
   readonly callTimeoutMs?: number | 'infinity'
 }
 

@@ -1,7 +1,7 @@
-import { readFields, refuseArgument } from '../argument.ts'
-import { berylError, show } from '../errors.ts'
+import { readFields, refuseArgument } from '../ground/argument.ts'
+import { berylError, show } from '../ground/errors.ts'
 
-// What this part of the library refuses, and in which words: who was asked, the field, what was wanted, what came.
+// The refusals of this part of the library: who was asked, the field, what was wanted, what came.
 
 /** @throws BERYL_ERR_CHILD_SPEC */
 export function refuse(owner: string, field: string, wanted: string, got: unknown): never {
@@ -33,13 +33,13 @@ export function checkString(call: string, argument: string, value: unknown): voi
   if (typeof value !== 'string' || value === '') refuseArgument(call, argument, 'a non-empty string', value)
 }
 
-/** Whether it is an object, or a function, whose properties of these names are functions. */
+/** True where it is an object, or a function, whose properties of these names are functions. */
 export function hasMethods(value: unknown, names: readonly string[]): boolean {
   try {
     const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
     return isObject && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
   } catch {
-    // What throws when it is read has none.
+    // A value that throws when it is read has none.
     return false
   }
 }

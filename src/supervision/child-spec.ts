@@ -1,18 +1,18 @@
-import { readFields } from '../argument.ts'
-import { show } from '../errors.ts'
+import { readFields } from '../ground/argument.ts'
+import { show } from '../ground/errors.ts'
 import { A_DURATION, checkKeys, isDuration, isOneOf, refuse } from './check.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
 
-/** Whether an ended child is started again: always, after abnormal exits only, never. */
+/** The rule by which an ended child is started again: always, after abnormal exits only, never. */
 export type Restart = 'permanent' | 'transient' | 'temporary'
 
 /**
- * How a child is stopped: asked and given this many milliseconds before it is killed, asked and waited for without
+ * The way in which a child is stopped: asked and given this many milliseconds before it is killed, asked and waited for without
  * limit, or killed without being asked. 0 asks and kills in the same turn.
  */
 export type ShutdownRule = number | 'infinity' | 'brutal'
 
-/** How a child is kept; the same for all children of a template. */
+/** The policy of a child; the same for all children of a template. */
 export interface ChildPolicy {
   /** @default 'permanent' */
   readonly restart: Restart
@@ -22,7 +22,7 @@ export interface ChildPolicy {
   readonly startTimeoutMs: number | 'infinity'
   /** @default 'worker' */
   readonly type: 'worker' | 'supervisor'
-  /** Whether its end may end the supervisor: see `autoShutdown`. @default false */
+  /** True: its end may end the supervisor, see `autoShutdown`. @default false */
   readonly significant: boolean
 }
 

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
-import { berylError } from '../errors.ts'
-import { promised } from '../foreign.ts'
+import type { Clock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
 import { check } from './check.ts'
 import type { ChildPolicy } from './child-spec.ts'
 import type { Report, SupervisorEvent } from './events.ts'
@@ -10,7 +10,7 @@ import { Incarnation, type Place } from './incarnation.ts'
 import { type Deadlines, Limit } from './limit.ts'
 import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
 
-/** What a child asks of the supervisor that holds it. */
+/** The supervisor that holds a child, as the child sees it. */
 export interface ChildOwner {
   readonly path: string
   readonly clock: Clock
@@ -28,7 +28,7 @@ export class StartFailure {
   }
 }
 
-/** What the one hears who asked for a start that failed: one level of `cause` for each supervisor in between. */
+/** The error for the one who asked for a start that failed: one level of `cause` for each supervisor in between. */
 export function startFailed(path: string, { error }: StartFailure): Error {
   return berylError('BERYL_ERR_START_FAILED', path, describe(error), { cause: error })
 }
@@ -52,7 +52,7 @@ export abstract class Child implements Place {
   state: ChildState = 'stopped'
   #life: Incarnation | undefined = undefined
   #starts = 0
-  /** What hardly any child ever has. */
+  /** Parts that hardly any child ever has. */
   #rare: Rare | undefined = undefined
 
   constructor(owner: ChildOwner) {
@@ -76,7 +76,7 @@ export abstract class Child implements Place {
     return this.#owner.report
   }
 
-  /** What others get of it while it runs: from its exit on, even before that was handled, nothing. */
+  /** The handle for others while it runs: from its exit on, even before that was handled, nothing. */
   get handle(): unknown {
     const process = this.process
     return process === undefined ? undefined : handleOf(process)
@@ -216,7 +216,7 @@ export abstract class Child implements Place {
     return this.#startFailed(life, error)
   }
 
-  /** What still comes of a start is never adopted: two incarnations would run at once, one of them unsupervised. */
+  /** A late start is never adopted: two incarnations would run at once, one of them unsupervised. */
   #endLate(life: Incarnation, pending: Promise<unknown>): void {
     let settled = false
     const rest = pending.then(endLate).finally(() => {

@@ -3,7 +3,7 @@ import type { ChildPolicy } from './child-spec.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
 import { startedOnce } from './spec-child.ts'
 
-/** How all children of a dynamic supervisor are started: what `startChild` is given follows the context. */
+/** The start of all children of a dynamic supervisor: the arguments of `startChild` follow the context. */
 export interface ChildTemplate<A extends readonly unknown[], R extends StartResult = StartResult>
   extends Partial<ChildPolicy> {
   readonly start: (context: StartContext, ...args: A) => MaybePromise<R>

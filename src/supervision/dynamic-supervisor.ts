@@ -1,4 +1,4 @@
-import { berylError, show } from '../errors.ts'
+import { berylError, show } from '../ground/errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
 import { check, checkKeys, checkReadable, refuse } from './check.ts'
 import { type StartFailure, type StartOutcome, startFailed } from './child.ts'
@@ -18,7 +18,7 @@ import { type CommonOptions, checkOptions, refuseAutoShutdown } from './supervis
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
 
 interface DynamicCommonOptions extends Omit<CommonOptions, 'autoShutdown'> {
-  /** How many children there may be, those that are being restarted included. @default unlimited */
+  /** The limit of children, those that are being restarted included. @default unlimited */
   readonly maxChildren?: number
 }
 

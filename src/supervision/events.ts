@@ -1,4 +1,4 @@
-import { tell, warnOf } from '../foreign.ts'
+import { tell, warnOf } from '../ground/foreign.ts'
 import type { ExitReason } from './exit-reason.ts'
 
 interface OfChild {
@@ -11,7 +11,7 @@ interface OfChild {
 }
 
 /**
- * What a supervisor tells its `report` listener, in the order in which it happens. The library itself logs nothing.
+ * The events for a supervisor's `report` listener, in the order in which they happen. The library itself logs nothing.
  * Nested supervisors report to the listener of the tree they stand in.
  */
 export type SupervisorEvent =

@@ -1,6 +1,6 @@
-import { refuseArgument } from '../argument.ts'
-import { berylError } from '../errors.ts'
-import { describe } from '../foreign.ts'
+import { refuseArgument } from '../ground/argument.ts'
+import { berylError } from '../ground/errors.ts'
+import { describe } from '../ground/foreign.ts'
 
 export { describe }
 
@@ -21,13 +21,13 @@ export type ExitReason =
   | { readonly shutdown: unknown }
   | { readonly error: unknown }
 
-/** Whether a transient child with this reason stays down: `normal`, `shutdown` and `{ shutdown }`, nothing else. */
+/** True where a transient child with this reason stays down: `normal`, `shutdown` and `{ shutdown }`, nothing else. */
 export function isNormal(reason: ExitReason): boolean {
   checkReason('isNormal', reason)
   return reason === 'normal' || reason === 'shutdown' || (typeof reason === 'object' && 'shutdown' in reason)
 }
 
-/** Whether a value is a reason at all. What a process ends with otherwise is treated as its error. */
+/** True where a value is a reason at all. Any other end of a process is treated as its error. */
 export function isExitReason(value: unknown): value is ExitReason {
   if (typeof value === 'object' && value !== null) return hasOneOf(value, ['shutdown', 'error'])
   return value === 'normal' || value === 'shutdown' || value === 'killed' || value === 'noproc'
@@ -68,7 +68,7 @@ export function exitError(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_EXITED', path, formatReason(reason), cause)
 }
 
-/** What a signal is aborted with when its process is asked to end for `reason`, which is the `cause`. */
+/** The reason of a signal whose process is asked to end for `reason`, which is the `cause`. */
 export function endRequest(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_ASKED_TO_END', path, formatReason(reason), { cause: reason })
 }

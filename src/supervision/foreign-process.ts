@@ -1,4 +1,4 @@
-import { promised } from '../foreign.ts'
+import { promised } from '../ground/foreign.ts'
 import { check } from './check.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process, ProcessDetails } from './process.ts'
@@ -31,7 +31,7 @@ export async function endLate(late: unknown): Promise<unknown> {
   return ends
 }
 
-/** What others get of it: nothing, where that throws. */
+/** Its handle for others: nothing, where that throws. */
 export function handleOf(process: Process): unknown {
   try {
     return process.handle ?? process
@@ -40,11 +40,11 @@ export function handleOf(process: Process): unknown {
   }
 }
 
-/** What it tells of itself: nothing, where that throws. */
+/** Its own details: nothing, where that throws. */
 export function detailsOf(process: Process): ProcessDetails | undefined {
   try {
     const details: unknown = process.inspect?.()
-    // What is no plain answer may not be read, and a promise of it may reject.
+    // An answer that is not plain may be unreadable, and a promise of it may reject.
     if (promised(details)?.catch(() => {}) !== undefined) return undefined
     return typeof details === 'object' && details !== null ? { ...details } : undefined
   } catch {

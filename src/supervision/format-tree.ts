@@ -1,4 +1,4 @@
-import { readFields, refuseArgument } from '../argument.ts'
+import { readFields, refuseArgument } from '../ground/argument.ts'
 import type { TreeNode } from './process.ts'
 
 /**

@@ -1,12 +1,12 @@
-import type { Clock, Timer } from '../clock.ts'
-import { tell } from '../foreign.ts'
-import { guardSignal } from '../signal.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
+import { tell } from '../ground/foreign.ts'
+import { guardSignal } from '../ground/signal.ts'
 import { type Report, warn } from './events.ts'
 import { describe, type ExitReason, endRequest, isExitReason } from './exit-reason.ts'
 import { reasonOf } from './foreign-process.ts'
 import type { Process, StartContext } from './process.ts'
 
-/** What an incarnation knows of the place it stands in. */
+/** The place that an incarnation stands in. */
 export interface Place {
   readonly id: string
   readonly path: string
@@ -17,10 +17,10 @@ export interface Place {
   ended(life: Incarnation): void
 }
 
-/** How long a process that was killed may take to end; then it is abandoned, so that nobody can hold up a stop. */
+/** A process that was killed may take so long to end; then it is abandoned, so that nobody can hold up a stop. */
 export const KILL_MS = 5_000
 
-/** Who waits for the end of an incarnation, and until when. */
+/** The one that waits for the end of an incarnation, and its deadline. */
 interface Ending {
   wake?: (reason: ExitReason) => void
   deadline?: Timer
@@ -70,7 +70,7 @@ export class Incarnation implements StartContext {
     return this.#aborter.signal
   }
 
-  /** What the signal was aborted with, if it was. */
+  /** The reason of the signal's abort, if it was aborted. */
   get aborted(): ExitReason | undefined {
     return this.#aborted
   }

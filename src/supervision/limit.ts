@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
 
 /** A limit of time that may be set anew while it runs. {@link Limit.over} resolves when it is reached, if ever. */
 export class Limit {

@@ -9,7 +9,7 @@ export interface Receiver<M> {
 /**
  * A first-in-first-out queue of messages that are handled one at a time. While it is idle a message is handled within
  * {@link Mailbox.push} itself: a synchronous handler costs no promise, no closure, no timer and no turn of the event loop.
- * What is pushed from within a handler waits for its end.
+ * A message that is pushed from within a handler waits for its end.
  */
 export class Mailbox<M> {
   readonly #receiver: Receiver<M>
@@ -23,12 +23,12 @@ export class Mailbox<M> {
     this.#receiver = receiver
   }
 
-  /** How many messages wait, the one that is being handled not among them. */
+  /** The number of messages that wait, the one that is being handled not among them. */
   get length(): number {
     return this.#waiting === undefined ? 0 : this.#waiting.length - this.#head
   }
 
-  /** Whether a message is being handled. */
+  /** True while a message is being handled. */
   get busy(): boolean {
     return this.#busy
   }

@@ -1,4 +1,4 @@
-import { refuseArgument } from '../argument.ts'
+import { refuseArgument } from '../ground/argument.ts'
 import type { Actor, ActorStart, InitArgs } from './actor.ts'
 import { checkString } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
@@ -71,7 +71,7 @@ export function dynamicSupervisor<const I extends string>(
   }
 }
 
-/** What is inside the options is looked at when the supervisor starts: then it has a path to be named by. */
+/** The inside of the options is looked at when the supervisor starts: then it has a path to be named by. */
 function checkNested(call: string, id: unknown, options: unknown, policy: unknown): void {
   checkString(call, 'id', id)
   if (typeof options !== 'object' || options === null) refuseArgument(call, 'options', 'an object', options)

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Report } from './events.ts'
 import type { ExitReason } from './exit-reason.ts'
 
@@ -6,7 +6,7 @@ import type { ExitReason } from './exit-reason.ts'
 export type MaybePromise<T> = T | Promise<T>
 
 /**
- * What a supervisor asks of a child: the whole contract between them. Whatever implements it can be supervised;
+ * A child as its supervisor sees it: the whole contract between them. Everything that implements it can be supervised;
  * {@link worker}, {@link supervisor}, {@link thread} and actors do.
  */
 export interface Process {
@@ -22,23 +22,23 @@ export interface Process {
    * goes on is told to the supervisor with {@link StartContext.abandoned}. Must not throw.
    */
   kill(): void
-  /** What `which` and `startChild` give to others; the process itself where it is absent. */
+  /** The result of `which` and `startChild` for others; the process itself where it is absent. */
   readonly handle?: unknown
-  /** What `inspect` of the tree shows below and beside this process. */
+  /** The part of `inspect` that stands below and beside this process. */
   inspect?(): ProcessDetails
 }
 
-/** What a start may give: a process, or the word that there is nothing to run. */
+/** The result of a start: a process, or the word that there is nothing to run. */
 export type StartResult = Process | 'ignore'
 
-/** What others get of a started child: its handle, the process itself where it has none, nothing if it was ignored. */
+/** A started child as others get it: its handle, the process itself where it has none, nothing if it was ignored. */
 export type HandleOf<R extends StartResult> = R extends 'ignore'
   ? undefined
   : R extends { readonly handle: infer H }
     ? H
     : R
 
-/** What `start` of a child is given. One for each incarnation. */
+/** The argument of a child's `start`. One for each incarnation. */
 export interface StartContext {
   readonly id: string
   /** The names from the outermost supervisor down to this child: `prices/feed`. */
@@ -57,10 +57,10 @@ export interface StartContext {
   abandoned(rest: Promise<unknown>): void
 }
 
-/** What a child is doing. `stopped`: its spec is kept and has no process. */
+/** The state of a child. `stopped`: its spec is kept and has no process. */
 export type ChildState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped'
 
-/** What a process adds to its node of the tree. */
+/** A process's own part of its node in the tree. */
 export interface ProcessDetails {
   /** A word or two beside the state: `rest_for_one`. */
   readonly note?: string
@@ -74,13 +74,13 @@ export interface TreeNode extends ProcessDetails {
   readonly id: string
   readonly type: 'worker' | 'supervisor'
   readonly state: ChildState | 'exited'
-  /** How many times its supervisor started it again. */
+  /** The number of times that its supervisor started it again. */
   readonly restarts: number
   /** Since when the current incarnation runs: wall-clock milliseconds since the epoch, to the second. */
   readonly since?: number
   /** Incarnations whose code could not be ended, so far. */
   readonly abandoned: number
-  /** How many of those are still at it. */
+  /** The number of those that are still at it. */
   readonly stillRunning: number
   readonly children: readonly TreeNode[]
 }

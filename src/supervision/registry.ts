@@ -1,4 +1,4 @@
-import { berylError } from '../errors.ts'
+import { berylError } from '../ground/errors.ts'
 
 const holders = new Map<string, object>()
 
@@ -17,7 +17,7 @@ export function unregister(name: string, holder: object): void {
   if (holders.get(name) === holder) holders.delete(name)
 }
 
-/** Who holds the name now. */
+/** The present holder of the name. */
 export function whereis(name: string): object | undefined {
   return holders.get(name)
 }

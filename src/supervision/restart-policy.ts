@@ -1,16 +1,16 @@
 import type { AutoShutdown, Restart } from './child-spec.ts'
 import { type ExitReason, isNormal } from './exit-reason.ts'
 
-/** Who is restarted with a child that ended: itself; everyone; itself and those started after it. */
+/** The children that are restarted with one that ended: itself; everyone; itself and those started after it. */
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one'
 
-/** How many restarts are too many: more than `intensity` within `periodMs`, ends included. */
+/** The limit of restarts: more than `intensity` within `periodMs`, ends included, are too many. */
 export interface Intensity {
   readonly intensity: number
   readonly periodMs: number
 }
 
-/** What becomes of a child that ended by itself: started again; kept as a spec without a process; removed. */
+/** The fate of a child that ended by itself: started again; kept as a spec without a process; removed. */
 export type AfterExit = 'restart' | 'keep' | 'remove'
 
 /** Decides what becomes of a child of this restart type that ended for this reason. */

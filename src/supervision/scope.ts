@@ -1,6 +1,6 @@
-import { checkFunction, refuseArgument } from '../argument.ts'
-import type { Clock, Timer } from '../clock.ts'
-import { tell } from '../foreign.ts'
+import { checkFunction, refuseArgument } from '../ground/argument.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
+import { tell } from '../ground/foreign.ts'
 import { hasMethods, isMilliseconds } from './check.ts'
 import { warn } from './events.ts'
 
@@ -27,7 +27,7 @@ export interface Owned {
   spawn(work: Promise<unknown> | (() => Promise<unknown>)): void
 }
 
-/** How the callbacks of a scope are run, and where their errors go. */
+/** The runner of a scope's callbacks, and the place for their errors. */
 export interface ScopeOwner {
   /** Runs a callback now or when its turn comes; its error is the owner's crash. */
   runCallback(callback: () => unknown): void
@@ -88,7 +88,7 @@ export class Scope implements Owned {
   /** Cancels every timer and takes off every listener; what is added later goes at once. */
   close(): void {
     this.#closed = true
-    // What is somebody else's may throw when it is taken off; the rest must go all the same.
+    // A foreign emitter may throw when a listener is taken off; the rest must go all the same.
     for (const dispose of this.#disposers) tell(dispose, warn)
     this.#disposers.clear()
   }

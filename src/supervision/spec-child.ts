@@ -1,4 +1,4 @@
-import { berylError } from '../errors.ts'
+import { berylError } from '../ground/errors.ts'
 import { Child, type ChildOwner } from './child.ts'
 import type { ChildPolicy, ChildSpec } from './child-spec.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'

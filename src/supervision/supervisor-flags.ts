@@ -1,18 +1,18 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import { check, checkKeys, hasMethods, refuse } from './check.ts'
 import type { AutoShutdown } from './child-spec.ts'
 import type { Report } from './events.ts'
 import type { Intensity, Strategy } from './restart-policy.ts'
 
-/** What supervisors of both kinds take. */
+/** The options of supervisors of both kinds. */
 export interface CommonOptions {
   /** Registered while the supervisor lives, for {@link currentSupervisor}; the first part of every child's path. */
   readonly name?: string
-  /** How many restarts within `periodMs` pass; one more and the supervisor gives up. 0: none. @default 1 */
+  /** So many restarts within `periodMs` pass; one more and the supervisor gives up. 0: none. @default 1 */
   readonly intensity?: number
   /** The length of the sliding window, in monotonic milliseconds, ends included. @default 5000 */
   readonly periodMs?: number
-  /** Whether the end of significant children ends the supervisor. @default 'never' */
+  /** The rule by which the end of significant children ends the supervisor. @default 'never' */
   readonly autoShutdown?: AutoShutdown
   /** Takes what happens in the tree. Nothing is logged without it. */
   readonly report?: Report

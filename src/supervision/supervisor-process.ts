@@ -1,5 +1,5 @@
-import { type Clock, systemClock, type Timer } from '../clock.ts'
-import { berylError } from '../errors.ts'
+import { type Clock, systemClock, type Timer } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
 import { type Child, type ChildOwner, StartFailure, type StartOutcome } from './child.ts'
 import { guarded, type Report } from './events.ts'
 import { checkReason, type ExitReason, endRequest } from './exit-reason.ts'
@@ -10,7 +10,7 @@ import { register, unregister } from './registry.ts'
 import { afterExit, endsSupervisor, RestartWindow } from './restart-policy.ts'
 import { type CommonOptions, type Flags, resolveFlags } from './supervisor-flags.ts'
 
-/** How many specs there are, how many processes live, and how many specs are of each type, alive or not. */
+/** The numbers of specs, of living processes, and of specs of each type, alive or not. */
 export interface ChildCount {
   readonly specs: number
   readonly active: number
@@ -19,7 +19,7 @@ export interface ChildCount {
 }
 
 /**
- * What supervisors of both kinds share: a life from start to exit, one queue in which requests, exits of children and
+ * Shared by supervisors of both kinds: a life from start to exit, one queue in which requests, exits of children and
  * retries are served one at a time, the restart window, and giving up.
  *
  *     starting ──▶ running ──▶ stopping ──▶ exited
@@ -174,11 +174,11 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   protected abstract restart(child: C): Promise<void>
   /** Keeps or removes a child that ended by itself and stays down. */
   protected abstract ended(child: C, next: 'keep' | 'remove'): void
-  /** Whether a significant child runs or is being restarted. */
+  /** True while a significant child runs or is being restarted. */
   protected abstract significantAlive(): boolean
   protected abstract details(): ProcessDetails
 
-  /** Whether it ends: what is left to start is not started any more. */
+  /** True while it ends: the rest is not started any more. */
   protected get ending(): boolean {
     return this.#asked !== undefined
   }

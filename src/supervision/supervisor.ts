@@ -1,4 +1,4 @@
-import { berylError } from '../errors.ts'
+import { berylError } from '../ground/errors.ts'
 import { checkReadable, checkString, refuse } from './check.ts'
 import { StartFailure, type StartOutcome, startFailed } from './child.ts'
 import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
@@ -13,7 +13,7 @@ import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
 /** The options of a static supervisor. */
 export interface SupervisorOptions<C extends readonly ChildInit[] = readonly ChildInit[]>
   extends CommonOptions {
-  /** Who is restarted with a child that ended. @default 'one_for_one' */
+  /** The children that are restarted with one that ended. @default 'one_for_one' */
   readonly strategy?: Strategy
   /** In start order. Stopped in the reverse of it. @default none */
   readonly children?: C

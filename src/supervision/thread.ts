@@ -5,8 +5,8 @@ import {
   Worker,
   type WorkerOptions,
 } from 'node:worker_threads'
-import { refuseArgument } from '../argument.ts'
-import { berylError } from '../errors.ts'
+import { refuseArgument } from '../ground/argument.ts'
+import { berylError } from '../ground/errors.ts'
 import { checkKeys, checkString, isInstance } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy, POLICY_KEYS } from './child-spec.ts'
 import type { ExitReason } from './exit-reason.ts'
@@ -14,7 +14,7 @@ import type { Process, StartContext } from './process.ts'
 
 const PASSPORT = 'fastify-beryl:thread'
 
-/** What a thread is told about itself, copied into it when it is made. */
+/** A thread's knowledge of itself, copied into it when it is made. */
 interface Passport {
   readonly path: string
   readonly incarnation: number
@@ -28,7 +28,7 @@ type ControlMessage = 'hello' | 'ready' | 'shutdown'
 export interface ThreadOptions
   extends Partial<ChildPolicy>,
     Pick<WorkerOptions, 'workerData' | 'resourceLimits' | 'env' | 'argv' | 'execArgv' | 'transferList'> {
-  /** Whether its start waits until the thread calls `ready()`, rather than until its code begins to run. @default false */
+  /** True: its start waits until the thread calls `ready()`, not only until its code begins to run. @default false */
   readonly awaitReady?: boolean
 }
 
@@ -151,7 +151,7 @@ export class ThreadProcess implements Process {
   }
 }
 
-/** What a thread that {@link thread} started knows about itself. */
+/** The self-knowledge of a thread that {@link thread} started. */
 export interface ThreadContext {
   readonly path: string
   readonly incarnation: number

@@ -1,7 +1,7 @@
-import { checkFunction } from '../argument.ts'
-import type { Clock } from '../clock.ts'
-import { isAbortError, tell } from '../foreign.ts'
-import { guardSignal } from '../signal.ts'
+import { checkFunction } from '../ground/argument.ts'
+import type { Clock } from '../ground/clock.ts'
+import { isAbortError, tell } from '../ground/foreign.ts'
+import { guardSignal } from '../ground/signal.ts'
 import { checkString } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import { warn } from './events.ts'
@@ -9,7 +9,7 @@ import { type ExitReason, endRequest } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
 
-/** What the function of a {@link worker} is given. It may be taken apart: `async ({ signal, ready }) => …`. */
+/** The argument of the function of a {@link worker}. It may be taken apart: `async ({ signal, ready }) => …`. */
 export interface WorkerContext<H = unknown> extends Owned {
   readonly id: string
   readonly path: string
@@ -78,7 +78,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
     })
   }
 
-  /** What `ready` was given; the process itself if nothing. */
+  /** The argument of `ready`; the process itself if there was none. */
   get handle(): H {
     return (this.#handle ?? this) as H
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { refuseArgument } from '../argument.ts'
-import { systemClock } from '../clock.ts'
+import { refuseArgument } from '../ground/argument.ts'
+import { systemClock } from '../ground/clock.ts'
 import type { AdapterStatus, PubSubAdapter } from '../pubsub/adapter.ts'
 import { Patience } from './patience.ts'
 
@@ -14,7 +14,7 @@ export interface AdapterStage {
   cut?(): void | Promise<void>
   /** The end of {@link AdapterStage.cut}. */
   heal?(): void | Promise<void>
-  /** How long, in milliseconds, anything may take that has to happen. @default 15_000 */
+  /** Anything that has to happen may take so long, in milliseconds. @default 15_000 */
   readonly timeoutMs?: number
 }
 
@@ -60,7 +60,7 @@ class Probe {
     this.adapter.publish(topic, Buffer.from(text, 'latin1'))
   }
 
-  /** What came on a topic. */
+  /** The messages of a topic. */
   on(topic: string): string[] {
     return this.heard.filter(([at]) => at === topic).map(([, text]) => text)
   }
@@ -104,7 +104,7 @@ function checkStage(stage: unknown): void {
   try {
     if (typeof (stage as AdapterStage).adapter === 'function') return
   } catch {
-    // What cannot be read is no stage either.
+    // An object that cannot be read is no stage either.
   }
   refuseArgument('run', 'stage', 'a stage with a function `adapter`', stage)
 }

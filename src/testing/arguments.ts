@@ -1,7 +1,7 @@
-import { refuseArgument } from '../argument.ts'
+import { refuseArgument } from '../ground/argument.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 
-// What the testing kit asks of its arguments. A client may send any text: what is wrong with it is the server's to say.
+// Checks of the testing kit's arguments. A client may send any text: what is wrong with it is the server's to say.
 
 export function checkText(call: string, argument: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') refuseArgument(call, argument, 'a string', value)
@@ -12,7 +12,7 @@ export function checkWhole(call: string, argument: string, value: unknown, min: 
   refuseArgument(call, argument, `a whole number from ${min} to ${max}`, value)
 }
 
-/** What a client sends: JSON or bytes; nothing at all is `{}`. */
+/** The payload of a client: JSON or bytes; nothing at all is `{}`. */
 export function checkPayload(call: string, value: unknown): void {
   const why = value === undefined ? undefined : (whyUncarried(value) ?? whyUnwritten(value))
   if (why !== undefined) refuseArgument(call, 'payload', `JSON or bytes (${why})`, value)

@@ -21,7 +21,7 @@ import type {
   Sent,
 } from './types.ts'
 
-/** What a channel asks of its client. */
+/** The client of a channel, as the channel sees it. */
 export interface Line {
   readonly patience: Patience
   readonly mailbox: Mailbox<ServerMessage>
@@ -44,7 +44,7 @@ export interface Attached {
 export class JoinRefused extends Error {
   override readonly name = 'JoinRefused'
   readonly topic: string
-  /** What the channel answered, such as what it gave to `reject`. */
+  /** The answer of the channel, such as what it gave to `reject`. */
   readonly response: unknown
 
   constructor(topic: string, response: unknown, cause: unknown) {
@@ -79,7 +79,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     return this.#joinRef
   }
 
-  /** What the last join was answered with. */
+  /** The answer to the last join. */
   get reply(): OkResponse<JoinOf<D>> {
     return this.#reply as OkResponse<JoinOf<D>>
   }
@@ -118,7 +118,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     await this.#line.mailbox.expect(isClosed)
   }
 
-  // What this client receives: pushed to it alone, or broadcast
+  // Received by this client: pushed to it alone, or broadcast
 
   /** Waits for an event and gives its payload. */
   async expectPush<E extends EventReceived<SchemaOf<D>>>(
@@ -143,7 +143,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     return this.#line.mailbox.refute(this.#wantedPush('refutePush', event, pattern))
   }
 
-  // What is broadcast on the topic, from all nodes, whoever is passed by
+  // Broadcast on the topic, from all nodes, whoever is passed by
 
   /** Waits for a broadcast on the topic and gives its payload, also where this client does not receive it. */
   async expectBroadcast<E extends EventReceived<SchemaOf<D>>>(
@@ -181,7 +181,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
 
   // Presence
 
-  /** Who is there, as this client has been told. */
+  /** Presences, as this client has been told. */
   presences(): PresenceState<MetaReceived<SchemaOf<D>>> {
     return this.#presences.list() as PresenceState<MetaReceived<SchemaOf<D>>>
   }

@@ -1,11 +1,11 @@
 import { isUint8Array } from 'node:util/types'
 import type { FastifyInstance } from 'fastify'
-import { readFields, refuseArgument } from '../argument.ts'
 import type { ChannelDefinition, Connection } from '../channel/infer.ts'
 import type { ClientCodec, ClientMessage, ServerMessage } from '../client/codec.ts'
+import { readFields, refuseArgument } from '../ground/argument.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 import { type Frame, framePayload, isBinaryFrame } from '../protocol/frame.ts'
-import type { TopicOf } from '../topic.ts'
+import type { TopicOf } from '../protocol/topic.ts'
 import type { Berth } from '../transport/in-process.ts'
 import { checkPattern, checkPayload, checkText, checkWhole } from './arguments.ts'
 import { type Attached, type Line, TestChannel } from './channel.ts'
@@ -19,7 +19,7 @@ import type { ChannelAt, JoinOf, PayloadArgument, Sent } from './types.ts'
 
 /** One connected client. */
 export class TestClient {
-  /** What the server knows of the connection, with what `connect` gave. */
+  /** The connection as the server knows it, with the assigns of `connect`. */
   readonly connection: Connection
   /** Everything that ever came, in order. */
   readonly received: ServerMessage[] = []
@@ -53,7 +53,7 @@ export class TestClient {
     return this.connection.id
   }
 
-  /** How the connection ended; `undefined` while it is open. */
+  /** The end of the connection; `undefined` while it is open. */
   get closed(): Closed | undefined {
     return this.#closed
   }
@@ -172,7 +172,7 @@ export class TestClient {
       closed: (closed) => {
         this.#closed = closed
         this.#patience.wake()
-        // What its channels broadcast while they end is still heard.
+        // Broadcasts of its channels while they end are still heard.
         void this.settle().then(() => {
           for (const cleanup of this.#cleanups) cleanup()
         })

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import qs from 'qs'
-import { readFields, refuseArgument } from '../argument.ts'
 import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
-import { isObject, refuse, section, whole } from '../options-check.ts'
+import { readFields, refuseArgument } from '../ground/argument.ts'
+import { isObject, refuse, section, whole } from '../ground/option-checks.ts'
 import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../transport/in-process.ts'
 import { TestClient } from './client.ts'
 
-/** How a client introduces itself, and how long its tests wait. */
+/** The introduction of a client, and the patience of its tests. */
 export interface ConnectOptions {
   /** The query of the URL: what `connect` sees as `params`. Nested as Phoenix nests them. @default {} */
   readonly params?: Readonly<Record<string, unknown>>

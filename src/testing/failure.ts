@@ -1,12 +1,12 @@
 import { AssertionError } from 'node:assert'
 import { inspect } from 'node:util'
 
-/** What a test saw instead of what it expected. Test runners show it like any failed assertion. */
+/** An expectation that failed. Test runners show it like any failed assertion. */
 export interface FailureInit {
   readonly operator: string
   /** The first line: what was expected, or what came that should not have. */
   readonly summary: string
-  /** What came instead, one line each. */
+  /** The arrivals instead, one line each. */
   readonly instead: readonly string[]
   readonly expected: unknown
   readonly actual: unknown

@@ -1,5 +1,5 @@
-import { checkFunction, refuseArgument } from '../argument.ts'
-import type { Clock, Timer } from '../clock.ts'
+import { checkFunction, refuseArgument } from '../ground/argument.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
 
 interface Pending extends Timer {
   readonly at: number
@@ -15,7 +15,7 @@ export interface FakeClock extends Clock {
   advance(ms: number): Promise<void>
   /** Lets everything that is ready now (immediates, promises) run, without moving time. */
   settle(): Promise<void>
-  /** How many timers and immediates are pending: what a leak test looks at. */
+  /** The number of timers and immediates that are pending, for a leak test. */
   readonly pending: number
 }
 

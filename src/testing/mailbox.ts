@@ -16,7 +16,7 @@ export interface Crash {
   readonly error: unknown
 }
 
-/** What a test expects, or expects not to come. */
+/** An expectation of a test: something that comes, or must not. */
 export interface Wanted<L extends Letter> {
   /** The method that the test called. */
   readonly operator: string
@@ -24,11 +24,11 @@ export interface Wanted<L extends Letter> {
   readonly topic: string
   readonly expected: unknown
   readonly fits: (letter: L) => boolean
-  /** Whether nothing that fits can come any more. */
+  /** True where nothing that fits can come any more. */
   readonly isHopeless?: () => boolean
 }
 
-/** What came and was not expected yet, in order. */
+/** The arrivals that were not expected yet, in order. */
 export class Mailbox<L extends Letter> {
   readonly #patience: Patience
   readonly #crashes: readonly Crash[]

@@ -4,7 +4,7 @@ import type { Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 import type { Berth } from '../transport/in-process.ts'
 
-/** How a connection ended: a WebSocket close code (1006: without a close frame) and the reason that came with it. */
+/** The end of a connection: a WebSocket close code (1006: without a close frame) and the reason that came with it. */
 export interface Closed {
   readonly code: number
   readonly reason: string

@@ -1,12 +1,12 @@
 import { isUint8Array } from 'node:util/types'
-import { checkFunction, refuseArgument } from '../argument.ts'
-import { section, whole } from '../options-check.ts'
+import { checkFunction, refuseArgument } from '../ground/argument.ts'
+import { section, whole } from '../ground/option-checks.ts'
 import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
 import { checkText } from './arguments.ts'
 
-/** What a {@link memoryNetwork} does to messages. */
+/** The faults of a {@link memoryNetwork}. */
 export interface NetworkOptions {
-  /** How often each message is delivered. @default 1 */
+  /** Each message is delivered so often. @default 1 */
   readonly copies?: number
 }
 

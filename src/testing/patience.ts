@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../ground/clock.ts'
 import type { FakeClock } from './fake-clock.ts'
 
 /** Turns of the event loop after which what was ready has run: a diff of presence alone takes two. */

@@ -1,5 +1,5 @@
 /**
- * What a value is held against: an object says some of its fields (others are free), an array all of its elements, a
+ * A pattern for values: an object says some of its fields (others are free), an array all of its elements, a
  * `RegExp` what a string looks like, a function whether it fits, `Uint8Array` which bytes it has, and any other value
  * itself.
  */
@@ -15,7 +15,7 @@ export type Pattern<T> =
             ? { readonly [K in keyof T]?: Pattern<T[K]> }
             : T)
 
-/** Whether a value fits a pattern. Absent pattern, any value. */
+/** True where a value fits a pattern. Absent pattern, any value. */
 export function matches(value: unknown, pattern: unknown): boolean {
   if (pattern === undefined) return true
   if (typeof pattern === 'function') return pattern(value) === true

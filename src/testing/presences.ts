@@ -3,7 +3,7 @@ import type { ServerMessage } from '../client/codec.ts'
 /** One presence of a key, as it came over the wire. */
 export type PresenceMeta<Meta = unknown> = Meta & { phx_ref: string; phx_ref_prev?: string }
 
-/** Who is there, by key. */
+/** Presences, by key. */
 export type PresenceState<Meta = unknown> = Record<string, { metas: PresenceMeta<Meta>[] }>
 
 interface Diff {
@@ -11,7 +11,7 @@ interface Diff {
   readonly leaves: PresenceState
 }
 
-/** Who is on a topic, as a client works it out of `presence_state` and the diffs that follow. */
+/** The presences of a topic, as a client works them out of `presence_state` and the diffs that follow. */
 export class Presences {
   #state = new Map<string, PresenceMeta[]>()
 

@@ -19,7 +19,7 @@ export type ChannelAt<T extends string> = [RegisteredChannel<T>] extends [never]
   ? LooseChannel
   : RegisteredChannel<T>
 
-/** What a client sends where the contract says `X`. */
+/** The payload that a client sends where the contract says `X`. */
 export type Sent<X> = X extends { payload: infer P extends TSchema }
   ? PayloadOut<P>
   : X extends { reply: TSchema }
@@ -44,7 +44,7 @@ type ErrorResponse<X> = X extends { error: infer E extends TSchema }
 
 export type SchemaOf<D> = D extends { schema: infer S } ? S : never
 
-/** What a definition declares for the join. */
+/** The join that a definition declares. */
 export type JoinOf<D> = SchemaOf<D> extends { join: infer X } ? X : unknown
 
 /** The response of a reply with a status where the contract says `X`. */
@@ -59,7 +59,7 @@ type ExchangesIn<S> = S extends { in: infer I } ? I : Record<never, never>
 /** The events that a client may push. */
 export type EventSent<D> = SchemaOf<D> extends { in: infer I } ? keyof I & string : never
 
-/** What a definition declares for an event that clients push. */
+/** The exchange that a definition declares for an event that clients push. */
 export type ExchangeOf<D, E> = E extends keyof ExchangesIn<SchemaOf<D>>
   ? ExchangesIn<SchemaOf<D>>[E]
   : unknown
@@ -70,7 +70,7 @@ type PresenceEvent = 'presence_state' | 'presence_diff'
 
 export type EventReceived<S> = S extends { out: infer O } ? (keyof O & string) | PresenceEvent : PresenceEvent
 
-/** What a client receives with an event. */
+/** The payload that a client receives with an event. */
 export type Received<S, E> = E extends keyof SchemasOut<S> ? PayloadIn<SchemasOut<S>[E] & TSchema> : unknown
 
 /** The meta of one presence. */

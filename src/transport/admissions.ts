@@ -1,4 +1,4 @@
-/** How many clients may be connected, or on their way in, at a time. `Infinity` where there is no limit. */
+/** The limits of clients that are connected, or on their way in, at a time. `Infinity` where there is none. */
 export interface AdmissionLimits {
   readonly connections: number
   readonly connectionsPerIp: number

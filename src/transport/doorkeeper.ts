@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/infer.ts'
 import { Rejection } from '../channel/result.ts'
-import type { Clock, Timer } from '../clock.ts'
-import { berylError, show, type UpgradeStatus } from '../errors.ts'
-import { promised } from '../foreign.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
+import { berylError, show, type UpgradeStatus } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
+import type { LimitName } from '../ground/telemetry.ts'
+import { patience } from '../ground/watch.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/session.ts'
-import type { LimitName } from '../telemetry.ts'
-import { patience } from '../watch.ts'
 import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
 import {
   addressOf,
@@ -22,7 +22,7 @@ import {
   parseParams,
 } from './handshake.ts'
 
-/** What the door asks of the house behind it. */
+/** The house behind the door, as the door sees it. */
 export interface House {
   /** Why nobody can be let in now; `undefined` where they can. */
   readonly closedBecause: string | undefined
@@ -47,7 +47,7 @@ export interface Refusal {
   readonly limit?: LimitName
 }
 
-/** What is known of a client between the first hook and the upgrade. */
+/** A client between the first hook and the upgrade. */
 export interface Handshake {
   readonly codec: Codec
   readonly protocol: string | undefined
@@ -65,7 +65,7 @@ export class Doorkeeper {
   readonly #house: House
   readonly #admissions: Admissions
   readonly #key = Symbol('beryl handshake')
-  /** Who waits for `connect`: no more than `limits.pendingUpgrades`. */
+  /** The clients that wait for `connect`: no more than `limits.pendingUpgrades`. */
   readonly #waiting = new Set<(why: symbol) => void>()
 
   constructor(options: DoorOptions, house: House) {
@@ -74,7 +74,7 @@ export class Doorkeeper {
     this.#admissions = new Admissions(options.limits)
   }
 
-  /** What is known of a request that was not refused. */
+  /** The handshake of a request that was not refused. */
   handshake(raw: IncomingMessage): Handshake | undefined {
     return (raw as Greeted)[this.#key]
   }

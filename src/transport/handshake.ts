@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import qs from 'qs'
 
-// What a client says of itself before the upgrade: pure functions over the request's head.
+// The head of an upgrade, as a client wrote it: pure functions.
 
 const TOKEN_PREFIX = 'base64url.bearer.phx.'
 /** More than any Phoenix client sends, and little enough to be parsed for a stranger. */
@@ -99,7 +99,7 @@ export function addressOf(request: FastifyRequest): string {
   return (request.ip as string | undefined) ?? ''
 }
 
-/** Whether the connection, or the proxy in front of it, has an address to count by. */
+/** True where the connection, or the proxy in front of it, has an address to count by. */
 export function hasAddress(request: FastifyRequest): boolean {
   return addressOf(request) !== '' || request.socket?.remoteAddress !== undefined
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
 
@@ -8,7 +8,7 @@ import type { Wire } from '../session/wire.ts'
 // `fastify.inject`, and cannot be upgraded: it has no socket. It brings a wire of its own instead, and shows at the end
 // of that way a ticket that only this process can have issued.
 
-/** What waits for its request to be let in. */
+/** A client that waits for its request to be let in. */
 export interface InProcessClient {
   /** The request was let in. Called before it is answered. */
   admitted(berth: Berth): void
@@ -40,7 +40,7 @@ export function voidTicket(ticket: string): void {
   waiting.delete(ticket)
 }
 
-/** Who waits for this request, if anybody. A ticket is good for one request. */
+/** The client that waits for this request, if there is one. A ticket is good for one request. */
 export function redeemTicket(headers: IncomingHttpHeaders): InProcessClient | undefined {
   const ticket = headers[TICKET_HEADER]
   if (typeof ticket !== 'string') return undefined

@@ -33,13 +33,13 @@ export function parseOriginRule(text: string): OriginRule | undefined {
   }
 }
 
-/** Whether an Origin header fits one of the rules. `null` (a sandboxed page, a file) fits none. */
+/** True where an Origin header fits one of the rules. `null` (a sandboxed page, a file) fits none. */
 export function originIsListed(origin: string, rules: readonly OriginRule[]): boolean {
   const url = parse(origin)
   return url !== undefined && rules.some((rule) => fits(url, rule))
 }
 
-/** Whether an Origin header names the host that the request was made to. Scheme and port are free, as in Phoenix. */
+/** True where an Origin header names the host that the request was made to. Scheme and port are free, as in Phoenix. */
 export function originIsHost(origin: string, host: string | undefined): boolean {
   const named = hostOf(origin)
   return named !== undefined && named !== '' && host !== undefined && named === hostOf(`http://${host}`)

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/ground/clock.ts'
 import { fail, later, reject, reply, stop } from '../../src/index.ts'
 
 // What callbacks of a hostile application do: each is a name that a client sends along, so that a round is data.

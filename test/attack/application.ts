@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/ground/clock.ts'
 import type { BerylOptions } from '../../src/index.ts'
 import { defineChannel, reject } from '../../src/index.ts'
 import { worker } from '../../src/supervision/index.ts'

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../src/clock.ts'
+import type { Clock, Timer } from '../../src/ground/clock.ts'
 import { HALL } from './application.ts'
 import type { Ledger, Member } from './ledger.ts'
 import type { Line, LineListener } from './stage.ts'

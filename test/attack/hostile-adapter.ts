@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/ground/clock.ts'
 import type { Deliver, PubSubAdapter, ReportStatus } from '../../src/pubsub/adapter.ts'
 import type { Dice } from '../fuzz/dice.ts'
 import type { NodeClock } from './node-clock.ts'

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/ground/clock.ts'
 
 /** The machine's clock at many times its speed: what takes a minute is over in seconds. */
 export function scaledClock(times: number): Clock {

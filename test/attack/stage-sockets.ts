@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/ground/clock.ts'
 import { CLOSE, Peer, UpgradeRefused } from '../support/peer.ts'
 import { scaledClock } from './scaled-clock.ts'
 import { type Line, type LineListener, type Place, Refused, type Stage } from './stage.ts'

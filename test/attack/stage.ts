@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/ground/clock.ts'
 import type { NodeClock } from './node-clock.ts'
 
 /** How a client goes. `half`: it sends no more, but does not close its end either. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { resolveOptions } from '../../src/options.ts'
-import { Rate } from '../../src/rate.ts'
+import { Rate } from '../../src/ground/rate.ts'
+import { resolveOptions } from '../../src/node/options.ts'
 import { root } from './samples.ts'
 
 // The table of limits: what it says are the defaults, the names that are reported, and each has its tests.

@@ -25,11 +25,9 @@ function rows(): Row[] {
 /** The numbers that the titles of each test file cite; `S1-S6` cites six. */
 function citations(): Map<string, Set<string>> {
   const cited = new Map<string, Set<string>>()
-  for (const kind of ['conformance', 'property']) {
-    const folder = new URL(`../${kind}/supervision/`, import.meta.url)
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts')))
-      cited.set(file.slice(0, -'.test.ts'.length), numbersIn(readFileSync(new URL(file, folder), 'utf8')))
-  }
+  const folder = new URL('../supervision/', import.meta.url)
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts')))
+    cited.set(file.slice(0, -'.test.ts'.length), numbersIn(readFileSync(new URL(file, folder), 'utf8')))
   return cited
 }
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
-import { attachLogger } from '../../src/logger.ts'
-import { Telemetry } from '../../src/telemetry.ts'
+import { Telemetry } from '../../src/ground/telemetry.ts'
+import { attachLogger } from '../../src/node/logger.ts'
 import { fakeClock } from '../../src/testing/index.ts'
 
 interface Line {

@@ -1,8 +1,8 @@
 import type { TestContext } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
+import type { LimitName, TelemetryEvents, TelemetryName } from '../../src/ground/telemetry.ts'
 import { type BerylOptions, beryl, defineChannel, reject } from '../../src/index.ts'
-import type { LimitName, TelemetryEvents, TelemetryName } from '../../src/telemetry.ts'
 import { connect, type FakeClock, fakeClock, type TestClient } from '../../src/testing/index.ts'
 
 /** Promises of handlers that the test settles when it wants to. */

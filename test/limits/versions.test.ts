@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { beryl } from '../../src/index.ts'
-import { checkVersions, isOlder } from '../../src/transport/versions.ts'
+import { checkVersions, isOlder } from '../../src/transport/websocket/versions.ts'
 
 const SAFE = { options: { maxPendingAutoPongs: 60 } }
 

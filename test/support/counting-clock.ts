@@ -1,4 +1,4 @@
-import { type Clock, systemClock, type Timer } from '../../src/clock.ts'
+import { type Clock, systemClock, type Timer } from '../../src/ground/clock.ts'
 
 /** The machine's clock, which knows how many timers are pending: what a leak test looks at. */
 export interface CountingClock extends Clock {

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
-import { Endpoint } from '../../src/endpoint.ts'
-import { type BerylOptions, resolveOptions } from '../../src/options.ts'
+import { Endpoint } from '../../src/node/endpoint.ts'
+import { type BerylOptions, resolveOptions } from '../../src/node/options.ts'
 import { framePayload, splitFrames } from '../../src/protocol/frame.ts'
 import { v2 } from '../../src/protocol/v2.ts'
 import type { PubSubAdapter } from '../../src/pubsub/adapter.ts'

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { Type } from 'typebox'
-import type { Clock } from '../../../src/clock.ts'
+import type { Clock } from '../../../src/ground/clock.ts'
 import { beryl, defineChannel } from '../../../src/index.ts'
 import { connect, fakeClock } from '../../../src/testing/index.ts'
 import { exactly, type Finding, type Scenario } from '../scenario.ts'

@@ -1,0 +1,38 @@
+import { berylError, show } from './errors.ts'
+import { isName, MAX_NAME_BYTES } from './name.ts'
+
+// Checks of arguments of the public functions, where no type checker looked. Each refuses with the name of the function,
+// the argument, what was wanted and what came, and nothing has happened by then.
+
+/** @throws `BERYL_ERR_ARGUMENT` */
+export function refuseArgument(call: string, argument: string, wanted: string, got: unknown): never {
+  throw berylError('BERYL_ERR_ARGUMENT', call, argument, wanted, show(got))
+}
+
+const NAME = `a well-formed string of 1 to ${MAX_NAME_BYTES} bytes`
+
+/** A topic, an event, an id, a group: whatever has to fit one length byte of a frame. On the hot path. */
+export function checkName(call: string, argument: string, value: unknown): asserts value is string {
+  if (!isName(value)) refuseArgument(call, argument, NAME, value)
+}
+
+export function checkString(call: string, argument: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') refuseArgument(call, argument, 'a string', value)
+}
+
+export function checkFunction(call: string, argument: string, value: unknown): void {
+  if (typeof value !== 'function') refuseArgument(call, argument, 'a function', value)
+}
+
+/**
+ * The fields of an object, read once: a copy. `undefined` for what is none, as an array, a `Date` or a promise is none, and
+ * for one that throws when it is read.
+ */
+export function readFields(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  try {
+    return Object.prototype.toString.call(value) === '[object Object]' ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}

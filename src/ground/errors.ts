@@ -1,0 +1,299 @@
+import createError, { type FastifyError } from '@fastify/error'
+
+interface ErrorRow {
+  /** `%s` are filled in by {@link berylError}, in order. */
+  readonly message: string
+  /** The status that Fastify answers where the error reaches an HTTP route. */
+  readonly statusCode: number
+  /** The WebSocket close code, where the error ends a connection. */
+  readonly closeCode?: number
+  /** True where the same call may succeed later without a change of the program. */
+  readonly retryable: boolean
+}
+
+/**
+ * Every error that `fastify-beryl` throws, one row each. `docs/errors.md` explains them and is held equal by a test.
+ */
+export const errorTable = {
+  BERYL_ERR_OPTION_INVALID: { message: "option '%s': wanted %s, got %s", statusCode: 500, retryable: false },
+  BERYL_ERR_ARGUMENT: { message: '%s: %s: wanted %s, got %s', statusCode: 500, retryable: false },
+  BERYL_ERR_ALREADY_REGISTERED: {
+    message:
+      'fastify-beryl is registered in this scope already: register each further mount in a scope of its own (%s)',
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_DISABLED: {
+    message: "%s is switched off: set the option '%s'",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_CHANNEL_INVALID: {
+    message: "channel '%s': %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_CHANNEL_DUPLICATE: {
+    message: "channel '%s' is registered already: each pattern has one definition",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_TOPIC_UNMATCHED: {
+    message: "no channel is registered for topic '%s'",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_EVENT_UNDECLARED: {
+    message: "channel '%s' does not declare the outgoing event '%s' (declared: %s)",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_PAYLOAD_INVALID: {
+    message: "channel '%s', %s: the payload does not fit its schema: %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_RESULT_INVALID: {
+    message: "channel '%s', %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_CONNECT_INVALID: {
+    message: 'connect: wanted %s, got %s',
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_DEPENDENCY: {
+    message: '%s %s is too old: wanted %s or newer, because %s',
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_WEBSOCKET_TWICE: {
+    message:
+      '@fastify/websocket is registered %s times for this server, and each of them would route every client: ' +
+      'register it once, before fastify-beryl and all others that need it, in a scope around them',
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_NOT_RUNNING: {
+    message: 'fastify-beryl is not running: its state is %s',
+    statusCode: 503,
+    closeCode: 1012,
+    retryable: true,
+  },
+  BERYL_ERR_START_FAILED: { message: "'%s' failed to start: %s", statusCode: 500, retryable: false },
+  BERYL_ERR_GAVE_UP: {
+    message: "supervisor '%s' gave up: more than %s restarts in %s ms",
+    statusCode: 503,
+    closeCode: 1012,
+    retryable: true,
+  },
+  BERYL_ERR_CHILD_SPEC: {
+    message: "supervisor '%s', %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_START_TIMEOUT: {
+    message: "'%s' did not finish its start within %s ms",
+    statusCode: 500,
+    retryable: true,
+  },
+  BERYL_ERR_ALREADY_STARTED: { message: "'%s' is running already", statusCode: 409, retryable: false },
+  BERYL_ERR_CHILD_PRESENT: {
+    message: "supervisor '%s' holds the stopped child '%s' already: restart it or delete it",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_CHILD_NOT_FOUND: {
+    message: "supervisor '%s' has no child %s",
+    statusCode: 404,
+    retryable: false,
+  },
+  BERYL_ERR_CHILD_RUNNING: {
+    message: "supervisor '%s': the child '%s' is running: terminate it first",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_CHILD_RESTARTING: {
+    message: "supervisor '%s': the child '%s' is being restarted",
+    statusCode: 409,
+    retryable: true,
+  },
+  BERYL_ERR_MAX_CHILDREN: {
+    message: "supervisor '%s' has all the children it may have: %s",
+    statusCode: 503,
+    retryable: true,
+  },
+  BERYL_ERR_NOPROC: { message: "'%s' is not running", statusCode: 503, retryable: true },
+  BERYL_ERR_EXITED: { message: "'%s' exited: %s", statusCode: 500, retryable: true },
+  BERYL_ERR_ASKED_TO_END: { message: "'%s' was asked to end: %s", statusCode: 503, retryable: true },
+  BERYL_ERR_CALL_TIMEOUT: {
+    message: "the call of '%s' to '%s' was not answered within %s ms",
+    statusCode: 504,
+    retryable: true,
+  },
+  BERYL_ERR_PRESENCE_INVALID: {
+    message: "presence of '%s' on topic '%s', %s: wanted %s, got %s",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_TRACKED: {
+    message: "presence: this owner tracks '%s' on topic '%s' already: use update",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_NOT_TRACKED: {
+    message: "presence: this owner does not track '%s' on topic '%s'",
+    statusCode: 404,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_OWNER_ENDED: {
+    message: "presence of '%s' on topic '%s': its owner has ended",
+    statusCode: 409,
+    retryable: false,
+  },
+  BERYL_ERR_PRESENCE_LIMIT: {
+    message: "presence of '%s' on topic '%s': the limit '%s' of %s is reached",
+    statusCode: 429,
+    retryable: true,
+  },
+  BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
+  BERYL_ERR_GROUP_NOT_FOUND: { message: "there is no group '%s'", statusCode: 404, retryable: false },
+} as const satisfies Record<`BERYL_ERR_${string}`, ErrorRow>
+
+interface ReplyReasonRow {
+  readonly message: string
+  /** The message that is answered so: a join, a push, or either. */
+  readonly to: 'join' | 'push' | 'both'
+  /** True where the same message may succeed later. */
+  readonly retryable: boolean
+}
+
+/**
+ * Why the library itself answers a client with status `error`: the `reason` of the response. What an application gives
+ * to `reject` and `fail` stands beside them. The words with spaces are Phoenix's own.
+ */
+export const replyReasons = {
+  'unmatched topic': { message: 'nothing is joined, or can be, on this topic', to: 'both', retryable: false },
+  invalid_payload: {
+    message: 'the payload does not fit its schema: `errors` says where',
+    to: 'both',
+    retryable: false,
+  },
+  'join crashed': { message: 'the callback `join` failed', to: 'join', retryable: true },
+  join_timeout: { message: 'the callback `join` took too long', to: 'join', retryable: true },
+  'too many channels joined': {
+    message: 'the connection has as many channels as it may',
+    to: 'join',
+    retryable: true,
+  },
+  topic_too_long: { message: 'the topic has more bytes than it may', to: 'join', retryable: false },
+  rate_limited: {
+    message: 'the client sends too often: `retry_after_ms` says how long to wait',
+    to: 'both',
+    retryable: true,
+  },
+  overloaded: {
+    message: 'too much waits for the channel, or for the connection',
+    to: 'both',
+    retryable: true,
+  },
+  unknown_event: { message: 'the channel does not declare this event', to: 'push', retryable: false },
+  reserved_event: { message: 'only the server sends this event', to: 'push', retryable: false },
+  binary_unsupported: {
+    message: 'the answer is bytes, which version 1 of the protocol cannot carry',
+    to: 'both',
+    retryable: false,
+  },
+} as const satisfies Record<string, ReplyReasonRow>
+
+export type ReplyReason = keyof typeof replyReasons
+
+interface CloseCodeRow {
+  readonly message: string
+  /** True where a client may come back as it is. */
+  readonly retryable: boolean
+}
+
+/** Every code with which the server closes a connection. */
+export const closeCodes = {
+  1000: { message: 'the answer to the close of the client', retryable: false },
+  1001: { message: 'disconnected by the server, silent for too long, or expired', retryable: true },
+  1002: { message: 'a frame that breaks the rules of WebSocket', retryable: false },
+  1007: { message: 'a message that is none of the protocol, or is not UTF-8', retryable: false },
+  1008: { message: 'a flood of messages, or a message in too many pieces', retryable: false },
+  1009: { message: 'a message that is too large', retryable: false },
+  1011: { message: 'a fault of the server', retryable: true },
+  1012: { message: 'the server goes, or starts again', retryable: true },
+} as const satisfies Record<number, CloseCodeRow>
+
+export type CloseCode = keyof typeof closeCodes
+
+interface UpgradeStatusRow {
+  readonly message: string
+  readonly retryable: boolean
+}
+
+/** Every status with which a connection is refused before the upgrade. A browser does not tell its page which. */
+export const upgradeStatuses = {
+  400: { message: 'a request that cannot be read', retryable: false },
+  403: { message: 'the origin, the version, the sub-protocol or `connect` says no', retryable: false },
+  426: { message: 'a request on the path of the socket that asks for no upgrade', retryable: false },
+  429: { message: 'too many connections from one address', retryable: true },
+  500: { message: '`connect` failed', retryable: true },
+  503: { message: 'too many connections, or the server is not running', retryable: true },
+} as const satisfies Record<number, UpgradeStatusRow>
+
+export type UpgradeStatus = keyof typeof upgradeStatuses
+
+/** The code of an error of `fastify-beryl`: its `code` property. */
+export type BerylErrorCode = keyof typeof errorTable
+
+/** An error of `fastify-beryl`: a Fastify error whose `code` is a row of the table. */
+export type BerylError = FastifyError & { readonly code: BerylErrorCode }
+
+const constructors = Object.fromEntries(
+  Object.entries(errorTable).map(([code, row]) => [code, createError(code, row.message, row.statusCode)]),
+)
+
+/**
+ * Makes the error of a row. The last argument may be `{ cause }`, as `Error` takes it.
+ *
+ * @example throw berylError('BERYL_ERR_GROUP_NOT_FOUND', 'lobby')
+ */
+export function berylError(code: BerylErrorCode, ...details: unknown[]): BerylError {
+  const Constructor = constructors[code] as unknown as new (...details: unknown[]) => BerylError
+  return new Constructor(...details)
+}
+
+/** Shows a value in a refusal: short, on one line, never throwing, whatever it is. */
+export function show(value: unknown): string {
+  try {
+    return shown(value)
+  } catch {
+    return typeof value === 'function' ? 'a function' : 'an object that cannot be read'
+  }
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(cut(value))
+  if (typeof value === 'function') return isName(value.name) ? `function ${cut(value.name)}` : 'a function'
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value !== 'object' || value === null) return cut(String(value))
+  const name: unknown = value.constructor?.name
+  if (isName(name) && name !== 'Object') return `an instance of ${cut(name)}`
+  const keys = Object.keys(value)
+  return keys.length === 0
+    ? '{}'
+    : `{ ${keys.slice(0, 5).map(cut).join(', ')}${keys.length > 5 ? ', …' : ''} }`
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && name !== ''
+}
+
+/** On one line. */
+function cut(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return short.replaceAll(/[\r\n]+/g, ' ')
+}

@@ -1,0 +1,202 @@
+import { type Channel, channel as diagnosticsChannel } from 'node:diagnostics_channel'
+import { promised } from './foreign.ts'
+
+/**
+ * Everything that the library reports: name → measurements (numbers, with their unit in the name) and metadata.
+ * Nothing is logged but by a listener of these events (`logger.ts`). `docs/telemetry.md` explains each one.
+ */
+export interface TelemetryEvents {
+  'tree.state': { measurements: object; metadata: { state: TreeState; error?: unknown } }
+  'supervisor.event': { measurements: object; metadata: ReportedEvent }
+  'presence.event': { measurements: object; metadata: ReportedEvent }
+  'groups.event': { measurements: object; metadata: ReportedEvent }
+  'connection.open': { measurements: object; metadata: { connectionId: string; ip: string; version: string } }
+  'connection.refused': { measurements: object; metadata: { ip: string; reason: string; statusCode: number } }
+  'connection.close': {
+    measurements: { durationMs: number; receivedBytes: number; sentBytes: number }
+    metadata: { connectionId: string; code: number; reason: string }
+  }
+  'connection.malformed': {
+    measurements: { bytes: number }
+    metadata: { connectionId: string; reason: string }
+  }
+  /** The library failed while it handled a message: a bug. The connection is closed with 1011. */
+  'connection.crash': { measurements: object; metadata: { connectionId: string; error: unknown } }
+  'connection.error': { measurements: object; metadata: { connectionId: string; error: unknown } }
+  'channel.join': {
+    measurements: { durationMs: number }
+    metadata: { connectionId: string; topic: string; outcome: JoinOutcome; error?: unknown }
+  }
+  'channel.end': { measurements: object; metadata: { connectionId: string; topic: string; kind: string } }
+  'channel.crash': {
+    measurements: object
+    metadata: { connectionId: string; topic: string; event: string; error: unknown }
+  }
+  /** A check of a schema (`Type.Refine`) threw. The payload was refused as one that does not fit. */
+  'check.failed': {
+    measurements: object
+    metadata: { connectionId: string; topic: string; event: string; error: unknown }
+  }
+  /** A message to a joined channel came in. On the hot path: see {@link Probe.isHeard}. */
+  'message.received': {
+    measurements: object
+    metadata: { connectionId: string; topic: string; event: string }
+  }
+  /** A handler is done: it returned, or its promise settled. On the hot path. */
+  'message.handled': {
+    measurements: { durationMs: number }
+    metadata: { connectionId: string; topic: string; event: string }
+  }
+  'message.refused': {
+    measurements: object
+    metadata: { connectionId: string; topic: string; event: string; reason: string }
+  }
+  /** A limit of the options was reached: by a connection, an address, or the server as a whole. */
+  'limit.reached': {
+    measurements: object
+    metadata: { limit: LimitName; connectionId?: string; ip?: string }
+  }
+  /** A broadcast went to the subscribers of this node. On the hot path. */
+  'broadcast.sent': { measurements: { subscribers: number }; metadata: { topic: string; event: string } }
+  'broadcast.skipped': {
+    measurements: { subscribers: number }
+    metadata: { topic: string; event: string; version: string }
+  }
+  'listener.failed': { measurements: object; metadata: { topic: string; error: unknown } }
+  'pubsub.status': {
+    measurements: object
+    metadata: { adapter: string; status: 'up' | 'down'; error?: unknown }
+  }
+  /** A call of the adapter threw or rejected; told once, until that call works again. */
+  'pubsub.failed': {
+    measurements: object
+    metadata: { adapter: string; call: AdapterCall; error: unknown }
+  }
+  'pubsub.dropped': { measurements: { envelopes: number }; metadata: { reason: string } }
+  /** A listener of telemetry threw, or its promise rejected, and is not called any more. */
+  'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }
+}
+
+/** An event of a part that has its own union of them: see `SupervisorEvent`, `PresenceEvent`, `GroupsEvent`. */
+export interface ReportedEvent {
+  readonly type: string
+}
+
+export type TreeState = 'starting' | 'running' | 'degraded' | 'draining' | 'stopped' | 'failed'
+
+/** Calls that may fail without an end of the pubsub. (A `start` that fails is a start that failed.) */
+export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status'
+
+export type JoinOutcome =
+  | 'ok'
+  | 'rejected'
+  | 'invalid_payload'
+  | 'crashed'
+  | 'timeout'
+  | 'overloaded'
+  | 'refused'
+
+/** The limits that can be reached, each by the name of its option. */
+export type LimitName =
+  | `limits.${
+      | 'payloadBytes'
+      | 'fragments'
+      | 'bufferedChunks'
+      | 'connections'
+      | 'connectionsPerIp'
+      | 'pendingUpgrades'
+      | 'handshakeTimeoutMs'
+      | 'channelsPerConnection'
+      | 'joins'
+      | 'topicBytes'
+      | 'messages'
+      | 'bytesPerSecond'
+      | 'channelMessages'
+      | 'pendingHandlers'
+      | 'mailbox'
+      | 'joinTimeoutMs'}`
+  | `backpressure.${'maxBufferedBytes' | 'stallMs' | 'maxTotalBytes'}`
+  | 'heartbeat.timeoutMs'
+  | `presence.limits.${'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond'}`
+
+export type TelemetryName = keyof TelemetryEvents
+
+export type Measurements<N extends TelemetryName> = TelemetryEvents[N]['measurements']
+
+export type Metadata<N extends TelemetryName> = TelemetryEvents[N]['metadata']
+
+export type TelemetryListener<N extends TelemetryName> = (
+  measurements: Measurements<N>,
+  metadata: Metadata<N>,
+) => void
+
+/** One event: who hears it. What reports on the hot path keeps its probe, and asks it before it measures anything. */
+export class Probe<N extends TelemetryName> {
+  readonly #telemetry: Telemetry
+  readonly #name: N
+  readonly #listeners = new Set<TelemetryListener<N>>()
+  /** Looked up once: Node's own look-up is a walk through a map of weak references. */
+  readonly #diagnostics: Channel
+
+  constructor(telemetry: Telemetry, name: N) {
+    this.#telemetry = telemetry
+    this.#name = name
+    this.#diagnostics = diagnosticsChannel(`fastify-beryl:${name}`)
+  }
+
+  /** True where somebody listens: if not, there is nothing to measure. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0 || this.#diagnostics.hasSubscribers
+  }
+
+  on(listener: TelemetryListener<N>): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  emit(measurements: Measurements<N>, metadata: Metadata<N>): void {
+    for (const listener of this.#listeners) {
+      try {
+        const result: unknown = listener(measurements, metadata)
+        if (result !== undefined) promised(result)?.catch((error) => this.#detach(listener, error))
+      } catch (error) {
+        this.#detach(listener, error)
+      }
+    }
+    if (this.#diagnostics.hasSubscribers) this.#diagnostics.publish({ measurements, metadata })
+  }
+
+  #detach(listener: TelemetryListener<N>, error: unknown): void {
+    // An async listener may be at work several times.
+    if (!this.#listeners.delete(listener)) return
+    this.#telemetry.emit('telemetry.failed', {}, { name: this.#name, error })
+  }
+}
+
+/**
+ * Reports events to its listeners and, as `{ measurements, metadata }`, to the `node:diagnostics_channel` named
+ * `fastify-beryl:` and the event's name. A listener that throws or rejects is taken off, as Erlang's telemetry does: one broken
+ * observer must not break what it observes.
+ */
+export class Telemetry {
+  readonly #probes = new Map<TelemetryName, Probe<never>>()
+
+  /** Adds a listener; the returned function removes it. */
+  on<N extends TelemetryName>(name: N, listener: TelemetryListener<N>): () => void {
+    return this.probe(name).on(listener)
+  }
+
+  emit<N extends TelemetryName>(name: N, measurements: Measurements<N>, metadata: Metadata<N>): void {
+    this.probe(name).emit(measurements, metadata)
+  }
+
+  /** The one probe of an event. */
+  probe<N extends TelemetryName>(name: N): Probe<N> {
+    let probe = this.#probes.get(name) as Probe<N> | undefined
+    if (probe === undefined) {
+      probe = new Probe(this, name)
+      this.#probes.set(name, probe as unknown as Probe<never>)
+    }
+    return probe
+  }
+}

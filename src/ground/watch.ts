@@ -1,0 +1,55 @@
+import type { Clock, Timer } from './clock.ts'
+
+// All judgement of others by time goes through here: while our own event loop stands still nobody is heard, and that is
+// nobody's fault but ours.
+
+/** So much later than planned a look may come before it counts as late. */
+const JITTER_MS = 250
+
+/**
+ * Looks at others again and again. Its {@link now} tells the time in which they could have been heard: of a pause of
+ * our own loop it has no more than one round.
+ */
+export class Watch {
+  readonly #clock: Clock
+  readonly #roundMs: number
+  readonly #timer: Timer
+  #lookedAt: number
+  #attendedMs = 0
+
+  constructor(clock: Clock, everyMs: number, look: (now: number) => void) {
+    this.#clock = clock
+    this.#roundMs = everyMs + Math.min(JITTER_MS, everyMs / 4)
+    this.#lookedAt = clock.now()
+    this.#timer = clock.setInterval(() => {
+      this.#attendedMs = this.now
+      this.#lookedAt = clock.now()
+      look(this.#attendedMs)
+    }, everyMs)
+  }
+
+  /** Milliseconds since the start of the watch, without those in which the loop stood still. */
+  get now(): number {
+    return this.#attendedMs + Math.min(this.#clock.now() - this.#lookedAt, this.#roundMs)
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+  }
+}
+
+/**
+ * Calls `tooLate` when somebody has had `ms` to do something. Where the call itself is late, he is given the time that
+ * was taken from him, at the most once more `ms`.
+ */
+export function patience(clock: Clock, ms: number, tooLate: () => void): Timer {
+  let dueAt = clock.now() + ms
+  let timer = clock.setTimeout(look, ms)
+  function look(): void {
+    const lateMs = Math.min(clock.now() - dueAt, ms)
+    if (lateMs <= JITTER_MS) return tooLate()
+    dueAt = clock.now() + lateMs
+    timer = clock.setTimeout(look, lateMs)
+  }
+  return { cancel: () => timer.cancel() }
+}

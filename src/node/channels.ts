@@ -1,0 +1,171 @@
+import type { ChannelDefinition } from '../channel/infer.ts'
+import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from '../channel/registered.ts'
+import { checkFunction, checkName, refuseArgument } from '../ground/argument.ts'
+import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
+import { isTelemetryName } from '../ground/telemetry-names.ts'
+import type { TopicListener } from '../pubsub/subscribers.ts'
+import type { SessionLoad } from '../session/session.ts'
+import type { TreeNode } from '../supervision/process.ts'
+import type { Supervisor } from '../supervision/supervisor.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Lifecycle } from './lifecycle.ts'
+
+/** The state of the plugin, for a readiness check and for people. */
+export interface BerylStatus {
+  /** The name of this node: unique among all nodes and over restarts. */
+  readonly node: string
+  /** Ready for clients where it is `running` or `degraded` (the broker is out of reach; local delivery goes on). */
+  readonly state: TreeState
+  readonly connections: number
+  readonly channels: number
+  readonly topics: number
+  /** The supervised tree; absent before it has started. `formatTree` draws it. */
+  readonly tree: TreeNode | undefined
+}
+
+/** The work that waits on this node: for slow readers, for channels, for callbacks. */
+export type BerylLoad = SessionLoad
+
+const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
+
+/**
+ * `fastify.channels`. All sending is synchronous, fire and forget: it returns when the frames are on their way, throws
+ * where the topic, the event or the payload is wrong, and does nothing while the tree is down. A topic and an id are
+ * well-formed strings of 1 to 255 bytes, everywhere; what is not is refused with `BERYL_ERR_ARGUMENT`.
+ */
+export class Channels {
+  readonly #endpoint: Endpoint
+  readonly #lifecycle: Lifecycle
+
+  constructor(endpoint: Endpoint, lifecycle: Lifecycle) {
+    this.#endpoint = endpoint
+    this.#lifecycle = lifecycle
+  }
+
+  /** Where clients connect, as phoenix.js wants it (without `/websocket`), behind the prefix of the scope. */
+  get path(): string {
+    const { host, options } = this.#endpoint
+    return `${host.server.prefix}${options.path}`
+  }
+
+  /**
+   * Adds a channel, from any plugin, at any time.
+   *
+   * @throws `BERYL_ERR_CHANNEL_DUPLICATE` where its pattern is taken, `BERYL_ERR_CHANNEL_INVALID` for no definition.
+   */
+  register(definition: ChannelDefinition): void {
+    this.#endpoint.router.register(definition)
+  }
+
+  /**
+   * Sends to all who joined a topic, on all nodes.
+   *
+   * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
+   */
+  broadcast<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
+    topic: T,
+    event: E,
+    payload: RegisteredPayload<T, E>,
+  ): void {
+    this.#endpoint.broadcast(topic, event, payload)
+  }
+
+  /** As {@link broadcast}, to all but one connection, on whichever node that lives. */
+  broadcastFrom<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
+    connectionId: string,
+    topic: T,
+    event: E,
+    payload: RegisteredPayload<T, E>,
+  ): void {
+    checkName('channels.broadcastFrom', 'connectionId', connectionId)
+    this.#endpoint.broadcast(topic, event, payload, connectionId)
+  }
+
+  /** As {@link broadcast}, on this node alone. */
+  localBroadcast<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
+    topic: T,
+    event: E,
+    payload: RegisteredPayload<T, E>,
+  ): void {
+    this.#endpoint.localBroadcast(topic, event, payload)
+  }
+
+  /** Sends to one connection that has joined the topic, on whichever node it lives. Nothing happens where it has not. */
+  push<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
+    connectionId: string,
+    topic: T,
+    event: E,
+    payload: RegisteredPayload<T, E>,
+  ): void {
+    checkName('channels.push', 'connectionId', connectionId)
+    this.#endpoint.pushTo(connectionId, topic, event, payload)
+  }
+
+  /** Closes every connection with this connection topic, on all nodes, with 1001: the clients come back, if let in. */
+  disconnect(connectionTopic: string): void {
+    checkName('channels.disconnect', 'connectionTopic', connectionTopic)
+    const { pubsub } = this.#endpoint
+    if (pubsub !== undefined) pubsub.disconnect(connectionTopic)
+  }
+
+  /**
+   * Hears what is broadcast on a topic, from all nodes, over all restarts. A listener that throws harms nobody.
+   *
+   * @returns a function that ends it
+   */
+  subscribe(topic: string, listener: TopicListener): () => void {
+    checkName('channels.subscribe', 'topic', topic)
+    checkFunction('channels.subscribe', 'listener', listener)
+    return this.#endpoint.listen(topic, listener)
+  }
+
+  /** The number of channels of this node that have joined a topic. */
+  subscriberCount(topic: string): number {
+    checkName('channels.subscriberCount', 'topic', topic)
+    return this.#endpoint.pubsub?.subscriberCount(topic) ?? 0
+  }
+
+  /** The topics that somebody on this node has joined or listens to. */
+  topics(): string[] {
+    return this.#endpoint.pubsub?.topics() ?? []
+  }
+
+  /** The ids of this node's connections. */
+  connections(): string[] {
+    return Array.from(this.#endpoint.sessions?.all() ?? [], (session) => session.id)
+  }
+
+  /** The work that waits on this node. Looks at every connection: for a scrape of metrics, not for each request. */
+  load(): BerylLoad {
+    return this.#endpoint.sessions?.load ?? IDLE
+  }
+
+  status(): BerylStatus {
+    const { node, pubsub, sessions } = this.#endpoint
+    return {
+      node,
+      state: this.#lifecycle.state,
+      connections: sessions?.connectionCount ?? 0,
+      channels: sessions?.channelCount ?? 0,
+      topics: pubsub?.topicCount ?? 0,
+      tree: this.#lifecycle.inspect(),
+    }
+  }
+
+  /**
+   * The supervisor of the plugin's tree, with the application's own children in it: `supervisor?.which('feed')`.
+   * `undefined` while the tree has not started.
+   */
+  get supervisor(): Supervisor | undefined {
+    return this.#lifecycle.supervisor
+  }
+
+  /** Hears what the library reports of itself: see `TelemetryEvents`. @returns a function that ends it */
+  onTelemetry<N extends TelemetryName>(name: N, listener: TelemetryListener<N>): () => void {
+    if (!isTelemetryName(name)) {
+      refuseArgument('channels.onTelemetry', 'name', 'the name of an event of docs/telemetry.md', name)
+    }
+    checkFunction('channels.onTelemetry', 'listener', listener)
+    return this.#endpoint.telemetry.on(name, listener)
+  }
+}

@@ -1,0 +1,188 @@
+import type { CompiledChannel } from '../channel/definition.ts'
+import { checkOut, checkPresence } from '../channel/interpret.ts'
+import { Router } from '../channel/router.ts'
+import { checkName } from '../ground/argument.ts'
+import type { Clock } from '../ground/clock.ts'
+import { berylError, show } from '../ground/errors.ts'
+import { Telemetry } from '../ground/telemetry.ts'
+import { Groups } from '../groups/groups.ts'
+import { socketPresence } from '../presence/channel-presence.ts'
+import { Presence } from '../presence/presence.ts'
+import { AdapterDoor } from '../pubsub/door.ts'
+import { makeNodeName, PubSub } from '../pubsub/pubsub.ts'
+import type { TopicListener } from '../pubsub/subscribers.ts'
+import { Turn } from '../session/outbox.ts'
+import { Sessions } from '../session/sessions.ts'
+import type { SupervisorEvent } from '../supervision/events.ts'
+import { FastifyHost } from './host.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** A listener that outlives the pubsub it listens to. */
+interface Listening {
+  readonly topic: string
+  readonly listener: TopicListener
+  end: () => void
+}
+
+/**
+ * The part behind the decorators that outlives every restart: the registered channels, the handles, the ledgers of
+ * presence and groups. The processes of the tree come and go; the endpoint makes them and knows the current ones.
+ */
+export class Endpoint {
+  readonly node = makeNodeName()
+  readonly options: ResolvedOptions
+  readonly clock: Clock
+  readonly host = new FastifyHost()
+  readonly router = new Router()
+  readonly telemetry = new Telemetry()
+  readonly presence: Presence | undefined
+  readonly groups: Groups | undefined
+  pubsub: PubSub | undefined
+  sessions: Sessions | undefined
+  readonly #door: AdapterDoor
+  readonly #turn: Turn
+  readonly #listening = new Set<Listening>()
+  #connections = 0
+
+  constructor(options: ResolvedOptions) {
+    this.options = options
+    this.clock = options.clock
+    this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
+    this.#turn = new Turn(options.clock)
+    for (const definition of options.channels) this.router.register(definition)
+    this.presence = options.presence && this.#makePresence(options.presence)
+    this.groups = options.groups ? this.#makeGroups() : undefined
+  }
+
+  // Started by the tree
+
+  async startPubSub(signal?: AbortSignal): Promise<PubSub> {
+    const pubsub = new PubSub(this.node, this.#door, this, this.telemetry)
+    await pubsub.start(signal)
+    this.pubsub = pubsub
+    for (const listening of this.#listening)
+      listening.end = pubsub.listen(listening.topic, listening.listener)
+    return pubsub
+  }
+
+  startSessions(): Sessions {
+    const { limits, heartbeat, drain, backpressure } = this.options
+    const { clock, host } = this
+    this.sessions = new Sessions(
+      {
+        host,
+        router: this.router,
+        telemetry: this.telemetry,
+        turn: this.#turn,
+        pubsub: this.pubsub as PubSub,
+        presence: socketPresence(this.presence),
+        parse: (text) => host.parse(text),
+        clock,
+        channelsPerConnection: limits.channelsPerConnection,
+        topicBytes: limits.topicBytes,
+        rates: limits.rates,
+        pendingHandlers: limits.pendingHandlers,
+        mailboxLimit: limits.mailbox,
+        joinTimeoutMs: limits.joinTimeoutMs,
+      },
+      { idleMs: heartbeat.timeoutMs, intervalMs: heartbeat.intervalMs, drain, backpressure },
+    )
+    return this.sessions
+  }
+
+  #makePresence(options: NonNullable<ResolvedOptions['presence']>): Presence {
+    return new Presence({
+      options,
+      clock: this.clock,
+      lane: () => (this.pubsub as PubSub).lane('presence'),
+      sink: {
+        subscribed: (topic) =>
+          (this.pubsub?.subscriberCount(topic) ?? 0) > 0 && this.router.match(topic)?.presence !== undefined,
+        diff: (topic, diff) => this.pubsub?.localBroadcast(topic, 'presence_diff', diff),
+      },
+      checkMeta: (topic, meta) => {
+        const channel = this.router.match(topic)
+        if (channel !== undefined) checkPresence(channel, meta)
+      },
+      report: (event) => {
+        this.telemetry.emit('presence.event', {}, event)
+        if (event.type === 'limit_reached') {
+          this.telemetry.emit('limit.reached', {}, { limit: `presence.limits.${event.limit}` })
+        }
+      },
+    })
+  }
+
+  #makeGroups(): Groups {
+    return new Groups({
+      clock: this.clock,
+      lane: () => (this.pubsub as PubSub).lane('groups'),
+      broadcast: (topic, event, payload) => this.broadcast(topic, event, payload),
+      report: (event) => this.telemetry.emit('groups.event', {}, event),
+    })
+  }
+
+  // Sending: checked here, at the caller. While the tree is down there is nobody to send to.
+
+  broadcast(topic: string, event: string, payload: unknown, exceptConnection?: string): void {
+    checkOut(this.#channel(topic), event, payload)
+    this.pubsub?.broadcast(topic, event, payload, exceptConnection)
+  }
+
+  localBroadcast(topic: string, event: string, payload: unknown): void {
+    checkOut(this.#channel(topic), event, payload)
+    this.pubsub?.localBroadcast(topic, event, payload)
+  }
+
+  pushTo(connectionId: string, topic: string, event: string, payload: unknown): void {
+    checkOut(this.#channel(topic), event, payload)
+    this.pubsub?.push(nodeOf(connectionId), connectionId, topic, event, payload)
+  }
+
+  /** @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED` */
+  #channel(topic: string): CompiledChannel {
+    checkName('broadcast or push', 'topic', topic)
+    const channel = this.router.match(topic)
+    if (channel === undefined) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
+    return channel
+  }
+
+  /** Listens to a topic over all restarts of the pubsub. */
+  listen(topic: string, listener: TopicListener): () => void {
+    const listening: Listening = { topic, listener, end: () => {} }
+    this.#listening.add(listening)
+    if (this.pubsub !== undefined) listening.end = this.pubsub.listen(topic, listener)
+    return () => {
+      if (this.#listening.delete(listening)) listening.end()
+    }
+  }
+
+  makeConnectionId(): string {
+    this.#connections++
+    return `${this.node}.${this.#connections.toString(36)}`
+  }
+
+  // NodeInbox: what other nodes, or this one, want of this node's connections
+
+  push(connectionId: string, topic: string, event: string, payload: unknown): void {
+    try {
+      this.sessions?.get(connectionId)?.channel(topic)?.push(event, payload)
+    } catch (error) {
+      this.telemetry.emit('listener.failed', {}, { topic, error })
+    }
+  }
+
+  disconnect(connectionTopic: string): void {
+    this.sessions?.disconnect(connectionTopic)
+  }
+
+  /** Takes what happens in the tree. */
+  report(event: SupervisorEvent): void {
+    this.telemetry.emit('supervisor.event', {}, event)
+  }
+}
+
+/** The node on which a connection lives is part of its id. */
+function nodeOf(connectionId: string): string {
+  return connectionId.split('.', 1)[0] as string
+}

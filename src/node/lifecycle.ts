@@ -1,0 +1,135 @@
+import { berylError } from '../ground/errors.ts'
+import { tell } from '../ground/foreign.ts'
+import type { TreeState } from '../ground/telemetry.ts'
+import type { SupervisorEvent } from '../supervision/events.ts'
+import { describe, type ExitReason, formatReason, isNormal } from '../supervision/exit-reason.ts'
+import { supervisor } from '../supervision/nested.ts'
+import type { StartContext, TreeNode } from '../supervision/process.ts'
+import { type Supervisor, startSupervisor } from '../supervision/supervisor.ts'
+import type { Endpoint } from './endpoint.ts'
+import { berylTree } from './tree.ts'
+
+/**
+ * The tree's life, from `onReady` to `onClose`, or as a child of another tree:
+ *
+ *     starting ──▶ running ◀──▶ degraded
+ *         │           ├──▶ draining ──▶ stopped
+ *         └──▶ failed ◀── gave up
+ */
+export class Lifecycle {
+  readonly #endpoint: Endpoint
+  readonly #gaveUp: ((error: Error) => unknown) | undefined
+  readonly #stopping = new AbortController()
+  #phase: Exclude<TreeState, 'degraded'> = 'starting'
+  #tree: Supervisor | undefined
+  #starting: Promise<void> | undefined
+  /** Why trees gave up, by the path of each supervisor: one below may give up and be restarted. */
+  #lastError: { readonly supervisor: string; readonly error: Error } | undefined
+
+  /**
+   * @param gaveUp called if the tree ends by itself: what is done then is the application's choice. Without it the tree
+   *   belongs to another one, which may end it in order.
+   */
+  constructor(endpoint: Endpoint, gaveUp?: (error: Error) => unknown) {
+    this.#endpoint = endpoint
+    this.#gaveUp = gaveUp
+    endpoint.telemetry.on('supervisor.event', (_, event) => {
+      if (event.type === 'gave_up') this.#lastError = event as SupervisorEvent & { readonly type: 'gave_up' }
+    })
+  }
+
+  get state(): TreeState {
+    if (this.#phase === 'running' && this.#endpoint.pubsub?.status === 'down') return 'degraded'
+    return this.#phase
+  }
+
+  /** The tree as it is now, for people and for tests. */
+  inspect(): TreeNode | undefined {
+    return this.#tree?.inspect()
+  }
+
+  get supervisor(): Supervisor | undefined {
+    return this.#tree
+  }
+
+  /**
+   * Starts the tree on its own.
+   *
+   * @throws `BERYL_ERR_START_FAILED` whose cause is the child's own error. Nothing is left running then.
+   */
+  start(): Promise<void> {
+    const signal = this.#stopping.signal
+    return this.#begin(() => startSupervisor({ ...berylTree(this.#endpoint), signal }))
+  }
+
+  /** Starts the tree as a child of another one, which then decides over its restarts and its end. */
+  async startNested(context: StartContext): Promise<Supervisor> {
+    this.#phase = 'starting'
+    const tree = supervisor(context.id, berylTree(this.#endpoint)).start(context) as Promise<Supervisor>
+    await this.#begin(() => tree)
+    return tree
+  }
+
+  #begin(start: () => Promise<Supervisor>): Promise<void> {
+    this.#lastError = undefined
+    this.#starting = this.#started(start())
+    return this.#starting
+  }
+
+  async #started(starting: Promise<Supervisor>): Promise<void> {
+    try {
+      this.#tree = await starting
+    } catch (error) {
+      if (this.#phase === 'draining' || this.#stopping.signal.aborted) this.#enter('stopped')
+      else this.#enter('failed', error)
+      throw error
+    }
+    if (this.#phase === 'starting') this.#enter('running')
+    const tree = this.#tree
+    void tree.exited.then((reason) => {
+      if (tree === this.#tree) this.#exited(tree, reason)
+    })
+  }
+
+  /** New clients are refused from now on. */
+  drain(): void {
+    if (this.#phase === 'starting' && this.#starting === undefined) this.#enter('stopped')
+    else if (this.#phase === 'starting' || this.#phase === 'running') this.#enter('draining')
+  }
+
+  /** Ends a start that is under way: its children are asked to end, and killed when their time is over. */
+  interrupt(): void {
+    if (this.#phase === 'starting') this.#stopping.abort()
+  }
+
+  /** Stops the tree in reverse order, also while it starts or restarts. Resolves when all of it has ended. */
+  async stop(): Promise<void> {
+    this.drain()
+    this.#stopping.abort()
+    await this.#starting?.catch(() => {})
+    await this.#tree?.exited
+    if (this.#phase === 'draining') this.#enter('stopped')
+  }
+
+  #exited(tree: Supervisor, reason: ExitReason): void {
+    if (this.#phase === 'stopped') return
+    const gaveUp = this.#lastError?.supervisor === tree.path ? this.#lastError.error : undefined
+    if (this.#phase === 'draining' || this.#stopping.signal.aborted) return this.#enter('stopped')
+    if (this.#gaveUp === undefined && gaveUp === undefined && isNormal(reason)) return this.#enter('stopped')
+    const error = gaveUp ?? berylError('BERYL_ERR_EXITED', 'beryl', formatReason(reason))
+    this.#enter('failed', error)
+    tell(
+      () => this.#gaveUp?.(error),
+      (failed) => this.#warn(`onGiveUp failed: ${describe(failed)}`),
+    )
+  }
+
+  #warn(message: string): void {
+    this.#endpoint.report({ type: 'warning', supervisor: 'beryl', message })
+  }
+
+  #enter(phase: Exclude<TreeState, 'degraded'>, error?: unknown): void {
+    this.#phase = phase
+    this.#endpoint.telemetry.emit('tree.state', {}, { state: phase, error })
+  }
+}

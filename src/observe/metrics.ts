@@ -1,0 +1,245 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Counter, register as defaultRegister, Gauge, Histogram, type Registry } from 'prom-client'
+import { closeCodes } from '../ground/errors.ts'
+import { refuse, section } from '../ground/option-checks.ts'
+import type { BerylLoad } from '../node/channels.ts'
+import '../plugin.ts'
+import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
+import type { SupervisorEvent } from '../supervision/events.ts'
+
+export interface MetricsOptions {
+  /** Where the metrics are kept. @default the registry that prom-client itself has */
+  readonly register?: Registry
+  /** The beginning of all names. @default 'beryl_' */
+  readonly prefix?: string
+  /** Where they are served, as Prometheus reads them. @default no route */
+  readonly path?: string
+}
+
+/**
+ * Metrics of fastify-beryl for prom-client, which has to be installed. Register it behind fastify-beryl, in the same scope
+ * or one within; it ends with the instance. `docs/telemetry.md` lists the metrics.
+ *
+ * @example await app.register(berylMetrics, { path: '/metrics' })
+ */
+export const berylMetrics = fp(plugin, {
+  fastify: '5.x',
+  name: 'fastify-beryl/metrics',
+  decorators: { fastify: ['channels'] },
+})
+
+async function plugin(app: FastifyInstance, given: MetricsOptions): Promise<void> {
+  const { register = defaultRegister, prefix = 'beryl_', path } = checkOptions(given)
+  const metrics = new Metrics(app, register as Registry, prefix)
+  metrics.gauges()
+  metrics.counters()
+  metrics.histograms()
+  metrics.eventLoop()
+  app.addHook('onClose', () => metrics.end())
+  if (path !== undefined) {
+    app.get(path, async (_, reply) => {
+      reply.type(register.contentType)
+      return register.metrics()
+    })
+  }
+}
+
+/** @throws `BERYL_ERR_OPTION_INVALID` */
+function checkOptions(given: unknown): MetricsOptions {
+  const options = section('options', given, ['register', 'prefix', 'path', 'logLevel', 'logSerializers'])
+  const { register, prefix = '', path } = options
+  if (register !== undefined && !isRegistry(register))
+    refuse('register', 'a registry of prom-client', register)
+  if (typeof prefix !== 'string' || !/^([a-zA-Z_:][\w:]{0,254})?$/.test(prefix))
+    refuse('prefix', 'what a name of Prometheus can begin with', prefix)
+  if (path !== undefined && !(typeof path === 'string' && path.startsWith('/')))
+    refuse('path', 'a path such as "/metrics"', path)
+  return options as MetricsOptions
+}
+
+function isRegistry(value: unknown): boolean {
+  try {
+    return (
+      typeof (value as Registry).registerMetric === 'function' &&
+      typeof (value as Registry).metrics === 'function'
+    )
+  } catch {
+    return false
+  }
+}
+
+const STATES: readonly TreeState[] = ['starting', 'running', 'degraded', 'draining', 'stopped', 'failed']
+
+const LOAD: { readonly [name in keyof BerylLoad]: readonly [metric: string, help: string] } = {
+  bufferedBytes: ['buffered_bytes', 'Bytes that slow readers have not taken'],
+  waitingMessages: ['waiting_messages', 'Messages in the mailboxes of all channels'],
+  longestMailbox: ['longest_mailbox', 'Messages in the longest mailbox'],
+  pendingCallbacks: ['pending_callbacks', 'Async callbacks at work'],
+}
+
+/** From a handler that only looks something up to one that waits for a slow neighbour. */
+const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
+
+class Metrics {
+  readonly #app: FastifyInstance
+  readonly #register: Registry
+  readonly #prefix: string
+  readonly #names: string[] = []
+  readonly #endings: (() => void)[] = []
+
+  constructor(app: FastifyInstance, register: Registry, prefix: string) {
+    this.#app = app
+    this.#register = register
+    this.#prefix = prefix
+  }
+
+  // A metric is in the registry as soon as it is made.
+
+  /** Metrics that are looked at when Prometheus asks. */
+  gauges(): void {
+    const { channels } = this.#app
+    this.#gauge('connections', 'Clients that are connected', () => channels.status().connections)
+    this.#gauge('channels', 'Topics that clients have joined', () => channels.status().channels)
+    this.#gauge('topics', 'Topics that somebody hears', () => channels.status().topics)
+    for (const [name, [metric, help]] of Object.entries(LOAD) as [
+      keyof BerylLoad,
+      readonly [string, string],
+    ][]) {
+      this.#gauge(metric, help, () => channels.load()[name])
+    }
+    this.#states()
+  }
+
+  /** Metrics that are counted when it happens. */
+  counters(): void {
+    this.#count('connections_opened_total', 'Clients that were let in', 'connection.open', () => ({}))
+    this.#count('connections_closed_total', 'Connections that ended', 'connection.close', (_, { code }) => ({
+      code: knownCode(code),
+    }))
+    this.#count(
+      'connections_refused_total',
+      'Clients that were not let in',
+      'connection.refused',
+      (_, { statusCode, reason }) => ({ status: statusCode, reason }),
+    )
+    this.#count('messages_total', 'Messages to joined channels', 'message.received', () => ({}))
+    this.#count(
+      'messages_refused_total',
+      'Messages that the library refused',
+      'message.refused',
+      (_, { reason }) => ({ reason }),
+    )
+    this.#count('broadcasts_total', 'Broadcasts that reached this node', 'broadcast.sent', () => ({}))
+    this.#count('joins_total', 'Joins that were answered', 'channel.join', (_, { outcome }) => ({ outcome }))
+    this.#count('channel_crashes_total', 'Callbacks that failed', 'channel.crash', () => ({}))
+    this.#count('limits_reached_total', 'Limits that were reached', 'limit.reached', (_, { limit }) => ({
+      limit,
+    }))
+    this.#count(
+      'pubsub_dropped_total',
+      'Envelopes of other nodes that were dropped',
+      'pubsub.dropped',
+      () => ({}),
+    )
+    this.#count('restarts_total', 'Children that were started again', 'supervisor.event', (_, event) =>
+      restarted(event as SupervisorEvent),
+    )
+  }
+
+  histograms(): void {
+    const join = this.#histogram('join_seconds', 'How long joins take')
+    const handle = this.#histogram('message_seconds', 'How long handlers take')
+    this.#on('channel.join', ({ durationMs }) => join.observe(durationMs / 1_000))
+    this.#on('message.handled', ({ durationMs }) => handle.observe(durationMs / 1_000))
+  }
+
+  /** The delay of the event loop, since Prometheus last asked. */
+  eventLoop(): void {
+    const delay = monitorEventLoopDelay({ resolution: 20 })
+    delay.enable()
+    this.#endings.push(() => void delay.disable())
+    new Gauge({
+      ...this.#config('event_loop_delay_seconds', 'How late the event loop is'),
+      labelNames: ['quantile'],
+      collect() {
+        for (const quantile of [0.5, 0.99, 1]) this.set({ quantile }, delaySeconds(delay, quantile))
+        delay.reset()
+      },
+    })
+  }
+
+  /** Takes the metrics out of the registry, and listens no more. */
+  async end(): Promise<void> {
+    for (const end of this.#endings) end()
+    for (const name of this.#names) this.#register.removeSingleMetric(name)
+  }
+
+  #states(): void {
+    const { channels } = this.#app
+    new Gauge({
+      ...this.#config('state', 'The state of the tree: 1 for the one that it is in'),
+      labelNames: ['state'],
+      collect() {
+        const { state } = channels.status()
+        for (const each of STATES) this.set({ state: each }, each === state ? 1 : 0)
+      },
+    })
+  }
+
+  #gauge(name: string, help: string, look: () => number): void {
+    new Gauge({
+      ...this.#config(name, help),
+      collect() {
+        this.set(look())
+      },
+    })
+  }
+
+  /** @param label gives the labels of one more, or `undefined` where the event does not count */
+  #count<N extends TelemetryName>(
+    name: string,
+    help: string,
+    event: N,
+    label: (...args: Parameters<TelemetryListener<N>>) => Record<string, string | number> | undefined,
+  ): void {
+    const counter = new Counter({ ...this.#config(name, help), labelNames: LABELS })
+    this.#on(event, (...args) => {
+      const labels = label(...args)
+      if (labels !== undefined) counter.inc(labels)
+    })
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ ...this.#config(name, help), buckets: SECONDS })
+  }
+
+  #on<N extends TelemetryName>(event: N, listener: TelemetryListener<N>): void {
+    this.#endings.push(this.#app.channels.onTelemetry(event, listener))
+  }
+
+  #config(name: string, help: string): { name: string; help: string; registers: Registry[] } {
+    const fullName = this.#prefix + name
+    this.#names.push(fullName)
+    return { name: fullName, help, registers: [this.#register] }
+  }
+}
+
+const LABELS = ['code', 'status', 'reason', 'outcome', 'limit', 'child']
+
+/** Clients may close with thousands of codes: those would be as many series. */
+function knownCode(code: number): string | number {
+  return code in closeCodes || code === 1005 || code === 1006 ? code : 'other'
+}
+
+function restarted(event: SupervisorEvent): { child: string } | undefined {
+  if (event.type !== 'child_started' || !event.restarted) return undefined
+  // All children of a dynamic supervisor are one series.
+  const id = event.id.startsWith('#') ? '#' : event.id
+  return { child: [...event.supervisor.split('/').slice(1), id].join('/') }
+}
+
+function delaySeconds(delay: IntervalHistogram, quantile: number): number {
+  return delay.percentile(quantile * 100) / 1e9
+}

@@ -1,0 +1,67 @@
+import { berylError, show } from '../ground/errors.ts'
+import { fitsName, isName, MAX_NAME_BYTES } from '../ground/name.ts'
+
+/** The topic that Phoenix keeps for itself: heartbeats. No channel answers on it. */
+export const PHOENIX_TOPIC = 'phoenix'
+
+/**
+ * The topics that a pattern matches: `TopicOf<'room:*'>` is `` `room:${string}` ``, `TopicOf<'lobby'>` is `'lobby'`.
+ */
+export type TopicOf<P extends string> = P extends `${infer Prefix}*` ? `${Prefix}${string}` : P
+
+/** The part of a topic that the `*` of a pattern stands for: a string, or `''` where the pattern is exact. */
+export type TopicId<P extends string> = string extends P ? string : P extends `${string}*` ? string : ''
+
+/** `P` where it is a pattern, else a sentence that says what is wrong with it. */
+export type CheckPattern<P extends string> = P extends ''
+  ? 'a channel pattern may not be empty'
+  : P extends 'phoenix'
+    ? 'the topic "phoenix" belongs to the protocol'
+    : P extends `${string}*${infer Rest}`
+      ? Rest extends ''
+        ? P
+        : `"*" may only stand at the end of a channel pattern, once`
+      : P
+
+/** A parsed pattern: an exact topic, or a prefix with a trailing `*`. */
+export interface Pattern {
+  readonly source: string
+  /** The whole topic, or what stands before the `*`. */
+  readonly prefix: string
+  readonly wildcard: boolean
+}
+
+/**
+ * Parses a channel pattern.
+ *
+ * @throws `BERYL_ERR_CHANNEL_INVALID` where it is empty, too long, or has a `*` anywhere but at its end.
+ */
+export function parsePattern(source: unknown): Pattern {
+  const refuse = (wanted: string): never => {
+    const name = typeof source === 'string' ? source : show(source)
+    throw berylError('BERYL_ERR_CHANNEL_INVALID', name, 'pattern', wanted, show(source))
+  }
+  if (typeof source !== 'string' || source === '')
+    return refuse('a non-empty string such as "lobby" or "room:*"')
+  if (source === PHOENIX_TOPIC) return refuse('another topic: "phoenix" belongs to the protocol')
+  if (!fitsName(source)) return refuse(`at most ${MAX_NAME_BYTES} bytes`)
+  if (!isName(source)) return refuse('a well-formed string')
+  const star = source.indexOf('*')
+  if (star !== -1 && star !== source.length - 1) return refuse('a "*" only at the end, once')
+  return { source, prefix: star === -1 ? source : source.slice(0, -1), wildcard: star !== -1 }
+}
+
+/** The part of `topic` that the pattern's `*` stands for (`''` for an exact pattern); `undefined` where it does not match. */
+export function matchTopic(pattern: Pattern, topic: string): string | undefined {
+  if (!pattern.wildcard) return topic === pattern.prefix ? '' : undefined
+  return topic.startsWith(pattern.prefix) ? topic.slice(pattern.prefix.length) : undefined
+}
+
+const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect'])
+
+/** The events that belong to the protocol: no channel may declare them and no client may push them. */
+export type ReservedEvent = `phx_${string}` | 'heartbeat' | 'presence_state' | 'presence_diff' | 'disconnect'
+
+export function isReservedEvent(event: string): event is ReservedEvent {
+  return event.startsWith('phx_') || RESERVED_EVENTS.has(event)
+}

@@ -1,0 +1,171 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, Server } from 'node:http'
+import websocket from '@fastify/websocket'
+import type { FastifyInstance } from 'fastify'
+import type { WebSocket, WebSocketServer } from 'ws'
+import type { Clock } from '../../ground/clock.ts'
+import type { Deadline } from '../../ground/deadline.ts'
+import { berylError } from '../../ground/errors.ts'
+import { patience } from '../../ground/watch.ts'
+import { socketOf, type Upgrades } from './upgrades.ts'
+
+// @fastify/websocket and its server are shared with whoever else in the application has WebSockets. What is theirs stays
+// as it would be without us; what is ours is not touched by what they do with theirs.
+
+/** A peer has so long to answer a close frame before its connection is cut. */
+const CLOSE_TIMEOUT_MS = 5_000
+
+/** Of ws's options for what a client sends, those that are read for each connection. */
+export interface FrameLimits {
+  readonly maxPayload: number
+  readonly maxFragments: number
+  readonly maxBufferedChunks: number
+}
+
+/** The connections that are ours. */
+export interface Ours {
+  readonly limits: FrameLimits
+  readonly compression: boolean
+  has(request: IncomingMessage): boolean
+  protocol(request: IncomingMessage): string | undefined
+}
+
+/**
+ * Registers @fastify/websocket where the scope does not have it.
+ *
+ * It routes every upgrade of the HTTP server that it listens to. A second one on the same server must not: it is given a
+ * server that never upgrades, and serves what the first one routes to it.
+ *
+ * @returns Whether it was not there.
+ */
+export async function ensureWebSocketServer(app: FastifyInstance, ours: Ours): Promise<boolean> {
+  if (app.hasDecorator('websocketServer')) {
+    app.log.info(
+      '@fastify/websocket was registered before fastify-beryl: its own option perMessageDeflate applies',
+    )
+    app.addHook('onReady', async () => checkRoutedOnce(app, []))
+    return false
+  }
+  const others = listenersOf(app.server)
+  const server = others.length === 0 ? app.server : new EventEmitter()
+  const options = {
+    perMessageDeflate: ours.compression,
+    // The types do not have it yet.
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    handleProtocols: (offered: Set<string>, request: IncomingMessage) =>
+      (ours.has(request) ? ours.protocol(request) : [...offered][0]) ?? false,
+    server: server as Server,
+  }
+  await app.register(websocket, {
+    options,
+    // Its own would close the clients without a code, and at once.
+    preClose: (done) => done(),
+  })
+  const own = listenersOf(server).filter((each) => !others.includes(each))
+  app.addHook('onReady', async () => checkRoutedOnce(app, own))
+  return true
+}
+
+type Listener = (...args: unknown[]) => void
+
+function listenersOf(server: EventEmitter): Listener[] {
+  return (server.listeners('upgrade') as Listener[]).filter((each) => markOf(each) !== undefined)
+}
+
+/**
+ * Under which symbol a listener of @fastify/websocket keeps the socket in the request: each copy of the package has its
+ * own. It does so before it looks at the request, which must not be looked at here. `undefined`: a listener of others.
+ */
+function markOf(listener: Listener): symbol | undefined {
+  if (listener.name !== 'onUpgrade') return undefined
+  const request = {
+    get method(): never {
+      throw new Error('not to be routed')
+    },
+  }
+  try {
+    listener(request, new EventEmitter(), Buffer.alloc(0))
+    return undefined
+  } catch {
+    return Object.getOwnPropertySymbols(request)[0]
+  }
+}
+
+/**
+ * Others' listeners come first: @fastify/http-proxy ends the process where somebody has answered before it, while
+ * @fastify/websocket leaves alone what is answered.
+ *
+ * @throws `BERYL_ERR_WEBSOCKET_TWICE` where each client would be routed, and asked, more than once.
+ */
+function checkRoutedOnce(app: FastifyInstance, own: readonly Listener[]): void {
+  const others = listenersOf(app.server).filter((each) => !own.includes(each))
+  if (others.length === 0) return comeLast(app, own)
+  const mark = own[0] === undefined ? markOf(others[0] as Listener) : markOf(own[0])
+  if (others.length > 1 || markOf(others[0] as Listener) !== mark)
+    throw berylError('BERYL_ERR_WEBSOCKET_TWICE', others.length + 1)
+  // Theirs came later, to a scope beside ours. It routes ours too.
+  for (const each of own) app.server.off('upgrade', each)
+  comeLast(app, others)
+}
+
+function comeLast({ server }: FastifyInstance, listeners: readonly Listener[]): void {
+  for (const each of listeners)
+    if (server.listeners('upgrade').includes(each)) server.off('upgrade', each).on('upgrade', each)
+}
+
+/** Holds our clients apart from those of others on the same server. */
+export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): void {
+  let theirs: FrameLimits | undefined
+  const options = server.options as unknown as FrameLimits
+  server.on('headers', (headers: string[], request: IncomingMessage) => {
+    if (!ours.has(request)) return
+    nameProtocol(headers, ours.protocol(request))
+    // ws reads them for each connection, in the same turn, between this event and the next.
+    const { maxPayload, maxFragments, maxBufferedChunks } = options
+    theirs = { maxPayload, maxFragments, maxBufferedChunks }
+    Object.assign(options, ours.limits)
+  })
+  server.prependListener('connection', (_ws: WebSocket, request: IncomingMessage) => {
+    if (theirs !== undefined) Object.assign(options, theirs)
+    theirs = undefined
+    const socket = socketOf(request)
+    if (socket !== undefined) upgrades.taken(socket)
+  })
+}
+
+/** The choice of another's `handleProtocols`, even where it is the token that stands beside `phoenix`. */
+function nameProtocol(headers: string[], protocol: string | undefined): void {
+  const at = headers.findIndex((header) => /^sec-websocket-protocol:/i.test(header))
+  if (at !== -1) headers.splice(at, 1)
+  if (protocol !== undefined && at !== -1) headers.push(`Sec-WebSocket-Protocol: ${protocol}`)
+}
+
+/** The clients of a server are those of others: who closes or tells them all does not mean ours. */
+export function leaveClients(server: WebSocketServer, ws: WebSocket): void {
+  if (!server.clients?.delete(ws)) return
+  const [tracking] = ws.listeners('close') as (() => void)[]
+  if (tracking !== undefined) ws.off('close', tracking)
+}
+
+/** Tells the others' clients to come back, and cuts those that do not answer within `closeMs`. */
+export async function closeStrangers(
+  server: WebSocketServer,
+  clock: Clock,
+  deadline: Deadline,
+  closeMs: number,
+): Promise<void> {
+  const strangers = [...server.clients]
+  const timer = patience(clock, deadline.within(closeMs), () => {
+    for (const ws of strangers) ws.terminate()
+  })
+  await Promise.all(strangers.map((ws) => gone(ws)))
+  timer.cancel()
+}
+
+function gone(ws: WebSocket): Promise<void> {
+  return new Promise((resolve) => {
+    if (ws.readyState === ws.CLOSED) return resolve()
+    ws.once('close', () => resolve())
+    ws.close(1012)
+  })
+}

@@ -1,0 +1,287 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { Deadline } from '../../ground/deadline.ts'
+import { asError, tell } from '../../ground/foreign.ts'
+import type { LimitName } from '../../ground/telemetry.ts'
+import type { Admission, Session } from '../../session/session.ts'
+import type { Wire } from '../../session/wire.ts'
+import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from '../doorkeeper.ts'
+import { addressOf, PATH_END, PATH_END_OR_SEMICOLON, type PathEnd, redactUrl } from '../handshake.ts'
+import { redeemTicket } from '../in-process.ts'
+import {
+  closeStrangers,
+  ensureWebSocketServer,
+  type FrameLimits,
+  leaveClients,
+  type Ours,
+  separate,
+} from './neighbours.ts'
+import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
+import { checkVersions } from './versions.ts'
+import { answerClose, SenderWire, SocketWire } from './wire.ts'
+
+/** The house behind the WebSocket route. */
+export interface Gate extends House {
+  open(admission: Admission, wire: Wire): Session
+  refused(ip: string, refusal: Refusal): void
+  /** Resolves when the clients have been told to go, and are gone. */
+  drain(deadline: Deadline): Promise<void>
+}
+
+export interface WebSocketOptions extends Omit<DoorOptions, 'pathEnd'> {
+  readonly path: string
+  readonly compression: boolean
+  readonly limits: DoorOptions['limits'] & {
+    readonly payloadBytes: number
+    readonly fragments: number
+    readonly bufferedChunks: number
+  }
+  readonly drain: { readonly closeMs: number; readonly timeoutMs: number }
+}
+
+const RETRY_AFTER_SECONDS = '5'
+
+/** Phoenix's word to caches between it and the client. */
+const NOT_CACHED = 'Cache-Control: max-age=0, private, must-revalidate'
+
+const kSession = Symbol('beryl session')
+
+type BerylWebSocket = WebSocket & { [kSession]?: Session }
+
+/** Mounts `<path>/websocket`, where Phoenix clients look for it. */
+export async function mountWebSocket(
+  app: FastifyInstance,
+  options: WebSocketOptions,
+  gate: Gate,
+): Promise<void> {
+  const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, gate)
+  const { compression, limits } = options
+  const ours: Ours = {
+    compression,
+    limits: frameLimits(limits),
+    has: (request) => door.handshake(request) !== undefined,
+    protocol: (request) => door.handshake(request)?.protocol,
+  }
+  warnOfHttp2(app)
+  const upgrades = Upgrades.of(app, finite(2 * limits.handshakeTimeoutMs))
+  const isBrought = await ensureWebSocketServer(app, ours)
+  const server = app.websocketServer
+  checkVersions(server)
+  separate(server, ours, upgrades)
+  server.on('headers', (headers: string[], request: IncomingMessage) => {
+    if (ours.has(request)) headers.push(NOT_CACHED)
+  })
+  const left = isBrought ? server : undefined
+  closeWithServer(app, upgrades, () => closeAll({ door, gate, options, upgrades, server: left }))
+  const route = websocketRoute(door, gate, server)
+  for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
+    app.route({ ...route, url })
+    app.route({ ...wrongMethods, url })
+  }
+}
+
+/** All mounts of a server close at the same time: their deadlines would add up. */
+function closeWithServer(app: FastifyInstance, { closers }: Upgrades, close: () => Promise<void>): void {
+  let closing: Promise<void> | undefined
+  const begin = (): Promise<void> => {
+    closing ??= close()
+    return closing
+  }
+  closers.add(begin)
+  app.addHook('preClose', async () => {
+    for (const each of closers) tell(each, () => {})
+    await begin()
+  })
+}
+
+interface Mount {
+  readonly door: Doorkeeper
+  readonly gate: Gate
+  readonly options: WebSocketOptions
+  readonly upgrades: Upgrades
+  /** The server that came with us: nobody else ends what is left on it. */
+  readonly server: WebSocketServer | undefined
+}
+
+async function closeAll({ door, gate, options, upgrades, server }: Mount): Promise<void> {
+  const { closeMs, timeoutMs } = options.drain
+  const deadline = new Deadline(gate.clock, timeoutMs)
+  const drained = gate.drain(deadline)
+  door.close()
+  // Upgrades that are being asked about by hooks are answered with 503.
+  server?.close()
+  await drained
+  if (server !== undefined) await closeStrangers(server, gate.clock, deadline, closeMs)
+  await upgrades.end(deadline)
+}
+
+function frameLimits(limits: WebSocketOptions['limits']): FrameLimits {
+  // ws takes 0 for no limit.
+  return {
+    maxPayload: finite(limits.payloadBytes),
+    maxFragments: finite(limits.fragments),
+    maxBufferedChunks: finite(limits.bufferedChunks),
+  }
+}
+
+function websocketRoute(door: Doorkeeper, gate: Gate, server: WebSocketServer): Omit<RouteOptions, 'url'> {
+  return {
+    method: 'GET',
+    exposeHeadRoute: false,
+    logSerializers,
+    onRequest: (request, reply, done) => ask(gate, request, reply, done, () => door.examine(request, reply)),
+    preHandler: (request, reply, done) => ask(gate, request, reply, done, () => door.admit(request)),
+    handler: (request, reply) => openInProcess(door, gate, request, reply),
+    onResponse: endRefused,
+    wsHandler(ws, request) {
+      leaveClients(server, ws)
+      open(door, gate, ws as BerylWebSocket, request)
+    },
+  }
+}
+
+/** Tokens travel in the query, and logs are read by many. */
+const logSerializers = {
+  req: (request: FastifyRequest) => ({
+    method: request.method,
+    url: redactUrl(request.url),
+    ip: addressOf(request),
+  }),
+}
+
+const wrongMethods: Omit<RouteOptions, 'url'> = {
+  method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+  logSerializers,
+  // Not the handler: @fastify/websocket puts its own in the place where such a request asks for an upgrade.
+  onRequest: (_request, reply) => void reply.code(400).send(),
+  onResponse: endRefused,
+  handler: (_request, reply) => reply,
+}
+
+type Done = (error?: Error) => void
+
+/** Asks the door, now or when it knows. What it throws is the application's, for Fastify's error handler. */
+function ask(
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: Done,
+  question: () => Refusal | undefined | Promise<Refusal | undefined>,
+): void {
+  try {
+    const answer = question()
+    if (!(answer instanceof Promise)) return goOn(gate, request, reply, done, answer)
+    answer.then(
+      (refusal) => goOn(gate, request, reply, done, refusal),
+      (error: unknown) => done(asError(error)),
+    )
+  } catch (error) {
+    done(asError(error))
+  }
+}
+
+/** On to the next hook, or back to the client. */
+function goOn(
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: Done,
+  refusal: Refusal | undefined,
+): void {
+  if (refusal === undefined) return done()
+  gate.refused(addressOf(request), refusal)
+  if (refusal.statusCode === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  reply.code(refusal.statusCode).send()
+}
+
+function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
+  const { admission, place, reply } = door.handshake(request.raw) as Handshake
+  const socket = socketOf(request.raw)
+  letGo(ws, socket, reply)
+  place.entered()
+  const isDirect = socket !== undefined && ws.extensions === ''
+  ws[kSession] = gate.open(admission as Admission, isDirect ? new SocketWire(ws, socket) : new SenderWire(ws))
+  ws.close = answerClose
+  ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', place.leave)
+}
+
+/** HTTP/2 has no upgrades: there the header, which HTTP/1 demands of this answer, is forbidden. */
+function askForUpgrade({ raw }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (raw.httpVersionMajor < 2) reply.header('upgrade', 'websocket')
+  return reply.code(426).send()
+}
+
+/** A request that asks for no upgrade is told to, unless it is that of a client in this process. */
+function openInProcess(
+  door: Doorkeeper,
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const client = redeemTicket(request.headers)
+  if (client === undefined) return askForUpgrade(request, reply)
+  const { admission, place } = door.handshake(request.raw) as Handshake
+  reply.raw.off('close', place.leave)
+  place.entered()
+  const open = (wire: Wire): Session => gate.open(admission as Admission, wire)
+  client.admitted({ open, left: place.leave, clock: gate.clock })
+  return reply.code(101).send()
+}
+
+function warnOfHttp2(app: FastifyInstance): void {
+  const { http2, https } = app.initialConfig
+  if (http2 !== true || (typeof https === 'object' && https.allowHTTP1)) return
+  app.log.warn(
+    'the server speaks HTTP/2 alone, over which no client can connect: give Fastify https: { allowHTTP1: true }; ' +
+      'HTTP/2 without TLS cannot have it',
+  )
+}
+
+function pathEndOf(app: FastifyInstance): PathEnd {
+  const { useSemicolonDelimiter, routerOptions } = app.initialConfig as {
+    useSemicolonDelimiter?: boolean
+    routerOptions?: { useSemicolonDelimiter?: boolean }
+  }
+  const either = useSemicolonDelimiter || routerOptions?.useSemicolonDelimiter
+  return either ? PATH_END_OR_SEMICOLON : PATH_END
+}
+
+function withTrailingSlash(app: FastifyInstance, url: string): string[] {
+  const { ignoreTrailingSlash, routerOptions } = app.initialConfig as {
+    ignoreTrailingSlash?: boolean
+    routerOptions?: { ignoreTrailingSlash?: boolean }
+  }
+  return ignoreTrailingSlash || routerOptions?.ignoreTrailingSlash ? [url] : [url, `${url}/`]
+}
+
+function finite(limit: number): number {
+  return Number.isFinite(limit) ? limit : 0
+}
+
+// Listeners, shared by all connections
+
+function onMessage(this: BerylWebSocket, data: Buffer, isBinary: boolean): void {
+  this[kSession]?.receive(data, isBinary)
+}
+
+function onClose(this: BerylWebSocket, code: number): void {
+  this[kSession]?.disconnected(code)
+}
+
+function onError(this: BerylWebSocket, error: Error): void {
+  this[kSession]?.failed(error, limitOf(error))
+}
+
+/** The limit that made ws refuse a frame. Two have a code in common. */
+function limitOf({ code, message }: Error & { code?: string }): LimitName | undefined {
+  switch (code) {
+    case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
+    case 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH':
+      return 'limits.payloadBytes'
+    case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
+      return message.includes('fragments') ? 'limits.fragments' : 'limits.bufferedChunks'
+    default:
+      return undefined
+  }
+}

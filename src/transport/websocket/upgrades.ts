@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import type { Deadline } from '../../ground/deadline.ts'
+
+/** A second look comes so much later: what had arrived while the event loop stood still has been read by then. */
+const SECOND_LOOK_MS = 1_000
+
+/**
+ * The sockets of one HTTP server between the request for an upgrade and the WebSocket, or nothing. In between they belong
+ * to nobody: neither the HTTP server nor ws would ever end them.
+ */
+export class Upgrades {
+  readonly #pending = new Set<Socket>()
+  readonly #forget: (this: Socket) => void
+  /** The closers of the mounts on this server. Fastify asks one after the other: the first begins with all. */
+  readonly closers = new Set<() => Promise<void>>()
+  #isClosing = false
+
+  /** @param timeoutMs Within which whatever comes of an upgrade comes. 0: no limit. */
+  static of(app: FastifyInstance, timeoutMs: number): Upgrades {
+    let upgrades = known.get(app.server)
+    if (upgrades === undefined) {
+      upgrades = new Upgrades(app, timeoutMs)
+      known.set(app.server, upgrades)
+    }
+    return upgrades
+  }
+
+  private constructor(app: FastifyInstance, timeoutMs: number) {
+    const pending = this.#pending
+    this.#forget = function () {
+      pending.delete(this)
+    }
+    // Before any hook of others: Fastify closes already.
+    app.addHook('preClose', (done) => {
+      this.#isClosing = true
+      done()
+    })
+    app.server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
+      const socket = socketOf(request)
+      if (socket === undefined) return
+      if (this.#isClosing) endLate(socket)
+      // Most are done when @fastify/websocket has heard of them: they are read.
+      else if (stream.listenerCount('data') === 0) this.#watch(socket, timeoutMs)
+    })
+  }
+
+  /**
+   * Outside of the scope that has @fastify/websocket, or where the URL cannot be read, an upgrade is answered (404, 400),
+   * and its socket then does not even notice that its client has gone.
+   */
+  #watch(socket: Socket, timeoutMs: number): void {
+    this.#pending.add(socket)
+    socket.setTimeout(timeoutMs, lookAgain).on('end', cut).on('close', this.#forget)
+  }
+
+  /** A WebSocket has taken the socket over. */
+  taken(socket: Socket): void {
+    if (!this.#pending.delete(socket)) return
+    socket.off('timeout', lookAgain).off('timeout', cut).off('end', cut).off('close', this.#forget)
+  }
+
+  /** Waits for what is still on its way, and ends what never comes of it, such as where a hook never answers. */
+  async end(deadline: Deadline): Promise<void> {
+    const pending = [...this.#pending].filter((socket) => !isRead(socket))
+    const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve))
+    await deadline.wait(Promise.all(pending.map(closed)))
+    for (const socket of this.#pending) if (!isRead(socket)) socket.destroy()
+  }
+}
+
+const known = new WeakMap<object, Upgrades>()
+
+/**
+ * While Fastify closes it answers an upgrade with 503 before any hook, and nobody ends the socket, which no server counts
+ * as idle: `close` would wait for as long as the client stays. Clients come back within 10 ms, so there is often one.
+ */
+function endLate(socket: Socket): void {
+  // Behind the answer, which another listener gives in this turn.
+  queueMicrotask(() => socket.destroySoon())
+}
+
+/**
+ * The socket that a request came in on. None with `injectWS`, where the caller may have put anything in its place; and
+ * Node 26 hands over a stream of its own where an upgrade has a body: neither has a socket's methods.
+ */
+export function socketOf({ socket }: IncomingMessage): Socket | undefined {
+  return socket instanceof Socket ? socket : undefined
+}
+
+/**
+ * @fastify/websocket ends the connection of a refused upgrade, but not where a hook refuses that the application added
+ * before it. Nothing reads that socket any more: it would not even notice that its client is gone.
+ */
+export function endRefused({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  // The type does not tell, but Node does.
+  if ((raw as { upgrade?: boolean }).upgrade) socketOf(raw)?.destroySoon()
+  done()
+}
+
+/**
+ * An open connection needs nothing of its HTTP request any more. @fastify/websocket's error listener and the socket's
+ * link to its response would keep both alive as long as the connection.
+ */
+export function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): void {
+  ws.removeAllListeners('error')
+  // Its end would give back the client's place.
+  reply.raw.removeAllListeners('close')
+  if (socket !== undefined && reply.raw.socket === socket) reply.raw.detachSocket(socket)
+}
+
+/** Somebody has taken it over whom we do not know: a proxy, another WebSocket server. */
+function isRead(socket: Socket): boolean {
+  return socket.listenerCount('data') > 0
+}
+
+// Listeners, shared by all sockets
+
+function cut(this: Socket): void {
+  if (!isRead(this)) this.destroy()
+}
+
+function lookAgain(this: Socket): void {
+  this.off('timeout', lookAgain).setTimeout(SECOND_LOOK_MS, cut)
+}

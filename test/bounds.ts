@@ -1,0 +1,159 @@
+/**
+ * What bounds each thing of the source that can grow, by `file kind name` as `growth.ts` finds it. A file that is named alone
+ * speaks for all of its kind. Limits are named as their options are; `docs/limits.md` has those that a client can reach.
+ */
+export const BOUNDS: Readonly<Record<string, string>> = {
+  // The application: as many as it writes down
+
+  'channel/define.ts local events': 'the events that a schema declares',
+  'channel/define.ts local intercept': 'the events that a schema declares',
+  'channel/checks.ts const guarded': 'weak: the schemas that live',
+  'channel/definition.ts const compiled': 'weak: the definitions that live',
+  'channel/router.ts field #exact': 'the channels that the application registers: one for each pattern',
+  'channel/router.ts field #prefixes': 'the channels that the application registers: one for each pattern',
+  'channel/schema-walk.ts const DATA': 'constant',
+  'channel/schema-walk.ts const BY_NAME': 'constant',
+  'channel/schema-walk.ts const INSTEAD': 'constant',
+  'channel/schema-walk.ts field #seen': 'the schemas within one schema, while it is looked through',
+  'node/endpoint.ts field #listening':
+    'the listeners of channels.subscribe, until their functions are called',
+  'node/logger.ts const ofServer': 'constant',
+  'node/logger.ts listener on': 'one for each event of telemetry, until the plugin closes',
+  'observe/metrics.ts field #names': 'the metrics: constant',
+  'observe/metrics.ts field #endings': 'the metrics: constant',
+  'ground/telemetry.ts field #listeners':
+    'the listeners of the application, until their functions are called',
+  'ground/telemetry.ts field #probes': 'the names of telemetry: other names are refused',
+  'ground/telemetry.ts listener on': 'the listeners of the application',
+  'node/channels.ts listener on': 'the listeners of the application',
+  'node/lifecycle.ts listener on': 'constant: one for each plugin',
+  'protocol/topic.ts const RESERVED_EVENTS': 'constant',
+  'presence/announcer.ts field #listeners':
+    'the listeners of presence.onDiff, until their functions are called',
+
+  // Clients: by connection
+
+  'session/sessions.ts field #sessions': 'limits.connections',
+  'session/sessions.ts field #byConnectionTopic':
+    'limits.connections: a connection has one topic at the most',
+  'session/sessions.ts field #closing': 'limits.connections',
+  'session/session.ts field #topics': 'limits.channelsPerConnection',
+  'session/meter.ts field #channelsDue': 'MAX_COUNTED: who owes nothing any more is forgotten',
+  'session/in-flight.ts field #waiting': 'limits.channelsPerConnection: one for each topic',
+  'session/in-flight.ts timer setTimeout': 'one for each connection',
+  'session/backlog.ts field #readers': 'limits.connections; their bytes: backpressure.maxTotalBytes',
+  'session/outbox.ts field #outboxes': 'the connections that are written to in one turn: limits.connections',
+  'session/outbox.ts field #waiting':
+    'what one turn of the event loop sends to one client, within backpressure.maxBufferedBytes',
+  'session/outbox.ts bytes Buffer.concat': 'what one turn of the event loop sends to one client',
+  'channel/joining.ts field #messages': 'limits.mailbox',
+  'channel/joining.ts timer setTimeout':
+    'one for each topic that is being joined: limits.channelsPerConnection, limits.joinTimeoutMs',
+  'channel/mailbox.ts field #letters': 'limits.mailbox',
+  'node/logger.ts field #writtenAt': 'who was written about within the last second',
+  'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
+  'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',
+  'transport/doorkeeper.ts listener once': 'limits.pendingUpgrades',
+  'transport/in-process.ts const waiting':
+    'requests of the testing kit that are at work: taken back when they are answered',
+  'transport/websocket/upgrades.ts field #pending':
+    'limits.pendingUpgrades, limits.handshakeTimeoutMs: sockets leave it when they close',
+  'transport/websocket/upgrades.ts field closers': 'the mounts of one server',
+  'transport/websocket/upgrades.ts timer setTimeout': 'one for each socket that is being upgraded',
+  'transport/websocket/upgrades.ts const known': 'weak: the servers that live',
+  'transport/websocket/upgrades.ts listener':
+    'constant for each server, or for each socket that is being upgraded',
+  'transport/websocket/neighbours.ts listener': 'constant for each server, or for each socket',
+  'transport/websocket/route.ts listener': 'constant for each server, or for each socket',
+  'transport/websocket/wire.ts listener': 'constant for each connection',
+
+  // Topics
+
+  'pubsub/pubsub.ts field #topics':
+    'limits.connections × limits.channelsPerConnection, and the listeners of the application',
+  'pubsub/pubsub.ts field #lanes': 'constant: presence and groups',
+  'pubsub/pubsub.ts listener addEventListener': 'constant for each start of the pubsub',
+  'pubsub/subscribers.ts field #subscribers': 'limits.connections',
+  'pubsub/subscribers.ts field #listeners': 'the listeners of channels.subscribe',
+  'pubsub/broadcast.ts field #frames': 'the versions of the protocol: 2',
+  'pubsub/seen.ts field #runs': 'RUNS (256) starts of other nodes, of each WINDOW (4096) numbers',
+  'pubsub/door.ts field #failing': 'the methods of an adapter',
+  'pubsub/door.ts timer setTimeout': 'one for each stop of the adapter',
+
+  // Presence: by owner and by node
+
+  'presence/ledger.ts field #holdings':
+    'owners: channels that are joined, and signals of the application, × presence.limits.keys',
+  'presence/limits.ts field #buckets': 'weak: the owners that live',
+  'presence/owners.ts field #watched': 'weak: the signals that live',
+  'presence/owners.ts field #ended': 'weak: the owners that live',
+  'presence/owners.ts field #told': 'weak: the owners that live',
+  'presence/announcer.ts field #newcomers': 'who joins within one turn: limits.joins',
+  'presence/view.ts field #topics': 'the presences of all nodes',
+  'presence/view.ts field #untold': 'the changes within one turn',
+  'presence/diff.ts field #joins': 'the changes within one turn',
+  'presence/diff.ts field #leaves': 'the changes within one turn',
+  'presence/journal.ts field #rows': 'the presences of this node',
+  'presence/journal.ts field #changes':
+    'the size of the journal: the oldest go, and a snapshot takes their place',
+  'presence/peer.ts field #rows': 'the presences of one node',
+  'presence/peer.ts field #stale': 'the presences of one node, until what replaces them is complete',
+  'presence/state.ts field #peers': 'the nodes that were heard within permanentDownMs',
+  'presence/state.ts field #outgoing': 'what one message of another node is answered with',
+  'presence/wire.ts local vector': 'the bytes of one message',
+  'presence/tracker.ts timer setInterval': 'one for each tracker',
+
+  // Groups: by the application
+
+  'groups/group-set.ts field #writers':
+    'the starts of nodes that changed groups, since the last moment without a node',
+  'groups/group-set.ts field #groups': 'the groups that the application makes',
+  'groups/group-set.ts field #changed':
+    'the changes within one period; without a process they are taken at once',
+  'groups/gossip.ts timer setInterval': 'one for each process of groups',
+
+  // Supervision: by the application
+
+  'supervision/actor-message.ts field #args': 'the arguments of one call',
+  'supervision/actor.ts field #args': 'the arguments of one spec',
+  'supervision/dynamic-child.ts field #args': 'the arguments of one child',
+  'supervision/actor-process.ts field #owed':
+    'the calls that have no answer yet: an actor refuses by context.mailboxLength',
+  'supervision/actor-process.ts field #monitors':
+    'the monitors of the application, until their functions are called',
+  'supervision/actor-process.ts timer setTimeout': 'one for each call that has no answer yet',
+  'supervision/actor-process.ts listener addEventListener': 'one for each start, taken off when it is done',
+  'supervision/actor-ref.ts const faces': 'weak: the classes that live',
+  'supervision/actor-ref.ts const castsOf': 'weak: the classes that live',
+  'supervision/actor-ref.ts local names': 'the methods of one class',
+  'supervision/actor.ts const classOf': 'weak: the refs that live',
+  'supervision/child-spec.ts const resolved': 'weak: the specs that live',
+  'supervision/dynamic-supervisor.ts field #children': 'maxChildren, or as many as the application starts',
+  'supervision/supervisor.ts field #children': 'the children that the application writes down',
+  'supervision/supervisor-process.ts field #retries': 'one for each child',
+  'supervision/supervisor-process.ts listener addEventListener': 'two for each supervisor',
+  'supervision/incarnation.ts timer setTimeout': 'one for each start of a child',
+  'supervision/limit.ts timer setTimeout': 'one for each length of time that children are given to stop',
+  'supervision/limit.ts field #byLength': 'the lengths of time that children are given to stop',
+  'supervision/mailbox.ts field #waiting':
+    'the requests of the application; of an actor, what it is sent: it refuses by context.mailboxLength',
+  'supervision/registry.ts const holders': 'the named processes that live',
+  'supervision/restart-policy.ts field #times': 'intensity, of restarts within periodMs',
+  'supervision/scope.ts field #disposers':
+    'what one incarnation owns: each is taken out when it is cancelled, or has run',
+  'supervision/scope.ts timer setTimeout': 'what one incarnation owns',
+  'supervision/scope.ts timer setInterval': 'what one incarnation owns',
+  'supervision/scope.ts listener on': 'what one incarnation owns',
+  'supervision/thread.ts listener': 'constant for each thread',
+  'supervision/worker.ts listener addEventListener': 'one for each worker, however often it waits',
+
+  // Time
+
+  'ground/deadline.ts timer setTimeout': 'one for each deadline',
+  'ground/watch.ts timer setInterval': 'one for each watch',
+  'ground/watch.ts timer setTimeout': 'one for each watch',
+
+  // The testing kit keeps what a test may ask for, for as long as the test has it
+
+  'testing/': 'one test',
+}

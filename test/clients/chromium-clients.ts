@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises'
+import type { FastifyInstance } from 'fastify'
+import type { Browser, Page } from 'playwright-core'
+import ts from 'typescript-5.9'
+import { launchChromium } from '../support/chromium.ts'
+import type { Answer, Client, ConnectOptions } from './client.ts'
+import type { ClientServer } from './server.ts'
+
+const PAGE = `<!doctype html><script type="module">
+  import { Presence, Socket } from '/phoenix.mjs'
+  import { Agent } from '/agent.mjs'
+  globalThis.agent = new Agent({ Socket, Presence, options: {} })
+</script>`
+
+/** Serves a page with the `phoenix` of npm and the agent that drives it. */
+export function servePage(app: FastifyInstance): void {
+  app.get('/', (_request, reply) => reply.type('text/html').send(PAGE))
+  app.get('/phoenix.mjs', async (_request, reply) =>
+    reply.type('text/javascript').send(await readFile(new URL(import.meta.resolve('phoenix')), 'utf8')),
+  )
+  app.get('/agent.mjs', async (_request, reply) => reply.type('text/javascript').send(await agentModule()))
+}
+
+async function agentModule(): Promise<string> {
+  const source = await readFile(new URL('agent.ts', import.meta.url), 'utf8')
+  const compilerOptions = {
+    module: ts.ModuleKind.ESNext,
+    target: ts.ScriptTarget.ES2022,
+    verbatimModuleSyntax: true,
+  }
+  return ts.transpileModule(source, { compilerOptions }).outputText
+}
+
+/** One Chromium; each client is a page of its own. */
+export class ChromiumClients {
+  readonly #browser: Browser
+  readonly #origin: string
+
+  private constructor(browser: Browser, origin: string) {
+    this.#browser = browser
+    this.#origin = origin
+  }
+
+  static async launch(server: ClientServer): Promise<ChromiumClients> {
+    return new ChromiumClients(await launchChromium(), `http://${server.origin}/`)
+  }
+
+  async open(): Promise<Client> {
+    const page = await this.#browser.newPage()
+    await page.goto(this.#origin)
+    await page.waitForFunction('globalThis.agent !== undefined')
+    return new PageClient(page)
+  }
+
+  close(): Promise<void> {
+    return this.#browser.close()
+  }
+}
+
+/** The agent of a page, called from here. */
+class PageClient implements Client {
+  readonly #page: Page
+
+  constructor(page: Page) {
+    this.#page = page
+  }
+
+  connect(url: string, options?: ConnectOptions): Promise<void> {
+    return this.#call('connect', url, options)
+  }
+
+  join(topic: string, params?: object): Promise<Answer> {
+    return this.#call('join', topic, params)
+  }
+
+  push(topic: string, event: string, payload?: object): Promise<Answer> {
+    return this.#call('push', topic, event, payload)
+  }
+
+  send(topic: string, event: string): Promise<void> {
+    return this.#call('send', topic, event)
+  }
+
+  pushBytes(topic: string, event: string, bytes: readonly number[]): Promise<Answer> {
+    return this.#call('pushBytes', topic, event, bytes)
+  }
+
+  leave(topic: string): Promise<Answer> {
+    return this.#call('leave', topic)
+  }
+
+  present(topic: string): Promise<Record<string, string[]>> {
+    return this.#call('present', topic)
+  }
+
+  state(topic: string): Promise<string> {
+    return this.#call('state', topic)
+  }
+
+  next(name: string): Promise<unknown> {
+    return this.#call('next', name)
+  }
+
+  async disconnect(): Promise<void> {
+    if (this.#page.isClosed()) return
+    await this.#call('disconnect')
+    await this.#page.close()
+  }
+
+  #call<R>(method: keyof Client, ...args: unknown[]): Promise<R> {
+    const given = JSON.stringify(args.filter((arg) => arg !== undefined))
+    return this.#page.evaluate(`globalThis.agent.${method}(...${given})`)
+  }
+}

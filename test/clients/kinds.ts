@@ -1,0 +1,74 @@
+import * as phoenix18 from 'phoenix'
+// @ts-expect-error the alias has no types
+import * as phoenix17 from 'phoenix-1.7'
+// @ts-expect-error the package has no types
+import phoenixChannels from 'phoenix-channels'
+import { WebSocket } from 'ws'
+import type { Tool } from '../support/need.ts'
+import { Agent, type Library } from './agent.ts'
+import { ChromiumClients } from './chromium-clients.ts'
+import type { Client } from './client.ts'
+import type { ClientServer } from './server.ts'
+
+/** Where the clients of one kind come from. */
+export interface ClientSource {
+  open(): Promise<Client>
+  close(): Promise<void>
+}
+
+/** One client library, and what it cannot do: the names of facts of the suite, each with the reason. */
+export interface ClientKind {
+  readonly name: string
+  readonly needs: readonly Tool[]
+  readonly skips: Readonly<Record<string, string>>
+  start(server: ClientServer): Promise<ClientSource>
+}
+
+const NO_AUTH_TOKEN = 'authToken came with phoenix 1.8'
+const V1_ONLY = 'it speaks version 1 of the protocol, which has no binary frames'
+const NO_PRESENCE = 'its Presence is two functions over the state: no onJoin, onLeave, onSync'
+
+/** phoenix-channels goes on with its heartbeat after a disconnect, for ever: no process that uses it would end. */
+class QuietSocket extends (phoenixChannels.Socket as Library['Socket']) {
+  declare heartbeatTimer: NodeJS.Timeout
+  override disconnect(callback: () => void): void {
+    clearInterval(this.heartbeatTimer)
+    super.disconnect(callback)
+  }
+}
+
+export const clientKinds: readonly ClientKind[] = [
+  inNode('phoenix 1.8.16', phoenix18 as unknown as Omit<Library, 'options'>),
+  inNode('phoenix 1.7', phoenix17 as Omit<Library, 'options'>, {
+    'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
+  }),
+  inNode(
+    'phoenix-channels 1.0.0',
+    { Socket: QuietSocket, Presence: undefined },
+    {
+      'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
+      'pushes bytes, and gets bytes': V1_ONLY,
+      'hears bytes that are broadcast': V1_ONLY,
+      'sees who is there, who comes, and who leaves': NO_PRESENCE,
+      'sees that somebody changed, and never that they were away': NO_PRESENCE,
+      'sees two tabs of one user as one key with two metas': NO_PRESENCE,
+      'has the right list of presences after a restart of the server': NO_PRESENCE,
+    },
+  ),
+  {
+    name: 'phoenix 1.8.16 in Chromium',
+    needs: ['chromium'],
+    skips: {},
+    start: (server) => ChromiumClients.launch(server),
+  },
+]
+
+function inNode(
+  name: string,
+  { Socket, Presence }: Omit<Library, 'options'>,
+  skips: ClientKind['skips'] = {},
+): ClientKind {
+  const library = { Socket, Presence, options: { transport: WebSocket } }
+  const open = async (): Promise<Client> => new Agent(library)
+  return { name, needs: [], skips, start: async () => ({ open, close: async () => {} }) }
+}

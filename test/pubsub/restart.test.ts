@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fakeClock } from 'fastify-beryl/testing'
+import { Telemetry } from '../../src/ground/telemetry.ts'
+import { local } from '../../src/pubsub/local.ts'
+import { delivered, Listener, makePubSub, Node, threeNodes } from './lab.ts'
+
+// A pubsub that is started again under the same name, on the same adapter.
+
+test('a node whose pubsub was killed and started again is heard by the others, from its first broadcast on', async (t) => {
+  const { nodes } = await threeNodes(t)
+  const listener = new Listener()
+  nodes[1].join('room:1', listener)
+  for (let restart = 0; restart < 5; restart++) {
+    const count = 100 * (5 - restart)
+    for (let n = 0; n < count; n++) nodes[0].pubsub.broadcast('room:1', 'said', n)
+    await delivered()
+    assert.equal(listener.heard.splice(0).length, count)
+    nodes[0].pubsub.kill()
+    await nodes[0].restart()
+  }
+  nodes[0].pubsub.disconnect('user:1')
+  nodes[0].pubsub.push('b', 'b.1', 'room:1', 'said', 1)
+  await delivered()
+  assert.deepEqual([nodes[1].disconnects, nodes[1].pushes.length], [['user:1'], 1])
+  assert.deepEqual(nodes[1].dropped, [])
+})
+
+test('what a former run of a node has sent and comes late is taken, once', async (t) => {
+  const { network, nodes } = await threeNodes(t)
+  const caught: Uint8Array[] = []
+  const spy = network.adapter()
+  void spy.start(
+    'spy',
+    (_, bytes) => void caught.push(Uint8Array.from(bytes)),
+    () => {},
+  )
+  void spy.subscribe('topic:room:1')
+  nodes[0].pubsub.broadcast('room:1', 'said', 'early')
+  await delivered()
+  nodes[0].pubsub.kill()
+  await nodes[0].restart()
+  const listener = new Listener()
+  nodes[1].join('room:1', listener)
+  nodes[0].pubsub.broadcast('room:1', 'said', 'new')
+  for (let copy = 0; copy < 2; copy++) network.inject('topic:room:1', caught[0] as Uint8Array)
+  await delivered()
+  assert.deepEqual(listener.heard, [
+    ['said', 'new'],
+    ['said', 'early'],
+  ])
+})
+
+test('a node knows over its own restart what it has had', async (t) => {
+  const { network, nodes } = await threeNodes(t)
+  const caught: Uint8Array[] = []
+  const spy = network.adapter()
+  void spy.start(
+    'spy',
+    (_, bytes) => void caught.push(Uint8Array.from(bytes)),
+    () => {},
+  )
+  void spy.subscribe('control')
+  nodes[1].pubsub.disconnect('user:1')
+  await delivered()
+  nodes[0].pubsub.kill()
+  await nodes[0].restart()
+  network.inject('control', caught[0] as Uint8Array)
+  await delivered()
+  assert.deepEqual(nodes[0].disconnects, ['user:1'])
+})
+
+test('what stands on a pubsub that has ended takes no topic from its successor', async (t) => {
+  const { nodes } = await threeNodes(t)
+  const [old, next] = [new Listener(), new Listener()]
+  const former = nodes[1].pubsub
+  nodes[1].join('room:1', old)
+  former.kill()
+  await nodes[1].restart()
+  nodes[1].join('room:1', next)
+  former.unsubscribe('room:1', old)
+  former.broadcast('room:1', 'said', 'from the dead')
+  nodes[0].pubsub.broadcast('room:1', 'said', 1)
+  await delivered()
+  assert.deepEqual(next.heard, [['said', 1]])
+})
+
+/** An adapter whose stop is in the hands of the test. */
+function slowToStop() {
+  const calls: string[] = []
+  let stopped = (): void => {}
+  const adapter = {
+    ...local(),
+    start: () => void calls.push('start'),
+    stop: () =>
+      new Promise<void>((resolve) => {
+        calls.push('stop')
+        stopped = resolve
+      }),
+  }
+  return { adapter, calls, stopped: () => stopped() }
+}
+
+test('an adapter is started again when its stop has settled', async () => {
+  const { adapter, calls, stopped } = slowToStop()
+  const node = new Node('a', adapter)
+  await node.pubsub.start()
+  node.pubsub.kill()
+  assert.equal(await node.pubsub.exited, 'killed', 'which nobody waits for')
+  const restarting = node.restart()
+  await delivered()
+  assert.deepEqual(calls, ['start', 'stop'])
+  stopped()
+  await restarting
+  assert.deepEqual(calls, ['start', 'stop', 'start'])
+})
+
+test('a stop that never settles holds up the next start and the end for four seconds', async () => {
+  const clock = fakeClock()
+  const { adapter, calls } = slowToStop()
+  const node = new Node('a', adapter, clock)
+  await node.pubsub.start()
+  node.pubsub.kill()
+  const restarting = node.restart()
+  await clock.advance(3_999)
+  assert.deepEqual(calls, ['start', 'stop'])
+  await clock.advance(1)
+  await restarting
+  assert.deepEqual(calls, ['start', 'stop', 'start'])
+  node.pubsub.shutdown('shutdown')
+  await clock.advance(4_000)
+  const outcome = await node.pubsub.exited
+  assert.match(String((outcome as { error: Error }).error), /not stopped within 4000 ms/)
+  assert.deepEqual(
+    node.failed.map(({ call }) => call),
+    ['stop', 'stop'],
+  )
+  assert.equal(clock.pending, 0)
+})
+
+test('a start that is given up on stops the adapter, and again if it succeeds late; nothing of it is heard', async () => {
+  const calls: string[] = []
+  let started = (): void => {}
+  let say: (status: 'up' | 'down') => void = () => {}
+  const node = new Node('a', {
+    ...local(),
+    start: (_node, _deliver, report) =>
+      new Promise<void>((resolve) => {
+        calls.push('start')
+        started = resolve
+        say = report
+      }),
+    stop: () => void calls.push('stop'),
+  })
+  const given = new AbortController()
+  const starting = Promise.resolve(node.pubsub.start(given.signal)).catch(() => {})
+  given.abort()
+  assert.deepEqual(calls, ['start', 'stop'])
+  started()
+  say('up')
+  await starting
+  assert.deepEqual(calls, ['start', 'stop', 'stop'])
+  assert.deepEqual(node.statuses, [])
+})
+
+test('a topic that the adapter refuses is asked for again by the next who joins, and when the adapter is up again', async () => {
+  let refuses = true
+  let say: (status: 'up' | 'down') => void = () => {}
+  const asked: string[] = []
+  const node = new Node('a', {
+    ...local(),
+    start(_node, _deliver, report) {
+      say = report
+    },
+    async subscribe(topic) {
+      asked.push(topic)
+      if (refuses && topic.startsWith('topic:')) throw new Error('no')
+    },
+  })
+  await node.pubsub.start()
+  node.pubsub.listen('room:1', () => {})
+  await delivered()
+  await assert.rejects(node.pubsub.subscribe('room:1', new Listener()) as Promise<void>, /no/)
+  refuses = false
+  say('up')
+  await delivered()
+  assert.equal(node.pubsub.subscribe('room:1', new Listener()), undefined, 'confirmed')
+  assert.deepEqual(asked, ['control', 'node:a', 'topic:room:1', 'topic:room:1', 'topic:room:1'])
+  assert.equal(node.failed.length, 1, 'told once')
+})
+
+test('a start of the pubsub is synchronous where the adapter is', () => {
+  const pubsub = makePubSub('a', local(), new Telemetry())
+  assert.equal(pubsub.start(), pubsub)
+})
