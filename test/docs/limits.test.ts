@@ -51,7 +51,7 @@ test('docs/limits.md has the defaults of all limits', () => {
 })
 
 test('docs/limits.md names the limits that are reported, and no others', () => {
-  const source = readFileSync(join(root, 'src/telemetry.ts'), 'utf8')
+  const source = readFileSync(join(root, 'src/ground/telemetry.ts'), 'utf8')
   const [, type = ''] = /export type LimitName =(.*?)\n\n/s.exec(source) ?? []
   const names = [...type.matchAll(/`([\w.]+)\.\$\{([^}]+)\}`|'(\w+\.\w+)'/g)].flatMap(
     ([, prefix, members = '', whole]) =>

@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 import { extractSamples, importSample, root } from './samples.ts'
 
 const page = readFileSync(join(root, 'docs/telemetry.md'), 'utf8')
-const source = readFileSync(join(root, 'src/telemetry.ts'), 'utf8')
+const source = readFileSync(join(root, 'src/ground/telemetry.ts'), 'utf8')
 
 /** The names in backticks, or those of fields in a type. */
 const named = (text: string): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name).sort()
