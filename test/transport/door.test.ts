@@ -83,7 +83,7 @@ for (const options of [
 }
 
 test('a bundle of CommonJS runs', { timeout: 60_000 }, async (t) => {
-  const folder = await mkdtemp(join(fileURLToPath(new URL('../integration', import.meta.url)), '.bundle-'))
+  const folder = await mkdtemp(join(fileURLToPath(new URL('.', import.meta.url)), '.bundle-'))
   t.after(() => rm(folder, { recursive: true }))
   const entry = join(folder, 'app.ts')
   await writeFile(
