@@ -22,79 +22,104 @@ export interface FakeClock extends Clock {
 /** Makes a {@link FakeClock} that begins at 0 (monotonic) and at `date` (wall clock, default 2026-01-01). */
 export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
   checkTime('fakeClock', 'date', date, -Number.MAX_VALUE, Number.MAX_VALUE)
-  const timers = new Set<Pending>()
-  const immediates = new Set<() => void>()
-  let now = 0
-
-  function schedule(callback: () => void, ms: number): Timer {
-    const timer: Pending = { at: now + Math.max(0, ms), callback, cancel: () => void timers.delete(timer) }
-    timers.add(timer)
-    return timer
-  }
-
-  function nextDue(until: number): Pending | undefined {
-    let next: Pending | undefined
-    for (const timer of timers)
-      if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
-    return next
-  }
-
-  /** Several real turns: promise chains that pass through I/O (a socket, a stream) need more than microtasks. */
-  async function realTurns(): Promise<void> {
-    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
-  }
-
-  async function settle(): Promise<void> {
-    await realTurns()
-    while (immediates.size > 0) {
-      for (const run of [...immediates]) if (immediates.delete(run)) run()
-      await realTurns()
-    }
-  }
-
+  const schedule = new Schedule()
   return {
-    now: () => now,
-    date: () => date + now,
+    now: () => schedule.now,
+    date: () => date + schedule.now,
+    ...timersOf(schedule),
+    async advance(ms) {
+      checkTime('fakeClock.advance', 'ms', ms, 0, Number.MAX_VALUE)
+      await schedule.runUntil(schedule.now + ms)
+    },
+    settle: () => schedule.settle(),
+    get pending() {
+      return schedule.pending
+    },
+  }
+}
+
+function timersOf(schedule: Schedule): Pick<Clock, 'setTimeout' | 'setInterval' | 'setImmediate'> {
+  return {
     setTimeout(callback, ms) {
       checkFunction('fakeClock.setTimeout', 'callback', callback)
       checkTime('fakeClock.setTimeout', 'ms', ms, Number.NEGATIVE_INFINITY)
-      return schedule(callback, ms)
+      return schedule.once(callback, ms)
     },
     setInterval(callback, ms) {
       checkFunction('fakeClock.setInterval', 'callback', callback)
       // At 0 it would never let time move on.
       checkTime('fakeClock.setInterval', 'ms', ms, Number.MIN_VALUE)
-      let current: Timer
-      const again = (): void => {
-        current = schedule(again, ms)
-        callback()
-      }
-      current = schedule(again, ms)
-      return { cancel: () => current.cancel() }
+      return schedule.every(callback, ms)
     },
     setImmediate(callback) {
       checkFunction('fakeClock.setImmediate', 'callback', callback)
-      const run = (): void => callback()
-      immediates.add(run)
-      return { cancel: () => void immediates.delete(run) }
-    },
-    async advance(ms) {
-      checkTime('fakeClock.advance', 'ms', ms, 0, Number.MAX_VALUE)
-      const until = now + ms
-      await settle()
-      for (let due = nextDue(until); due !== undefined; due = nextDue(until)) {
-        now = due.at
-        timers.delete(due)
-        due.callback()
-        await settle()
-      }
-      now = until
-    },
-    settle,
-    get pending() {
-      return timers.size + immediates.size
+      return schedule.soon(callback)
     },
   }
+}
+
+/** The timers and immediates that are pending, and the time that they count by. */
+class Schedule {
+  now = 0
+  readonly #timers = new Set<Pending>()
+  readonly #immediates = new Set<() => void>()
+
+  get pending(): number {
+    return this.#timers.size + this.#immediates.size
+  }
+
+  once(callback: () => void, ms: number): Timer {
+    const cancel = (): void => void this.#timers.delete(timer)
+    const timer: Pending = { at: this.now + Math.max(0, ms), callback, cancel }
+    this.#timers.add(timer)
+    return timer
+  }
+
+  every(callback: () => void, ms: number): Timer {
+    const again = (): void => {
+      current = this.once(again, ms)
+      callback()
+    }
+    let current = this.once(again, ms)
+    return { cancel: () => current.cancel() }
+  }
+
+  soon(callback: () => void): Timer {
+    const run = (): void => callback()
+    this.#immediates.add(run)
+    return { cancel: () => void this.#immediates.delete(run) }
+  }
+
+  async runUntil(until: number): Promise<void> {
+    await this.settle()
+    for (let due = this.#nextDue(until); due !== undefined; due = this.#nextDue(until)) {
+      this.now = due.at
+      this.#timers.delete(due)
+      due.callback()
+      await this.settle()
+    }
+    this.now = until
+  }
+
+  async settle(): Promise<void> {
+    await realTurns()
+    while (this.#immediates.size > 0) {
+      for (const run of [...this.#immediates]) if (this.#immediates.delete(run)) run()
+      await realTurns()
+    }
+  }
+
+  #nextDue(until: number): Pending | undefined {
+    let next: Pending | undefined
+    for (const timer of this.#timers)
+      if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
+    return next
+  }
+}
+
+/** Several real turns: promise chains that pass through I/O (a socket, a stream) need more than microtasks. */
+async function realTurns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function checkTime(
