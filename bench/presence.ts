@@ -11,8 +11,8 @@ import { EventEmitter } from 'node:events'
 import { Adapter } from 'socket.io-adapter'
 import { systemClock } from '../src/ground/clock.ts'
 import type { PresenceDiff } from '../src/presence/diff.ts'
-import type { Lane, LaneListener } from '../src/replication/lane.ts'
 import { Presence } from '../src/presence/presence.ts'
+import type { Lane, LaneListener } from '../src/replication/lane.ts'
 
 const ROUNDS = 5
 const META = { name: 'Ann Example', status: 'online', since: 1_767_225_600 }
