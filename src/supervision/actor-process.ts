@@ -1,5 +1,5 @@
 import { berylError } from '../ground/errors.ts'
-import { promised, tell } from '../ground/foreign.ts'
+import { promised, settled, tell } from '../ground/foreign.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
 import { warn } from './events.ts'
@@ -131,8 +131,8 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   crashed(error: unknown): void {
+    if (this.#isEnding()) return
     this.#running = undefined
-    if (this.#exit !== undefined || this.#terminating) return
     // A throw of `init` is a failed start: there is nothing to terminate yet.
     if (this.#current instanceof Init) {
       this.#current.refuse(error)
@@ -168,12 +168,20 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   #handled(message: Message, value: unknown): MaybePromise<void> {
+    const isLater = value instanceof Later
+    if (this.#isEnding()) return isLater ? undefined : message.reply?.(value)
     this.#running = undefined
-    if (this.#exit !== undefined) return
-    if (this.#asked !== undefined) return this.#terminate(this.#asked, () => message.reply?.(value))
+    if (isLater) this.#owe(message, value)
+    if (this.#asked !== undefined)
+      return this.#terminate(this.#asked, isLater ? undefined : () => message.reply?.(value))
     this.#current = undefined
-    if (value instanceof Later) this.#owe(message, value)
-    else message.reply?.(value)
+    if (!isLater) message.reply?.(value)
+  }
+
+  /** A handler may be at work still when its actor has crashed beside it: `terminate` is called once all the same. */
+  #isEnding(): boolean {
+    if (this.#exit !== undefined) this.#running = undefined
+    return this.#exit !== undefined || this.#terminating
   }
 
   #owe(message: Message, { promise }: Later<unknown>): void {
@@ -185,6 +193,13 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
       },
       (error: unknown) => this.crash(error),
     )
+  }
+
+  /** Heard from here on: the method may never come to give it back. */
+  #later<T>(reply: Promise<T>): Later<T> {
+    const promise = settled(reply) as Promise<T>
+    promise.then(undefined, (error: unknown) => this.crash(error))
+    return new Later(promise)
   }
 
   #stop(reason: ExitReason): void {
@@ -218,7 +233,8 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     if (this.#name !== undefined) unregister(this.#name, this.handle)
     this.#scope?.close()
     this.#refuseAll(exitError(this.#start.path, reason))
-    for (const listener of this.#monitors) this.#notify(listener, reason)
+    // A copy: who monitors it again in here hears `noproc`, in a turn of its own.
+    for (const listener of [...this.#monitors]) this.#notify(listener, reason)
     this.#resolveExited(reason)
     // Code that heeds the signal has ended by the next turn. What has not is out of reach.
     if (this.#running !== undefined) this.#start.clock.setImmediate(() => this.#abandon())
@@ -261,7 +277,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
         checkReason('stop', reason)
         this.#stop(reason)
       },
-      later: (reply) => new Later(reply),
+      later: (reply) => this.#later(reply),
       setTimeout,
       setInterval,
       on,
