@@ -28,9 +28,31 @@ const NO_AUTH_TOKEN = 'authToken came with phoenix 1.8'
 const V1_ONLY = 'it speaks version 1 of the protocol, which has no binary frames'
 const NO_PRESENCE = 'its Presence is two functions over the state: no onJoin, onLeave, onSync'
 
-/** phoenix-channels goes on with its heartbeat after a disconnect, for ever: no process that uses it would end. */
+interface RejoiningChannel {
+  readonly rejoinTimer: { scheduleTimeout(): void }
+  rejoin(): void
+  rejoinUntilConnected(): void
+}
+
+/**
+ * phoenix-channels goes on with its heartbeat after a disconnect, for ever: no process that uses it would end. And it goes on
+ * to join again while it waits for the answer: where that takes longer than `reconnectAfterMs`, it forgets the ref by which it
+ * would know any answer, and is closed for good by the end of its own former join.
+ */
 class QuietSocket extends (phoenixChannels.Socket as Library['Socket']) {
   declare heartbeatTimer: NodeJS.Timeout
+  declare isConnected: () => boolean
+
+  override channel(topic: string, params: object): ReturnType<InstanceType<Library['Socket']>['channel']> {
+    const channel = super.channel(topic, params)
+    const rejoining = channel as unknown as RejoiningChannel
+    rejoining.rejoinUntilConnected = () => {
+      if (this.isConnected()) rejoining.rejoin()
+      else rejoining.rejoinTimer.scheduleTimeout()
+    }
+    return channel
+  }
+
   override disconnect(callback: () => void): void {
     clearInterval(this.heartbeatTimer)
     super.disconnect(callback)
