@@ -16,7 +16,9 @@ export function promised(value: unknown): Promise<unknown> | undefined {
       // In a turn of its own, as `await` would call it.
       queueMicrotask(() => {
         try {
-          then.call(value, resolve, reject)
+          const given: unknown = then.call(value, resolve, reject)
+          // Of a `then` that is an async function.
+          if (types.isPromise(given)) Promise.prototype.then.call(given, undefined, reject)
         } catch (error) {
           reject(error)
         }

@@ -73,6 +73,11 @@ const thenables: readonly Behaviour[] = [
       }),
   },
   {
+    name: 'gives a thenable whose then is async and rejects',
+    gives: 'promise',
+    play: () => thenable(() => Promise.reject(new Error('async then')) as never),
+  },
+  {
     name: 'gives an object whose then cannot be read',
     play: () =>
       Object.defineProperty({}, 'then', {
