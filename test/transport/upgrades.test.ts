@@ -134,3 +134,30 @@ async function whole(socket: Socket): Promise<string> {
   for await (const chunk of socket) answer += chunk
   return answer
 }
+
+test('an upgrade behind a request that is not answered yet is cut, and holds up no close', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = Fastify()
+  let answer: (text: string) => void = () => {}
+  app.get('/slow', () => new Promise((resolve) => (answer = resolve)))
+  await app.register(beryl)
+  await listen(t, app)
+  const client = connect({ port: portOf(app), host: '127.0.0.1' }).on('error', () => {})
+  client
+    .resume()
+    .write(`GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${upgradeHead(portOf(app), '/socket/websocket')}`)
+  await once(client, 'close')
+  answer('nobody')
+  await app.close()
+})
+
+test('close does not wait for an upgrade that was answered and whose client stays', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = await serve(t)
+  const client = upgrade(app, '/socket/websocket%E9')
+  t.after(() => client.destroy())
+  assert.match(await head(client), /^HTTP\/1.1 400 /)
+  await app.close()
+})

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -13,7 +13,8 @@ const SECOND_LOOK_MS = 1_000
  * to nobody: neither the HTTP server nor ws would ever end them.
  */
 export class Upgrades {
-  readonly #pending = new Set<Socket>()
+  /** With the bytes that had been written to each before. */
+  readonly #pending = new Map<Socket, number>()
   readonly #forget: (this: Socket) => void
   /** The closers of the mounts on this server. Fastify asks one after the other: the first begins with all. */
   readonly closers = new Set<() => Promise<void>>()
@@ -43,6 +44,7 @@ export class Upgrades {
       const socket = socketOf(request)
       if (socket === undefined) return
       if (this.#isClosing) endLate(socket)
+      else if (isBehindAnother(request, socket)) endUnread(socket)
       // Most are done when @fastify/websocket has heard of them: they are read.
       else if (stream.listenerCount('data') === 0) this.#watch(socket, timeoutMs)
     })
@@ -53,7 +55,7 @@ export class Upgrades {
    * and its socket then does not even notice that its client has gone.
    */
   #watch(socket: Socket, timeoutMs: number): void {
-    this.#pending.add(socket)
+    this.#pending.set(socket, socket.bytesWritten)
     socket.setTimeout(timeoutMs, lookAgain).on('end', cut).on('close', this.#forget)
   }
 
@@ -63,12 +65,14 @@ export class Upgrades {
     socket.off('timeout', lookAgain).off('timeout', cut).off('end', cut).off('close', this.#forget)
   }
 
-  /** Waits for what is still on its way, and ends what never comes of it, such as where a hook never answers. */
+  /** Ends what has been answered, waits for what is on its way, and ends that of which nothing comes in time. */
   async end(deadline: Deadline): Promise<void> {
-    const pending = [...this.#pending].filter((socket) => !isRead(socket))
+    for (const [socket, bytes] of this.#pending)
+      if (!isRead(socket) && socket.bytesWritten > bytes) socket.destroySoon()
+    const pending = [...this.#pending.keys()].filter((socket) => !isRead(socket))
     const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve))
     await deadline.wait(Promise.all(pending.map(closed)))
-    for (const socket of this.#pending) if (!isRead(socket)) socket.destroy()
+    for (const socket of this.#pending.keys()) if (!isRead(socket)) socket.destroy()
   }
 }
 
@@ -81,6 +85,28 @@ const known = new WeakMap<object, Upgrades>()
 function endLate(socket: Socket): void {
   // Behind the answer, which another listener gives in this turn.
   queueMicrotask(() => socket.destroySoon())
+}
+
+/**
+ * An upgrade that was sent before the answer to the request in front of it: @fastify/websocket cannot answer such a one, and
+ * goes on without a word, and the socket would stay for as long as its client.
+ */
+function isBehindAnother(request: IncomingMessage, socket: Socket): boolean {
+  const probe = new ServerResponse(request)
+  try {
+    probe.assignSocket(socket)
+  } catch {
+    return true
+  }
+  probe.detachSocket(socket)
+  return false
+}
+
+/** Others may be able to serve it: their listeners are asked in this turn. */
+function endUnread(socket: Socket): void {
+  queueMicrotask(() => {
+    if (!isRead(socket)) socket.destroy()
+  })
 }
 
 /**
