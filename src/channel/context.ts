@@ -1,70 +1,73 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { guardSignal } from '../ground/signal.ts'
+import type { Ref } from '../protocol/message.ts'
+import { matchTopic } from '../protocol/topic.ts'
+import type { Subscriber } from '../pubsub/broadcast.ts'
+import type { CompiledChannel } from './definition.ts'
 import type { Connection, Socket, SocketPresence } from './infer.ts'
+import { checkOut } from './interpret.ts'
+import type { ChannelRuntime, Outlet } from './outlet.ts'
 import { checkStopReason, type StopReason } from './result.ts'
 
-/** The demands of a socket on the process of its channel. */
-export interface SocketHost {
+/** The channel behind a socket: its surroundings, and what it alone can do. */
+export interface SocketHost extends Subscriber {
+  readonly runtime: ChannelRuntime
+  readonly outlet: Outlet
+  readonly definition: CompiledChannel
   readonly topic: string
-  readonly topicId: string
-  readonly joinRef: unknown
-  readonly connection: Connection
-  readonly server: FastifyInstance
-  readonly log: FastifyBaseLogger
-  readonly presence: SocketPresence<unknown>
+  readonly joinRef: Ref
   push(event: string, payload: unknown): void
-  broadcast(event: string, payload: unknown): void
-  broadcastFrom(event: string, payload: unknown): void
   requestStop(reason: StopReason): void
-  /** Code of the application failed where nobody waits for it: for the operator. */
-  failed(event: string, error: unknown): void
 }
 
 /** The socket that handlers see: the public face of a channel process. */
 export class ChannelSocket implements Socket {
   assigns: unknown
-  readonly #host: SocketHost
+  readonly #channel: SocketHost
+  #presence: SocketPresence<unknown> | undefined
   #log: FastifyBaseLogger | undefined
   #controller: AbortController | undefined
 
-  constructor(host: SocketHost, assigns: unknown) {
-    this.#host = host
+  constructor(channel: SocketHost, assigns: unknown) {
+    this.#channel = channel
     this.assigns = assigns
   }
 
   get id(): string {
-    return this.#host.connection.id
+    return this.#channel.connectionId
   }
 
   get topic(): string {
-    return this.#host.topic
+    return this.#channel.topic
   }
 
   get topicId(): string {
-    return this.#host.topicId
+    return matchTopic(this.#channel.definition.pattern, this.topic) as string
   }
 
   get joinRef(): unknown {
-    return this.#host.joinRef
+    return this.#channel.joinRef
   }
 
   get connection(): Connection {
-    return this.#host.connection
+    return this.#channel.outlet.connection
   }
 
   get server(): FastifyInstance {
-    return this.#host.server
+    return this.#channel.runtime.host.server
   }
 
   get log(): FastifyBaseLogger {
-    this.#log ??= this.#host.log
+    this.#log ??= this.#channel.outlet.log.child({ topic: this.topic })
     return this.#log
   }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      guardSignal(this.#controller.signal, (error) => this.#host.failed('signal', error))
+      guardSignal(this.#controller.signal, (error) =>
+        this.#channel.outlet.crashed(this.topic, 'signal', error),
+      )
     }
     // Of its own: what listens to a signal that is shared is kept for ever.
     if (this.#controller === ENDED) this.#controller = aborted()
@@ -73,24 +76,27 @@ export class ChannelSocket implements Socket {
 
   get presence(): never {
     // Erased here: `infer.ts` gives each channel's socket the presence that its schema declares.
-    return this.#host.presence as never
+    this.#presence ??= this.#channel.runtime.presence.of(this)
+    return this.#presence as never
   }
 
   push(event: string, payload: unknown): void {
-    this.#host.push(event, payload)
+    this.#channel.push(event, payload)
   }
 
   broadcast(event: string, payload: unknown): void {
-    this.#host.broadcast(event, payload)
+    checkOut(this.#channel.definition, event, payload)
+    this.#channel.runtime.pubsub.broadcast(this.topic, event, payload)
   }
 
   broadcastFrom(event: string, payload: unknown): void {
-    this.#host.broadcastFrom(event, payload)
+    checkOut(this.#channel.definition, event, payload)
+    this.#channel.runtime.pubsub.broadcast(this.topic, event, payload, this.#channel)
   }
 
   stop(reason: StopReason = 'normal'): void {
     checkStopReason('socket.stop', reason)
-    this.#host.requestStop(reason)
+    this.#channel.requestStop(reason)
   }
 
   /** @internal Aborts the signal of a socket whose channel has ended, also one that is asked for afterwards. */

@@ -6,6 +6,7 @@ import { type Message, type Ref, sameRef } from '../protocol/message.ts'
 import { matchTopic } from '../protocol/topic.ts'
 import { answer, answerFrame, refuse } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
+import { OVERLOADED } from './ending.ts'
 import type { TerminateReason } from './infer.ts'
 import { askToJoin, type JoinVerdict, refusal } from './interpret.ts'
 import { JoinQuestion } from './join-question.ts'
@@ -14,7 +15,6 @@ import { ChannelProcess } from './process.ts'
 
 const LEFT: TerminateReason = { kind: 'left' }
 const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
-const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }
 
 /**
  * A join that is being decided. A slow `join` holds up its own topic only: messages for it wait here, in order, and are
@@ -231,8 +231,12 @@ export class JoiningTopic implements PendingTopic {
   }
 
   #timedOut(): void {
-    this.#outlet.limitReached('limits.joinTimeoutMs')
-    this.#fail('join_timeout', 'timeout', TIMED_OUT)
+    try {
+      this.#outlet.limitReached('limits.joinTimeoutMs')
+      this.#fail('join_timeout', 'timeout', TIMED_OUT)
+    } catch (error) {
+      this.#outlet.broke(error)
+    }
   }
 
   /** The library itself gives the join up. */

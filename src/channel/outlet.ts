@@ -9,8 +9,16 @@ import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
 
 // The demands of a channel process on the world above and beside it. The session and the tree hand these values down.
 
+/** A topic that has something to begin, and must wait until another callback of its client is done. */
+export interface WaitingTopic {
+  /** There is room, for one callback at least. */
+  proceed(): void
+  /** It has waited for as long as the client may be left unread. */
+  overdue(): void
+}
+
 /** A topic that a client is asking for. Messages for it wait. */
-export interface PendingTopic {
+export interface PendingTopic extends WaitingTopic {
   readonly isJoining: true
   readonly topic: string
   readonly joinRef: Ref
@@ -25,14 +33,10 @@ export interface PendingTopic {
   shutdown(reason: TerminateReason): void
   /** The client is gone: the join is forgotten, and undone where it succeeds after all. */
   close(reason: TerminateReason): void
-  /** There is room: it may begin what had to wait. */
-  proceed(): void
-  /** There was no room for as long as it may wait. */
-  overdue(): void
 }
 
 /** A topic that a client has joined. */
-export interface JoinedTopic extends Subscriber {
+export interface JoinedTopic extends Subscriber, WaitingTopic {
   readonly isJoining: false
   readonly topic: string
   readonly joinRef: Ref
@@ -42,16 +46,12 @@ export interface JoinedTopic extends Subscriber {
   push(event: string, payload: unknown): void
   /** Ends the channel behind the callback that is at work. The client is told by the end of its connection. */
   shutdown(reason: TerminateReason): void
-  /** The client, which was spared presence diffs because it was far behind, can be told again. */
+  /** The client, which was spared what feeds tell because it was far behind, can be told again. */
   caughtUp(): void
   /** The number of messages that wait for the channel, and of broadcasts that it is to rewrite. */
   readonly waiting: number
   /** True where a leave waits for its turn. */
   readonly isLeaving: boolean
-  /** There is room: it may begin what had to wait. */
-  proceed(): void
-  /** There was no room for as long as it may wait. */
-  overdue(): void
   /** Ends the channel at once: what is at work now will not be answered. */
   close(reason: TerminateReason): void
   /** Ends the channel at once for another join of its topic. Gives the frame that tells the client of the end. */
@@ -77,7 +77,7 @@ export interface Outlet {
   /** True where it has been so for as long as the client may be left unread: those that wait give way. */
   readonly isOverdue: boolean
   /** A topic has something to begin, and waits for room. */
-  awaitRoom(topic: PendingTopic | JoinedTopic): void
+  awaitRoom(topic: WaitingTopic): void
   /** The join was answered: the channel takes the place of the pending topic. */
   joined(pending: PendingTopic, channel: JoinedTopic): void
   /** The topic is not joined: it is free again, nothing of it is left. */
