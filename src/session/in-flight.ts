@@ -1,15 +1,15 @@
+import type { WaitingTopic } from '../channel/outlet.ts'
 import type { Clock, Timer } from '../ground/clock.ts'
 import type { Wire } from './wire.ts'
 
 /** A client stays unread for so long for want of room: its end, its leaves and its heartbeats are seen no later than that. */
 const PAUSE_MS = 1_000
 
-/** A topic that has something to begin, and must wait until another callback is done. */
-export interface Waiting {
-  /** There is room, for one callback at least. */
-  proceed(): void
-  /** It has waited for as long as the client may be left unread. */
-  overdue(): void
+/** The client whose callbacks are counted. */
+interface Client {
+  readonly wire: Wire
+  /** The library itself failed in a microtask or a timer: the connection ends, and no other. */
+  broke(error: unknown): void
 }
 
 /**
@@ -21,18 +21,18 @@ export interface Waiting {
  *       ◀──half are done, nobody waits──┴───────────────────┘
  */
 export class InFlight {
-  readonly #wire: Wire
+  readonly #client: Client
   readonly #clock: Clock
   readonly #limit: number
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new Set<WaitingTopic>()
   #state: 'open' | 'paused' | 'overdue' = 'open'
   #count = 0
   #pause: Timer | undefined
   #isWaking = false
   #whenNone: (() => void) | undefined
 
-  constructor(wire: Wire, limit: number, clock: Clock) {
-    this.#wire = wire
+  constructor(client: Client, limit: number, clock: Clock) {
+    this.#client = client
     this.#limit = limit
     this.#clock = clock
   }
@@ -66,23 +66,23 @@ export class InFlight {
     // Behind what the callback that is done goes on to.
     if (this.#state !== 'open' && !this.#isWaking) {
       this.#isWaking = true
-      queueMicrotask(() => this.#wake())
+      queueMicrotask(() => this.#guarded(() => this.#wake()))
     }
     if (this.#count === 0) this.#whenNone?.()
   }
 
   /** A topic waits for room. Whether reading stops with it. */
-  wait(topic: Waiting): boolean {
+  wait(topic: WaitingTopic): boolean {
     this.#waiting.add(topic)
     if (this.#state !== 'open') return false
     this.#state = 'paused'
-    this.#wire.pause()
-    this.#pause = this.#clock.setTimeout(() => this.#giveUp(), PAUSE_MS)
+    this.#client.wire.pause()
+    this.#pause = this.#clock.setTimeout(() => this.#guarded(() => this.#giveUp()), PAUSE_MS)
     return true
   }
 
   /** A topic ended: it waits for nothing. */
-  forget(topic: Waiting): void {
+  forget(topic: WaitingTopic): void {
     this.#waiting.delete(topic)
   }
 
@@ -104,9 +104,17 @@ export class InFlight {
     this.#open()
   }
 
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#client.broke(error)
+    }
+  }
+
   #giveUp(): void {
     this.#state = 'overdue'
-    this.#wire.resume()
+    this.#client.wire.resume()
     for (const topic of [...this.#waiting]) topic.overdue()
   }
 
@@ -125,6 +133,6 @@ export class InFlight {
     this.#state = 'open'
     this.#pause?.cancel()
     this.#pause = undefined
-    if (wasPaused) this.#wire.resume()
+    if (wasPaused) this.#client.wire.resume()
   }
 }

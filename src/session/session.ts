@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { answer, refuse } from '../channel/answer.ts'
 import type { Connection, TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
-import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
+import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic, WaitingTopic } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
 import type { Clock } from '../ground/clock.ts'
 import { type CloseCode, type ReplyReason, show } from '../ground/errors.ts'
@@ -294,13 +294,13 @@ export class Session implements Outlet, SlowReader {
     return this.#inFlight?.isOverdue ?? false
   }
 
-  awaitRoom(topic: PendingTopic | JoinedTopic): void {
+  awaitRoom(topic: WaitingTopic): void {
     if (this.#open && this.#atWork().wait(topic)) this.limitReached('limits.pendingHandlers')
   }
 
   /** Made on first use: most clients never meet an async callback. */
   #atWork(): InFlight {
-    this.#inFlight ??= new InFlight(this.wire, this.#runtime.pendingHandlers, this.#runtime.clock)
+    this.#inFlight ??= new InFlight(this, this.#runtime.pendingHandlers, this.#runtime.clock)
     return this.#inFlight
   }
 
