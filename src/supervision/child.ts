@@ -248,6 +248,8 @@ export abstract class Child implements Place {
     life.run(result as Process, exited)
     this.state = 'running'
     this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
+    // Asked to end while it started: only its signal could tell it then, and it may have given up what it holds.
+    if (life.aborted !== undefined) life.shutdown(life.aborted)
     return undefined
   }
 

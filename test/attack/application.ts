@@ -25,6 +25,12 @@ interface Script {
   readonly [when: string]: unknown
 }
 
+/** An intercept that broadcasts what is intercepted is an endless loop of the application's, which nothing can end. */
+function interceptOf(script: Script | undefined): unknown {
+  const act = script?.intercept
+  return act === 'broadcast what is intercepted' ? 'usual' : act
+}
+
 /** The channels of a node. What their callbacks do is what the client that joined asked for. */
 function channels(clock: Clock) {
   const control = defineChannel('control:*', {
@@ -74,7 +80,7 @@ function channels(clock: Clock) {
     },
     intercept: {
       altered: (payload, socket) =>
-        perform(socket.assigns.script?.intercept, handOf(socket, payload)) as typeof payload,
+        perform(interceptOf(socket.assigns.script), handOf(socket, payload)) as typeof payload,
     },
     terminate: (_reason, socket) =>
       perform(socket.assigns.script?.terminate, handOf(socket, undefined)) as undefined,

@@ -12,6 +12,8 @@ interface Asked {
   readonly atMs: number
   answers: number
   isWaived: boolean
+  readonly joinRef: string | null
+  isRefused: boolean
 }
 
 /**
@@ -23,6 +25,7 @@ export class HostileClient {
   readonly node: number
   readonly joinRefs = new Map<string, string>()
   isOpen = true
+  isDeaf = false
   /** Sends what is no message: what comes of it is judged by nobody but the server's health. */
   isGarbler = false
   /** Replies by status, closes by code. */
@@ -75,6 +78,8 @@ export class HostileClient {
   }
 
   read(isReading: boolean): void {
+    // What it does not read cannot be owed.
+    if (!isReading) this.isDeaf = true
     this.#line?.read(isReading)
   }
 
@@ -85,7 +90,7 @@ export class HostileClient {
   // What it hears
 
   message(data: Buffer, isBinary: boolean): void {
-    if (isBinary) return
+    if (isBinary) return this.#binary(data)
     const [joinRef, ref, topic, event, payload] = JSON.parse(data.toString())
     if (event === 'phx_reply') this.#replied(ref, topic, payload)
     else if (event === 'phx_close' || event === 'phx_error') this.#ended(joinRef, topic, event)
@@ -100,12 +105,27 @@ export class HostileClient {
 
   /** What was asked, is still owed, and has waited for too long. */
   judge(): void {
-    if (!this.isOpen || this.isGarbler) return
-    for (const { event, topic, atMs, answers, isWaived } of this.#asked.values()) {
+    if (!this.isOpen || this.isGarbler || this.isDeaf) return
+    for (const { event, topic, atMs, answers, isWaived, joinRef } of this.#asked.values()) {
       if (answers > 0 || isWaived || this.#now() - atMs < ANSWER_MS) continue
-      if (event === 'phx_join' || event === 'phx_leave' || event === 'heartbeat')
+      // A leave of a join that was refused is stale, and a stale message has no answer.
+      if (event === 'phx_join' || event === 'heartbeat' || (event === 'phx_leave' && !this.#isStale(joinRef)))
         this.#wrong(`gets no answer to ${event} on ${topic}`)
     }
+  }
+
+  #isStale(joinRef: string | null): boolean {
+    return joinRef !== null && this.#asked.get(joinRef)?.isRefused === true
+  }
+
+  /** `01 |join_ref| |ref| |topic| |status| join_ref ref topic status data`: a reply of bytes. */
+  #binary(data: Buffer): void {
+    if (data[0] !== 1) return
+    const [joinRef = 0, ref = 0, topic = 0, status = 0] = data.subarray(1, 5)
+    const at = 5 + joinRef
+    const text = (from: number, length: number): string => data.toString('utf8', from, from + length)
+    const reply = { status: text(at + ref + topic, status), response: null }
+    this.#replied(text(at, ref), text(at + ref, topic), reply)
   }
 
   #replied(ref: string, topic: string, { status, response }: { status: string; response: unknown }): void {
@@ -116,6 +136,7 @@ export class HostileClient {
       if (!this.isGarbler) this.#wrong('is answered what it did not ask')
       return
     }
+    asked.isRefused = status === 'error'
     if (++asked.answers > 1) this.#wrong(`is answered twice to ${asked.event}`)
     if (asked.event === 'phx_leave' && reason === 'overloaded') this.#wrong('may not leave: overloaded')
     if (asked.event === 'phx_join' && status === 'ok') this.#on.set(topic, ref)
@@ -132,8 +153,16 @@ export class HostileClient {
 
   #send(message: readonly [string | null, string, string, string, unknown]): void {
     if (!this.isOpen) return
-    const [, ref, topic, event] = message
-    this.#asked.set(ref, { event, topic, atMs: this.#now(), answers: 0, isWaived: false })
+    const [joinRef, ref, topic, event] = message
+    this.#asked.set(ref, {
+      event,
+      topic,
+      atMs: this.#now(),
+      answers: 0,
+      isWaived: false,
+      isRefused: false,
+      joinRef,
+    })
     this.#line?.send(Buffer.from(JSON.stringify(message)), false)
   }
 

@@ -71,10 +71,11 @@ export class NodeSeat {
     const startedAt = this.#init.stage.clock.now()
     const closing = this.#closing ?? app.close()
     this.#closing = closing
-    const isClosed = await this.#init.stage.until(closing, 2 * CLOSE_MS)
+    const allowedMs = CLOSE_MS + this.#init.stage.closeTimeoutMs
+    const isClosed = await this.#init.stage.until(closing, 2 * allowedMs)
     const tookMs = this.#init.stage.clock.now() - startedAt
     if (!isClosed) this.#init.findings.add('app.close() does not end')
-    else if (tookMs > CLOSE_MS) this.#init.findings.add('app.close() takes longer than drain.timeoutMs')
+    else if (tookMs > allowedMs) this.#init.findings.add('app.close() takes longer than drain.timeoutMs')
     this.#closing = undefined
     this.app = undefined
   }

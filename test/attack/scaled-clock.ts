@@ -7,7 +7,7 @@ export function scaledClock(times: number): Clock {
   const now = (): number => (systemClock.now() - startedAt) * times
   return {
     now,
-    date: () => date + now(),
+    date: () => Math.floor(date + now()),
     setTimeout: (callback, ms) => systemClock.setTimeout(callback, ms / times),
     setInterval: (callback, ms) => systemClock.setInterval(callback, ms / times),
     setImmediate: systemClock.setImmediate,

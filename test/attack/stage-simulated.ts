@@ -25,6 +25,7 @@ export function simulatedStage(): Stage {
   return {
     name: 'simulated',
     clock,
+    closeTimeoutMs: 0,
     advance: (ms) => clock.advance(ms),
     until,
     open: async (app: FastifyInstance) => void (await app.ready()),

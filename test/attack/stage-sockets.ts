@@ -5,7 +5,7 @@ import { scaledClock } from './scaled-clock.ts'
 import { type Line, type LineListener, type Place, Refused, type Stage } from './stage.ts'
 
 /** How much faster than the machine's the clock of the nodes goes. */
-const TIMES = 40
+const TIMES = 20
 /** What a socket may take to be gone. */
 const GONE_MS = 10_000
 
@@ -17,6 +17,7 @@ export function socketStage(): Stage {
   return {
     name: 'sockets',
     clock,
+    closeTimeoutMs: 5_000 * TIMES,
     advance: wait,
     async until(promise, withinMs) {
       const settled = promise.then(
@@ -46,6 +47,8 @@ async function connect({ app }: Place, query: string, listener: LineListener): P
   return {
     send: (data, isBinary) => (isBinary ? peer.binary(data) : peer.text(data.toString())),
     leave(how) {
+      // A client that reads nothing would not see its own end.
+      peer.socket.resume()
       if (how === 'close') peer.frame(CLOSE, Buffer.from([0x03, 0xe8]))
       else if (how === 'drop') peer.socket.resetAndDestroy()
       else peer.socket.end()

@@ -41,6 +41,8 @@ export class Refused extends Error {
 export interface Stage {
   readonly name: 'simulated' | 'sockets'
   readonly clock: Clock
+  /** How long ws, which knows no other clock than the machine's, waits for a peer that does not answer a close. */
+  readonly closeTimeoutMs: number
   /** Lets so much time pass. */
   advance(ms: number): Promise<void>
   /** Lets time pass until a promise settles, for so long at the most. @returns whether it has */
