@@ -11,7 +11,7 @@ import { EventEmitter } from 'node:events'
 import { Adapter } from 'socket.io-adapter'
 import { systemClock } from '../src/ground/clock.ts'
 import type { PresenceDiff } from '../src/presence/diff.ts'
-import { Presence } from '../src/presence/presence.ts'
+import { PresenceRegister } from '../src/presence/register.ts'
 import type { Lane, LaneListener } from '../src/replication/lane.ts'
 
 const ROUNDS = 5
@@ -78,7 +78,7 @@ function steppedClock() {
 function newNode(name: string, wire: Wire) {
   const clock = steppedClock()
   const frames: PresenceDiff[] = []
-  const presence = new Presence({
+  const presence = new PresenceRegister({
     lane: () => wire.lane(name),
     sink: { subscribed: () => true, diff: (_topic, diff) => frames.push(diff) },
     clock,
@@ -87,7 +87,7 @@ function newNode(name: string, wire: Wire) {
   return { presence, process: presence.start(), clock, frames }
 }
 
-function fill(presence: Presence, count: number, topics: number, prefix = 'user'): void {
+function fill(presence: PresenceRegister, count: number, topics: number, prefix = 'user'): void {
   for (let n = 0; n < count; n++)
     presence.track(`room:${n % topics}`, `${prefix}:${n}`, META, { owner: { id: String(n), topic: 'bench' } })
 }

@@ -18,9 +18,9 @@ declare module 'fastify' {
     /** Sends to topics, looks at them, registers channels. */
     readonly channels: Channels
     /** Presence on topics. Throws `BERYL_ERR_DISABLED` when used with the option `presence: false`. */
-    readonly presence: Omit<Presence, 'start' | 'drain' | 'end' | 'willEnd' | 'newcomer' | 'peers'>
+    readonly presence: Presence
     /** Named sets of topics. Throws `BERYL_ERR_DISABLED` when used with the option `groups: false`. */
-    readonly groups: Omit<Groups, 'start'>
+    readonly groups: Groups
   }
 }
 

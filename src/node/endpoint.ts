@@ -5,9 +5,9 @@ import { checkName } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
 import { berylError, show } from '../ground/errors.ts'
 import { Telemetry } from '../ground/telemetry.ts'
-import { Groups } from '../groups/groups.ts'
+import { GroupRegister } from '../groups/register.ts'
 import { socketPresence } from '../presence/channel-presence.ts'
-import { Presence } from '../presence/presence.ts'
+import { PresenceRegister } from '../presence/register.ts'
 import { AdapterDoor } from '../pubsub/door.ts'
 import { makeNodeName, PubSub } from '../pubsub/pubsub.ts'
 import type { TopicListener } from '../pubsub/subscribers.ts'
@@ -35,8 +35,8 @@ export class Endpoint {
   readonly host = new FastifyHost()
   readonly router = new Router()
   readonly telemetry = new Telemetry()
-  readonly presence: Presence | undefined
-  readonly groups: Groups | undefined
+  readonly presence: PresenceRegister | undefined
+  readonly groups: GroupRegister | undefined
   pubsub: PubSub | undefined
   sessions: Sessions | undefined
   readonly #door: AdapterDoor
@@ -90,8 +90,8 @@ export class Endpoint {
     return this.sessions
   }
 
-  #makePresence(options: NonNullable<ResolvedOptions['presence']>): Presence {
-    return new Presence({
+  #makePresence(options: NonNullable<ResolvedOptions['presence']>): PresenceRegister {
+    return new PresenceRegister({
       options,
       clock: this.clock,
       lane: () => (this.pubsub as PubSub).lane('presence'),
@@ -113,8 +113,8 @@ export class Endpoint {
     })
   }
 
-  #makeGroups(): Groups {
-    return new Groups({
+  #makeGroups(): GroupRegister {
+    return new GroupRegister({
       clock: this.clock,
       lane: () => (this.pubsub as PubSub).lane('groups'),
       broadcast: (topic, event, payload) => this.broadcast(topic, event, payload),

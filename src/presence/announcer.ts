@@ -1,10 +1,8 @@
 import type { Clock } from '../ground/clock.ts'
 import { tell } from '../ground/foreign.ts'
 import type { PresenceDiff } from './diff.ts'
+import type { DiffListener } from './presence.ts'
 import type { Batch, View } from './view.ts'
-
-/** Takes the changes of one topic, of this node and of the others, in their order. */
-export type DiffListener = (topic: string, diff: PresenceDiff) => void
 
 /** Takes the whole of a topic, as clients see it: `presence_state`, as JSON text. */
 export type StateListener = (json: string) => void

@@ -1,5 +1,7 @@
 import { berylError } from '../ground/errors.ts'
-import type { Meta, Presence, StateListener } from './presence.ts'
+import type { StateListener } from './announcer.ts'
+import type { Meta } from './presence.ts'
+import type { PresenceRegister } from './register.ts'
 
 /** What a channel process asks of presence: see `channel/outlet.ts`, which is the contract that this keeps. */
 export interface ChannelPresencePort {
@@ -22,7 +24,7 @@ interface SocketView {
 }
 
 /** Presence as channels use it. Without a presence, its use throws `BERYL_ERR_DISABLED`. */
-export function socketPresence(presence: Presence | undefined): ChannelPresencePort {
+export function socketPresence(presence: PresenceRegister | undefined): ChannelPresencePort {
   if (presence === undefined) return DISABLED
   return {
     joined: (topic, tell) => presence.newcomer(topic, tell),

@@ -1,15 +1,7 @@
 import { addAbortListener } from 'node:events'
 import { berylError } from '../ground/errors.ts'
 import { refusePresence } from './meta.ts'
-
-/** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
-export interface ChannelOwner {
-  readonly id: string
-  readonly topic: string
-}
-
-/** The owner of a presence: with its end the presence ends. */
-export type PresenceOwner = AbortSignal | ChannelOwner
+import type { ChannelOwner, PresenceOwner } from './presence.ts'
 
 /** The owners of presences: objects that may be one, and those that have ended. */
 export class Owners {

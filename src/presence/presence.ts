@@ -1,81 +1,10 @@
-import { randomInt } from 'node:crypto'
-import { checkFunction, checkString, readFields, refuseArgument } from '../ground/argument.ts'
-import type { Clock } from '../ground/clock.ts'
-import { systemClock } from '../ground/clock.ts'
-import { berylError } from '../ground/errors.ts'
-import { isName, MAX_NAME_BYTES } from '../ground/name.ts'
-import type { Lane } from '../replication/lane.ts'
-import { Announcer, type DiffListener, type PresenceSink, type StateListener } from './announcer.ts'
-import type { PresenceEntry, Presences } from './diff.ts'
-import { Ledger } from './ledger.ts'
-import { type GuardedLimit, LimitGuard } from './limits.ts'
-import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
-import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
-import { type ChannelOwner, isOwner, Owners, type PresenceOwner, WANTED } from './owners.ts'
-import { refMaker } from './ref.ts'
-import { makeRow, type Row, trackedMeta } from './row.ts'
-import { Tracker, type TrackerEvent } from './tracker.ts'
-import { View } from './view.ts'
-
-export type { DiffListener, PresenceSink, StateListener } from './announcer.ts'
-export type { ChannelOwner, PresenceOwner } from './owners.ts'
-
-/** The description of a presence: a JSON object, without the names `phx_ref` and `phx_ref_prev`. */
-export type Meta = object
-
-export type PresenceEvent =
-  | TrackerEvent
-  /** A listener of `onDiff`, or the sink, threw. The others were called nevertheless. */
-  | { readonly type: 'listener_failed'; readonly topic: string; readonly error: unknown }
-  /** An owner wanted more than it may: it was refused with BERYL_ERR_PRESENCE_LIMIT. */
-  | { readonly type: 'limit_reached'; readonly limit: GuardedLimit }
-
-export interface PresenceInit {
-  /** Opens the lane to the other nodes; called at each start of the tracker. */
-  readonly lane: () => Lane
-  readonly sink: PresenceSink
-  /** Throws where the channel that owns the topic declares another kind of meta. Default: all are welcome. */
-  readonly checkMeta?: (topic: string, meta: Meta) => void
-  readonly report?: (event: PresenceEvent) => void
-  readonly clock?: Clock
-  readonly options?: PresenceOptions | ResolvedPresenceOptions
-}
+import type { PresenceDiff, PresenceEntry, Presences } from './diff.ts'
 
 /**
- * Presence of the node: `fastify.presence`. It outlives the process that talks to the other nodes, which is started with
- * {@link Presence.start} as a permanent child of a supervisor; all methods work while that process is restarted.
+ * Who is on which topic, on all nodes: `fastify.presence`. Reads are synchronous, from this node's memory. What cannot be a
+ * topic, a key or an owner is refused.
  */
-export class Presence {
-  readonly #init: PresenceInit
-  readonly #clock: Clock
-  readonly #options: ResolvedPresenceOptions
-  readonly #view: View
-  readonly #limits: LimitGuard
-  readonly #ledger = new Ledger()
-  readonly #makeRef = refMaker()
-  readonly #owners: Owners
-  readonly #announcer: Announcer
-  #tracker: Tracker | undefined
-  #generation = 0
-  #draining = false
-
-  constructor(init: PresenceInit) {
-    this.#init = init
-    this.#clock = init.clock ?? systemClock
-    this.#options = resolvePresenceOptions(init.options)
-    this.#limits = new LimitGuard(this.#options.limits, (limit) =>
-      this.#report({ type: 'limit_reached', limit }),
-    )
-    this.#owners = new Owners((owner) => this.end(owner))
-    this.#view = new View(this.#options.limits.shownKeys, () => this.#announcer.soon())
-    this.#announcer = new Announcer({
-      clock: this.#clock,
-      view: this.#view,
-      sink: init.sink,
-      failed: (topic, error) => this.#report({ type: 'listener_failed', topic, error }),
-    })
-  }
-
+export interface Presence {
   /**
    * Says that `key` is on `topic`, until it is untracked or its owner ends.
    *
@@ -85,20 +14,7 @@ export class Presence {
    * @throws BERYL_ERR_PRESENCE_TRACKED where this owner tracks the key on this topic already;
    *   BERYL_ERR_PRESENCE_OWNER_ENDED; BERYL_ERR_PRESENCE_INVALID; BERYL_ERR_PRESENCE_LIMIT
    */
-  track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string {
-    const { owner, name } = this.#check(topic, key, options)
-    this.#checkFree(owner, topic, name)
-    const said = this.#take(topic, name, meta)
-    // Code of the application ran: it may have ended the owner, or tracked the key itself.
-    this.#owners.check(owner, topic, name)
-    this.#checkFree(owner, topic, name)
-    const row = this.#makeRow(owner, topic, name, said)
-    this.#ledger.put(owner, row)
-    this.#owners.watch(owner)
-    this.#view.add(row)
-    this.#tracker?.track(row)
-    return row.meta.phx_ref
-  }
+  track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string
 
   /**
    * Replaces what is said of a presence, in one diff: the key never disappears.
@@ -112,56 +28,22 @@ export class Presence {
     key: string | number,
     meta: Meta | ((current: Record<string, unknown>) => Meta),
     options: { owner: PresenceOwner },
-  ): string {
-    const { owner, name } = this.#check(topic, key, options)
-    const before = this.#tracked(owner, topic, name)
-    const said = this.#take(topic, name, typeof meta === 'function' ? meta(trackedMeta(before)) : meta)
-    // Code of the application ran: it may have ended the owner, or updated the presence itself.
-    this.#owners.check(owner, topic, name)
-    const old = this.#tracked(owner, topic, name)
-    const row = this.#makeRow(owner, topic, name, said, old.meta.phx_ref)
-    this.#ledger.put(owner, row)
-    this.#view.add(row)
-    this.#view.remove(old)
-    this.#tracker?.update(old, row)
-    return row.meta.phx_ref
-  }
+  ): string
 
   /** Ends a presence. Does nothing where this owner does not track the key on this topic. */
-  untrack(topic: string, key: string | number, owner: PresenceOwner): void {
-    checkString('presence.untrack', 'topic', topic)
-    checkOwner('presence.untrack', owner)
-    const row = this.#ledger.take(owner, topic, keyOf('presence.untrack', key))
-    if (row !== undefined) this.#remove(row)
-  }
+  untrack(topic: string, key: string | number, owner: PresenceOwner): void
 
   /** Ends all presences of an owner. */
-  untrackAll(owner: PresenceOwner): void {
-    checkOwner('presence.untrackAll', owner)
-    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
-  }
+  untrackAll(owner: PresenceOwner): void
 
   /** Everybody on a topic, on every node; with a `limit`, the keys that came first. Synchronous, from memory. */
-  list(topic: string, options: { limit?: number } = {}): Presences {
-    checkString('presence.list', 'topic', topic)
-    const { limit } = readFields(options) ?? refuseArgument('presence.list', 'options', 'an object', options)
-    if (limit !== undefined && !(typeof limit === 'number' && limit >= 0))
-      refuseArgument('presence.list', 'limit', 'a number from 0', limit)
-    return this.#view.list(topic, limit as number | undefined)
-  }
+  list(topic: string, options?: { limit?: number }): Presences
 
   /** One key of a topic; `undefined` where it is not there. */
-  get(topic: string, key: string | number): PresenceEntry | undefined {
-    checkString('presence.get', 'topic', topic)
-    const metas = this.#view.get(topic, keyOf('presence.get', key)).map((row) => row.meta)
-    return metas.length === 0 ? undefined : { metas }
-  }
+  get(topic: string, key: string | number): PresenceEntry | undefined
 
   /** The number of keys on a topic, on every node. O(1). */
-  count(topic: string): number {
-    checkString('presence.count', 'topic', topic)
-    return this.#view.count(topic)
-  }
+  count(topic: string): number
 
   /**
    * Calls `listener` with every change, at the end of the turn of the event loop in which it happened. What it throws,
@@ -169,132 +51,20 @@ export class Presence {
    *
    * @returns a function that ends it
    */
-  onDiff(listener: DiffListener): () => void {
-    checkFunction('presence.onDiff', 'listener', listener)
-    return this.#announcer.onDiff(listener)
-  }
-
-  /**
-   * For a client that has joined: calls `tell` once, at the end of this turn and before its diffs. Some of these repeat
-   * what the state has, as with Phoenix; clients know a presence again by its `phx_ref`.
-   */
-  newcomer(topic: string, tell: StateListener): void {
-    this.#announcer.newcomer(topic, tell)
-  }
-
-  /** An owner has ended: its presences do too, and what it tries to track after that is refused. */
-  end(owner: PresenceOwner): void {
-    this.#owners.end(owner)
-    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
-  }
-
-  /** This socket's channel will call {@link Presence.end}. */
-  willEnd(owner: ChannelOwner): void {
-    this.#owners.willTell(owner)
-  }
-
-  /** This node is about to stop, and its users will come back elsewhere: the others are not told who goes. */
-  drain(): void {
-    this.#draining = true
-    this.#tracker?.drain()
-  }
-
-  /**
-   * Starts the process that talks to the other nodes: the `start` of a permanent child spec. A restart tells everybody
-   * again who is here, with the same refs, and goes on showing who is there: neither clients nor nodes notice.
-   */
-  start(): Tracker {
-    const previous = this.#tracker
-    previous?.kill()
-    this.#generation = Math.max(this.#generation + 1, this.#clock.date())
-    this.#tracker = new Tracker({
-      lane: this.#init.lane(),
-      clock: this.#clock,
-      timing: this.#options,
-      handoffMs: this.#options.handoffMs,
-      // The wall clock only saves a round trip: a node whose generation the others hold to be past takes a higher one.
-      incarnation: { generation: this.#generation, nonce: randomInt(2 ** 32) },
-      visible: this.#view,
-      report: (event) => this.#report(event),
-      rows: this.#ledger.rows(),
-      inherited: previous?.shown() ?? [],
-    })
-    if (this.#draining) this.#tracker.drain()
-    return this.#tracker
-  }
-
-  /** The other nodes, as the process knows them. */
-  peers(): ReturnType<Tracker['peers']> {
-    return this.#tracker?.peers() ?? []
-  }
-
-  /** Lets the application say what it has to say: its code runs in here, and nowhere else. */
-  #take(topic: string, key: string, meta: unknown): SaidMeta {
-    const said = takeMeta(topic, key, meta)
-    this.#limits.checkMeta(topic, key, said.json)
-    this.#init.checkMeta?.(topic, said.value)
-    return said
-  }
-
-  #makeRow(owner: object, topic: string, key: string, said: SaidMeta, previousRef?: string): Row {
-    this.#limits.takeChange(owner, topic, key, this.#clock.now())
-    return makeRow({
-      topic,
-      key,
-      owner: this.#ledger.idOf(owner),
-      ref: this.#makeRef(),
-      previousRef,
-      ...said,
-    })
-  }
-
-  #check(topic: unknown, key: unknown, options: unknown): { owner: PresenceOwner; name: string } {
-    const [name, on] = [String(isKey(key) ? key : '?'), typeof topic === 'string' ? topic : '?']
-    if (!isKey(key)) refusePresence(name, on, 'key', A_KEY, key)
-    if (typeof topic !== 'string') refusePresence(name, on, 'topic', A_TOPIC, topic)
-    const { owner } =
-      readFields(options) ?? refusePresence(name, on, 'options', 'an object with an owner', options)
-    this.#owners.check(owner, on, name)
-    // A channel's own topic was let in with its join.
-    if (!isName(topic) && (owner instanceof AbortSignal || owner.topic !== topic))
-      refusePresence(name, on, 'topic', A_TOPIC, topic)
-    return { owner, name }
-  }
-
-  /** @throws BERYL_ERR_PRESENCE_TRACKED, BERYL_ERR_PRESENCE_LIMIT */
-  #checkFree(owner: object, topic: string, key: string): void {
-    if (this.#ledger.get(owner, topic, key) !== undefined)
-      throw berylError('BERYL_ERR_PRESENCE_TRACKED', key, topic)
-    this.#limits.checkKeys(this.#ledger, owner, topic, key)
-  }
-
-  #tracked(owner: object, topic: string, key: string): Row {
-    const row = this.#ledger.get(owner, topic, key)
-    if (row === undefined) throw berylError('BERYL_ERR_PRESENCE_NOT_TRACKED', key, topic)
-    return row
-  }
-
-  #remove(row: Row): void {
-    this.#view.remove(row)
-    this.#tracker?.untrack(row)
-  }
-
-  #report(event: PresenceEvent): void {
-    this.#init.report?.(event)
-  }
+  onDiff(listener: DiffListener): () => void
 }
 
-const A_KEY = 'a string or a finite number'
-const A_TOPIC = `a well-formed string of 1 to ${MAX_NAME_BYTES} bytes`
+/** The description of a presence: a JSON object, without the names `phx_ref` and `phx_ref_prev`. */
+export type Meta = object
 
-function isKey(key: unknown): key is string | number {
-  return typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))
+/** The owner of a presence: with its end the presence ends. */
+export type PresenceOwner = AbortSignal | ChannelOwner
+
+/** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
+export interface ChannelOwner {
+  readonly id: string
+  readonly topic: string
 }
 
-function keyOf(call: string, key: unknown): string {
-  return isKey(key) ? String(key) : refuseArgument(call, 'key', A_KEY, key)
-}
-
-function checkOwner(call: string, owner: unknown): void {
-  if (!isOwner(owner)) refuseArgument(call, 'owner', WANTED, owner)
-}
+/** Takes the changes of one topic, of this node and of the others, in their order. */
+export type DiffListener = (topic: string, diff: PresenceDiff) => void

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { GroupSet, type Segment } from '../../src/groups/group-set.ts'
-import { Groups } from '../../src/groups/groups.ts'
+import { GroupRegister } from '../../src/groups/register.ts'
 import { decodeMessage, encodeMessage, paginate } from '../../src/groups/wire.ts'
 import { ManualClock, Network } from '../presence/network.ts'
 import { PubSubOf } from '../replication/pubsub-lanes.ts'
@@ -25,8 +25,8 @@ function check<T>(
   t.diagnostic(`${details.numRuns} runs`)
 }
 
-function show(groups: Groups | GroupSet): string {
-  const names = groups instanceof Groups ? groups.list() : groups.names()
+function show(groups: GroupRegister | GroupSet): string {
+  const names = groups instanceof GroupRegister ? groups.list() : groups.names()
   return JSON.stringify(names.sort().map((name) => [name, [...(groups.topics(name) ?? [])].sort()]))
 }
 
@@ -39,13 +39,18 @@ test('all nodes have the same groups after loss, doubling, reordering, partition
     const clock = new ManualClock()
     const pubsubs = ['a', 'b', 'c'].map((name) => new PubSubOf(name, network, clock))
     const nodes = pubsubs.map((pubsub) => {
-      const groups = new Groups({ lane: () => pubsub.lane('groups'), broadcast() {}, clock, periodMs: 1_000 })
+      const groups = new GroupRegister({
+        lane: () => pubsub.lane('groups'),
+        broadcast() {},
+        clock,
+        periodMs: 1_000,
+      })
       groups.start()
       return groups
     })
     const added = new Set<string>()
     for (const [kind, n, name, topic, pick] of script) {
-      const groups = nodes[n] as Groups
+      const groups = nodes[n] as GroupRegister
       act(kind, groups, NAMES[name] as string, TOPICS[topic] as string, added)
       if (kind === 4) network.lose(pick)
       if (kind === 5) network.double(pick)
@@ -61,15 +66,15 @@ test('all nodes have the same groups after loss, doubling, reordering, partition
       clock.advance(1_000)
       network.deliverAll()
     }
-    assert.equal(show(nodes[1] as Groups), show(nodes[0] as Groups))
-    assert.equal(show(nodes[2] as Groups), show(nodes[0] as Groups))
-    const there = new Set(NAMES.flatMap((name) => topicsOf(nodes[0] as Groups, name)))
+    assert.equal(show(nodes[1] as GroupRegister), show(nodes[0] as GroupRegister))
+    assert.equal(show(nodes[2] as GroupRegister), show(nodes[0] as GroupRegister))
+    const there = new Set(NAMES.flatMap((name) => topicsOf(nodes[0] as GroupRegister, name)))
     for (const member of added) assert.ok(there.has(member), 'nothing is lost that nobody removed')
   })
 })
 
 /** Plays one call, and keeps book of what was added somewhere and removed nowhere since. */
-function act(kind: number, groups: Groups, name: string, topic: string, added: Set<string>): void {
+function act(kind: number, groups: GroupRegister, name: string, topic: string, added: Set<string>): void {
   if (kind === 0 && !groups.has(name)) groups.create(name)
   if (!groups.has(name)) return
   const removed = kind === 2 ? [JSON.stringify([name, topic])] : kind === 3 ? topicsOf(groups, name) : []
@@ -81,7 +86,7 @@ function act(kind: number, groups: Groups, name: string, topic: string, added: S
   if (kind === 3) groups.delete(name)
 }
 
-function topicsOf(groups: Groups, name: string): string[] {
+function topicsOf(groups: GroupRegister, name: string): string[] {
   return groups.has(name) ? [...groups.topics(name)].map((topic) => JSON.stringify([name, topic])) : []
 }
 

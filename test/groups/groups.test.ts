@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GroupsEvent } from '../../src/groups/gossip.ts'
-import { Groups } from '../../src/groups/groups.ts'
+import { GroupRegister } from '../../src/groups/register.ts'
 import { decodeMessage, encodeMessage, paginate } from '../../src/groups/wire.ts'
 import { LANE_PAGE_BYTES, soloLane } from '../../src/replication/lane.ts'
 import { startSupervisor } from '../../src/supervision/supervisor.ts'
@@ -12,7 +12,7 @@ const EXISTS = { code: 'BERYL_ERR_GROUP_EXISTS' }
 const NOT_FOUND = { code: 'BERYL_ERR_GROUP_NOT_FOUND' }
 
 function setup(broadcast: (topic: string, event: string, payload: unknown) => void = () => {}) {
-  const groups = new Groups({ lane: () => soloLane('a'), broadcast, clock: new ManualClock() })
+  const groups = new GroupRegister({ lane: () => soloLane('a'), broadcast, clock: new ManualClock() })
   groups.start()
   return groups
 }
@@ -22,7 +22,7 @@ function cluster(names: readonly string[]) {
   const clock = new ManualClock()
   const events: GroupsEvent[] = []
   const nodes = names.map((name) => {
-    const groups = new Groups({
+    const groups = new GroupRegister({
       lane: () => network.lane(name),
       broadcast() {},
       clock,
@@ -136,7 +136,7 @@ test('groups are the same on every node, a turn after the change', () => {
 
 test('an addition wins over a removal that has not seen it', () => {
   const { nodes, pass } = cluster(['a', 'b'])
-  const [a, b] = nodes.map(({ groups }) => groups) as [Groups, Groups]
+  const [a, b] = nodes.map(({ groups }) => groups) as [GroupRegister, GroupRegister]
   a.create('team')
   a.add('team', 'room:1')
   pass()
@@ -169,7 +169,7 @@ test('groups outlive the node that made them, and a newcomer learns of them at o
   nodes[0].groups.add('team', 'room:1')
   pass()
   nodes[0].process.shutdown('shutdown')
-  const late = new Groups({ lane: () => network.lane('c'), broadcast() {}, clock })
+  const late = new GroupRegister({ lane: () => network.lane('c'), broadcast() {}, clock })
   late.start()
   pass()
   assert.deepEqual(late.topics('team'), new Set(['room:1']))
@@ -202,8 +202,8 @@ test('what the network lost is asked for as soon as the next change shows the ga
 test('no group is lost when the process crashes, and what changed meanwhile is told', async () => {
   const clock = fakeClock()
   const network = new Network()
-  const a = new Groups({ lane: () => network.lane('a'), broadcast() {}, clock })
-  const b = new Groups({ lane: () => network.lane('b'), broadcast() {}, clock })
+  const a = new GroupRegister({ lane: () => network.lane('a'), broadcast() {}, clock })
+  const b = new GroupRegister({ lane: () => network.lane('b'), broadcast() {}, clock })
   b.start()
   const tree = await startSupervisor({
     name: 'groups-crash',

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Changes, type PresenceDiff } from '../../src/presence/diff.ts'
 import { Ledger } from '../../src/presence/ledger.ts'
 import type { PresenceLimits } from '../../src/presence/options.ts'
-import { Presence, type PresenceEvent } from '../../src/presence/presence.ts'
+import { type PresenceEvent, PresenceRegister } from '../../src/presence/register.ts'
 import { makeRow } from '../../src/presence/row.ts'
 import { soloLane } from '../../src/replication/lane.ts'
 import { ManualClock } from './network.ts'
@@ -18,7 +18,7 @@ function setup({ limits = {}, checkMeta, subscribed = true }: Setup = {}) {
   const clock = new ManualClock()
   const frames: [topic: string, diff: PresenceDiff][] = []
   const events: PresenceEvent[] = []
-  const presence = new Presence({
+  const presence = new PresenceRegister({
     lane: () => soloLane('a'),
     sink: { subscribed: () => subscribed, diff: (topic, diff) => frames.push([topic, diff]) },
     report: (event) => events.push(event),
@@ -455,7 +455,12 @@ test('the options refuse what is unknown, out of range or contradictory, and nam
   ]
   for (const [options, message] of wrong)
     assert.throws(
-      () => new Presence({ lane: () => soloLane('a'), sink: { subscribed: () => true, diff() {} }, options }),
+      () =>
+        new PresenceRegister({
+          lane: () => soloLane('a'),
+          sink: { subscribed: () => true, diff() {} },
+          options,
+        }),
       { code: 'BERYL_ERR_OPTION_INVALID', message },
     )
 })

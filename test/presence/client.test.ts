@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Presence as phoenix18 } from 'phoenix'
 // @ts-expect-error the package has no types
 import { Presence as phoenix17 } from 'phoenix-1.7'
-import { Presence } from '../../src/presence/presence.ts'
+import { PresenceRegister } from '../../src/presence/register.ts'
 import { soloLane } from '../../src/replication/lane.ts'
 import { ManualClock } from './network.ts'
 
@@ -47,7 +47,7 @@ interface Calls {
 function setup(Client: Client) {
   const clock = new ManualClock()
   const channels: Channel[] = []
-  const presence = new Presence({
+  const presence = new PresenceRegister({
     lane: () => soloLane('a'),
     sink: {
       subscribed: () => true,

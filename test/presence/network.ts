@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../src/ground/clock.ts'
 import type { PresenceDiff, Presences } from '../../src/presence/diff.ts'
 import type { PresenceOptions } from '../../src/presence/options.ts'
-import { Presence, type PresenceEvent } from '../../src/presence/presence.ts'
+import { type PresenceEvent, PresenceRegister } from '../../src/presence/register.ts'
 import type { Tracker } from '../../src/presence/tracker.ts'
 import type { Lane, LaneListener } from '../../src/replication/lane.ts'
 import { PubSubOf } from '../replication/pubsub-lanes.ts'
@@ -177,7 +177,7 @@ export function refsIn(presences: Presences): string[] {
 /** One node with its owners, and clients that believe only what they are told. */
 export class TestNode {
   readonly name: string
-  readonly presence: Presence
+  readonly presence: PresenceRegister
   readonly events: PresenceEvent[] = []
   readonly told: [topic: string, diff: PresenceDiff][] = []
   /** What a client knows that has heard every `presence_diff` from the start: topic → ref → meta. */
@@ -199,7 +199,7 @@ export class TestNode {
     this.name = name
     this.#clock = clock
     this.#pubsub = new PubSubOf(name, network, clock)
-    this.presence = new Presence({
+    this.presence = new PresenceRegister({
       lane: () => (network.hasPubSub ? this.#pubsub.lane('presence') : network.lane(name)),
       sink: { subscribed: () => true, diff: (topic, diff) => this.#hear(topic, diff) },
       report: (event) => this.events.push(event),
@@ -297,7 +297,7 @@ export class TestNode {
   }
 }
 
-export function linesOf(topic: string, list: ReturnType<Presence['list']>): string[] {
+export function linesOf(topic: string, list: ReturnType<PresenceRegister['list']>): string[] {
   return Object.entries(list).flatMap(([key, { metas }]) =>
     metas.map((meta) => `${topic} ${JSON.stringify([key, meta])}`),
   )

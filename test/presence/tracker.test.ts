@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PresenceOptions } from '../../src/presence/options.ts'
-import { Presence } from '../../src/presence/presence.ts'
+import { PresenceRegister } from '../../src/presence/register.ts'
 import type { Lane } from '../../src/replication/lane.ts'
 import { soloLane } from '../../src/replication/lane.ts'
 import { startSupervisor } from '../../src/supervision/supervisor.ts'
@@ -203,7 +203,7 @@ test('a node that drains goes on to, when its process crashes meanwhile', () => 
 })
 
 test('a second start ends the process that ran before', async () => {
-  const presence = new Presence({
+  const presence = new PresenceRegister({
     lane: () => soloLane('a'),
     sink: { subscribed: () => true, diff() {} },
     clock: new ManualClock(),
@@ -266,7 +266,7 @@ test('a second node of the same name is reported, not believed', () => {
 function captureHello(): Uint8Array {
   const said: Uint8Array[] = []
   const lane: Lane = { ...soloLane('a'), publish: (bytes) => void said.push(bytes) }
-  new Presence({
+  new PresenceRegister({
     lane: () => lane,
     sink: { subscribed: () => true, diff() {} },
     clock: new ManualClock(),
@@ -283,7 +283,11 @@ test('a fault inside ends the process with its error, and its supervisor starts 
       if (broken) throw new Error('broken lane')
     },
   }
-  const presence = new Presence({ lane: () => lane, sink: { subscribed: () => true, diff() {} }, clock })
+  const presence = new PresenceRegister({
+    lane: () => lane,
+    sink: { subscribed: () => true, diff() {} },
+    clock,
+  })
   const events: string[] = []
   const tree = await startSupervisor({
     name: 'presence-fault',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { Groups } from '../../src/groups/groups.ts'
+import { GroupRegister } from '../../src/groups/register.ts'
 import { encodeMessage as encodeGroups } from '../../src/groups/wire.ts'
 import { makeRow } from '../../src/presence/row.ts'
 import { encodeMessage as encodePresence, type Message } from '../../src/presence/wire.ts'
@@ -116,10 +116,10 @@ test('garbage on the lane of groups ends no process, shows no name that is none,
   check(t, 300, bytes, (script) => {
     const [network, clock] = [new Network(), new ManualClock()]
     const [a, b] = ['a', 'b'].map((name) => {
-      const groups = new Groups({ lane: () => network.lane(name), broadcast() {}, clock })
+      const groups = new GroupRegister({ lane: () => network.lane(name), broadcast() {}, clock })
       groups.start()
       return groups
-    }) as [Groups, Groups]
+    }) as [GroupRegister, GroupRegister]
     for (const each of script) {
       network.hand({ from: 'z', to: 'a', bytes: each })
       clock.turn()
@@ -139,7 +139,7 @@ test('garbage on the lane of groups ends no process, shows no name that is none,
 
 test('a number that another node took for its group holds up nothing', () => {
   const [network, clock] = [new Network(), new ManualClock()]
-  const groups = new Groups({ lane: () => network.lane('a'), broadcast() {}, clock })
+  const groups = new GroupRegister({ lane: () => network.lane('a'), broadcast() {}, clock })
   groups.start()
   for (const [call, args] of [
     ['create', [0]],

@@ -1,4 +1,18 @@
-import { type AnySocket, Binary, defineChannel, fail, later, reject, reply, stop } from 'fastify-beryl'
+import type { FastifyInstance } from 'fastify'
+import {
+  type AnySocket,
+  Binary,
+  defineChannel,
+  fail,
+  type Groups,
+  later,
+  type Presence,
+  type PresenceDiff,
+  type PresenceOwner,
+  reject,
+  reply,
+  stop,
+} from 'fastify-beryl'
 import { Type } from 'typebox'
 import { expectSame } from '../same.ts'
 
@@ -196,3 +210,39 @@ export const deep = defineChannel('deep', {
   join: () => ({ assigns: {} }),
   joined: (socket) => socket.push('tree', { value: null, children: [{ value: 'a' }] }),
 })
+
+/** What the decorators hold has a name, can be passed on, and is exactly what an application sees. */
+export function held(app: FastifyInstance): void {
+  const presence: Presence = app.presence
+  const groups: Groups = app.groups
+  expectSame<typeof app.presence, Presence>()
+  expectSame<typeof app.groups, Groups>()
+  expectSame<
+    keyof Presence,
+    'track' | 'update' | 'untrack' | 'untrackAll' | 'list' | 'get' | 'count' | 'onDiff'
+  >()
+  fake.onDiff((_, diff: PresenceDiff) => void [presence, groups, diff.joins.ada?.metas[0]?.phx_ref])
+}
+
+/** Both can be faked without the library. */
+export const fake: Presence = {
+  track: (_topic, _key, _meta, { owner }: { owner: PresenceOwner }) =>
+    owner instanceof AbortSignal ? 'a' : owner.id,
+  update: () => 'b',
+  untrack() {},
+  untrackAll() {},
+  list: () => ({ ada: { metas: [{ phx_ref: 'a', name: 'Ada' }] } }),
+  get: () => undefined,
+  count: () => 1,
+  onDiff: () => () => {},
+}
+export const fakeGroups: Groups = {
+  create() {},
+  delete() {},
+  add() {},
+  remove() {},
+  topics: () => new Set(),
+  list: () => [],
+  has: () => false,
+  broadcast() {},
+}

@@ -1,0 +1,268 @@
+import { randomInt } from 'node:crypto'
+import { checkFunction, checkString, readFields, refuseArgument } from '../ground/argument.ts'
+import type { Clock } from '../ground/clock.ts'
+import { systemClock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import { isName, MAX_NAME_BYTES } from '../ground/name.ts'
+import type { Lane } from '../replication/lane.ts'
+import { Announcer, type PresenceSink, type StateListener } from './announcer.ts'
+import type { PresenceEntry, Presences } from './diff.ts'
+import { Ledger } from './ledger.ts'
+import { type GuardedLimit, LimitGuard } from './limits.ts'
+import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
+import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
+import { isOwner, Owners, WANTED } from './owners.ts'
+import type { ChannelOwner, DiffListener, Meta, Presence, PresenceOwner } from './presence.ts'
+import { refMaker } from './ref.ts'
+import { makeRow, type Row, trackedMeta } from './row.ts'
+import { Tracker, type TrackerEvent } from './tracker.ts'
+import { View } from './view.ts'
+
+export type PresenceEvent =
+  | TrackerEvent
+  /** A listener of `onDiff`, or the sink, threw. The others were called nevertheless. */
+  | { readonly type: 'listener_failed'; readonly topic: string; readonly error: unknown }
+  /** An owner wanted more than it may: it was refused with BERYL_ERR_PRESENCE_LIMIT. */
+  | { readonly type: 'limit_reached'; readonly limit: GuardedLimit }
+
+export interface PresenceInit {
+  /** Opens the lane to the other nodes; called at each start of the tracker. */
+  readonly lane: () => Lane
+  readonly sink: PresenceSink
+  /** Throws where the channel that owns the topic declares another kind of meta. Default: all are welcome. */
+  readonly checkMeta?: (topic: string, meta: Meta) => void
+  readonly report?: (event: PresenceEvent) => void
+  readonly clock?: Clock
+  readonly options?: PresenceOptions | ResolvedPresenceOptions
+}
+
+/**
+ * The presences of this node and its view of the others. It outlives the process that talks to the other nodes: all methods
+ * work while that process is restarted.
+ */
+export class PresenceRegister implements Presence {
+  readonly #init: PresenceInit
+  readonly #clock: Clock
+  readonly #options: ResolvedPresenceOptions
+  readonly #view: View
+  readonly #limits: LimitGuard
+  readonly #ledger = new Ledger()
+  readonly #makeRef = refMaker()
+  readonly #owners: Owners
+  readonly #announcer: Announcer
+  #tracker: Tracker | undefined
+  #generation = 0
+  #draining = false
+
+  constructor(init: PresenceInit) {
+    this.#init = init
+    this.#clock = init.clock ?? systemClock
+    this.#options = resolvePresenceOptions(init.options)
+    this.#limits = new LimitGuard(this.#options.limits, (limit) =>
+      this.#report({ type: 'limit_reached', limit }),
+    )
+    this.#owners = new Owners((owner) => this.end(owner))
+    this.#view = new View(this.#options.limits.shownKeys, () => this.#announcer.soon())
+    this.#announcer = new Announcer({
+      clock: this.#clock,
+      view: this.#view,
+      sink: init.sink,
+      failed: (topic, error) => this.#report({ type: 'listener_failed', topic, error }),
+    })
+  }
+
+  track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string {
+    const { owner, name } = this.#check(topic, key, options)
+    this.#checkFree(owner, topic, name)
+    const said = this.#take(topic, name, meta)
+    // Code of the application ran: it may have ended the owner, or tracked the key itself.
+    this.#owners.check(owner, topic, name)
+    this.#checkFree(owner, topic, name)
+    const row = this.#makeRow(owner, topic, name, said)
+    this.#ledger.put(owner, row)
+    this.#owners.watch(owner)
+    this.#view.add(row)
+    this.#tracker?.track(row)
+    return row.meta.phx_ref
+  }
+
+  update(
+    topic: string,
+    key: string | number,
+    meta: Meta | ((current: Record<string, unknown>) => Meta),
+    options: { owner: PresenceOwner },
+  ): string {
+    const { owner, name } = this.#check(topic, key, options)
+    const before = this.#tracked(owner, topic, name)
+    const said = this.#take(topic, name, typeof meta === 'function' ? meta(trackedMeta(before)) : meta)
+    // Code of the application ran: it may have ended the owner, or updated the presence itself.
+    this.#owners.check(owner, topic, name)
+    const old = this.#tracked(owner, topic, name)
+    const row = this.#makeRow(owner, topic, name, said, old.meta.phx_ref)
+    this.#ledger.put(owner, row)
+    this.#view.add(row)
+    this.#view.remove(old)
+    this.#tracker?.update(old, row)
+    return row.meta.phx_ref
+  }
+
+  untrack(topic: string, key: string | number, owner: PresenceOwner): void {
+    checkString('presence.untrack', 'topic', topic)
+    checkOwner('presence.untrack', owner)
+    const row = this.#ledger.take(owner, topic, keyOf('presence.untrack', key))
+    if (row !== undefined) this.#remove(row)
+  }
+
+  untrackAll(owner: PresenceOwner): void {
+    checkOwner('presence.untrackAll', owner)
+    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
+  }
+
+  list(topic: string, options: { limit?: number } = {}): Presences {
+    checkString('presence.list', 'topic', topic)
+    const { limit } = readFields(options) ?? refuseArgument('presence.list', 'options', 'an object', options)
+    if (limit !== undefined && !(typeof limit === 'number' && limit >= 0))
+      refuseArgument('presence.list', 'limit', 'a number from 0', limit)
+    return this.#view.list(topic, limit as number | undefined)
+  }
+
+  get(topic: string, key: string | number): PresenceEntry | undefined {
+    checkString('presence.get', 'topic', topic)
+    const metas = this.#view.get(topic, keyOf('presence.get', key)).map((row) => row.meta)
+    return metas.length === 0 ? undefined : { metas }
+  }
+
+  count(topic: string): number {
+    checkString('presence.count', 'topic', topic)
+    return this.#view.count(topic)
+  }
+
+  onDiff(listener: DiffListener): () => void {
+    checkFunction('presence.onDiff', 'listener', listener)
+    return this.#announcer.onDiff(listener)
+  }
+
+  /**
+   * For a client that has joined: calls `tell` once, at the end of this turn and before its diffs. Some of these repeat
+   * what the state has, as with Phoenix; clients know a presence again by its `phx_ref`.
+   */
+  newcomer(topic: string, tell: StateListener): void {
+    this.#announcer.newcomer(topic, tell)
+  }
+
+  /** An owner has ended: its presences do too, and what it tries to track after that is refused. */
+  end(owner: PresenceOwner): void {
+    this.#owners.end(owner)
+    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
+  }
+
+  /** This socket's channel will call {@link PresenceRegister.end}. */
+  willEnd(owner: ChannelOwner): void {
+    this.#owners.willTell(owner)
+  }
+
+  /** This node is about to stop, and its users will come back elsewhere: the others are not told who goes. */
+  drain(): void {
+    this.#draining = true
+    this.#tracker?.drain()
+  }
+
+  /**
+   * Starts the process that talks to the other nodes: the `start` of a permanent child spec. A restart tells everybody
+   * again who is here, with the same refs, and goes on showing who is there: neither clients nor nodes notice.
+   */
+  start(): Tracker {
+    const previous = this.#tracker
+    previous?.kill()
+    this.#generation = Math.max(this.#generation + 1, this.#clock.date())
+    this.#tracker = new Tracker({
+      lane: this.#init.lane(),
+      clock: this.#clock,
+      timing: this.#options,
+      handoffMs: this.#options.handoffMs,
+      // The wall clock only saves a round trip: a node whose generation the others hold to be past takes a higher one.
+      incarnation: { generation: this.#generation, nonce: randomInt(2 ** 32) },
+      visible: this.#view,
+      report: (event) => this.#report(event),
+      rows: this.#ledger.rows(),
+      inherited: previous?.shown() ?? [],
+    })
+    if (this.#draining) this.#tracker.drain()
+    return this.#tracker
+  }
+
+  /** The other nodes, as the process knows them. */
+  peers(): ReturnType<Tracker['peers']> {
+    return this.#tracker?.peers() ?? []
+  }
+
+  /** Lets the application say what it has to say: its code runs in here, and nowhere else. */
+  #take(topic: string, key: string, meta: unknown): SaidMeta {
+    const said = takeMeta(topic, key, meta)
+    this.#limits.checkMeta(topic, key, said.json)
+    this.#init.checkMeta?.(topic, said.value)
+    return said
+  }
+
+  #makeRow(owner: object, topic: string, key: string, said: SaidMeta, previousRef?: string): Row {
+    this.#limits.takeChange(owner, topic, key, this.#clock.now())
+    return makeRow({
+      topic,
+      key,
+      owner: this.#ledger.idOf(owner),
+      ref: this.#makeRef(),
+      previousRef,
+      ...said,
+    })
+  }
+
+  #check(topic: unknown, key: unknown, options: unknown): { owner: PresenceOwner; name: string } {
+    const [name, on] = [String(isKey(key) ? key : '?'), typeof topic === 'string' ? topic : '?']
+    if (!isKey(key)) refusePresence(name, on, 'key', A_KEY, key)
+    if (typeof topic !== 'string') refusePresence(name, on, 'topic', A_TOPIC, topic)
+    const { owner } =
+      readFields(options) ?? refusePresence(name, on, 'options', 'an object with an owner', options)
+    this.#owners.check(owner, on, name)
+    // A channel's own topic was let in with its join.
+    if (!isName(topic) && (owner instanceof AbortSignal || owner.topic !== topic))
+      refusePresence(name, on, 'topic', A_TOPIC, topic)
+    return { owner, name }
+  }
+
+  /** @throws BERYL_ERR_PRESENCE_TRACKED, BERYL_ERR_PRESENCE_LIMIT */
+  #checkFree(owner: object, topic: string, key: string): void {
+    if (this.#ledger.get(owner, topic, key) !== undefined)
+      throw berylError('BERYL_ERR_PRESENCE_TRACKED', key, topic)
+    this.#limits.checkKeys(this.#ledger, owner, topic, key)
+  }
+
+  #tracked(owner: object, topic: string, key: string): Row {
+    const row = this.#ledger.get(owner, topic, key)
+    if (row === undefined) throw berylError('BERYL_ERR_PRESENCE_NOT_TRACKED', key, topic)
+    return row
+  }
+
+  #remove(row: Row): void {
+    this.#view.remove(row)
+    this.#tracker?.untrack(row)
+  }
+
+  #report(event: PresenceEvent): void {
+    this.#init.report?.(event)
+  }
+}
+
+const A_KEY = 'a string or a finite number'
+const A_TOPIC = `a well-formed string of 1 to ${MAX_NAME_BYTES} bytes`
+
+function isKey(key: unknown): key is string | number {
+  return typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))
+}
+
+function keyOf(call: string, key: unknown): string {
+  return isKey(key) ? String(key) : refuseArgument(call, 'key', A_KEY, key)
+}
+
+function checkOwner(call: string, owner: unknown): void {
+  if (!isOwner(owner)) refuseArgument(call, 'owner', WANTED, owner)
+}
