@@ -133,12 +133,13 @@ export interface ChannelPresence {
   /** The channel is joined: `tell` is to be called with the topic's state as JSON text, then diffs follow. */
   joined(topic: string, tell: (json: string) => void): void
   /** The presence that a socket shows. */
-  of(socket: PresenceOwner): SocketPresence<unknown>
+  of(socket: ChannelOwner): SocketPresence<unknown>
   /** The channel has ended, and with it what it tracked. */
-  end(socket: PresenceOwner): void
+  end(socket: ChannelOwner): void
 }
 
-interface PresenceOwner {
+/** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
+export interface ChannelOwner {
   readonly id: string
   readonly topic: string
 }

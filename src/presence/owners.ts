@@ -1,7 +1,8 @@
 import { addAbortListener } from 'node:events'
+import type { ChannelOwner } from '../channel/outlet.ts'
 import { berylError } from '../ground/errors.ts'
 import { refusePresence } from './meta.ts'
-import type { ChannelOwner, PresenceOwner } from './presence.ts'
+import type { PresenceOwner } from './presence.ts'
 
 /** The owners of presences: objects that may be one, and those that have ended. */
 export class Owners {

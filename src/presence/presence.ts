@@ -1,3 +1,4 @@
+import type { ChannelOwner } from '../channel/outlet.ts'
 import type { PresenceDiff, PresenceEntry, Presences } from './diff.ts'
 
 /**
@@ -59,12 +60,6 @@ export type Meta = object
 
 /** The owner of a presence: with its end the presence ends. */
 export type PresenceOwner = AbortSignal | ChannelOwner
-
-/** A channel's socket, as far as presence knows it: what it tracks ends with the channel. */
-export interface ChannelOwner {
-  readonly id: string
-  readonly topic: string
-}
 
 /** Takes the changes of one topic, of this node and of the others, in their order. */
 export type DiffListener = (topic: string, diff: PresenceDiff) => void

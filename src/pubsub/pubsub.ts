@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Probe, Telemetry } from '../ground/telemetry.ts'
+import type { Lane, LaneListener } from '../replication/lane.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { MaybePromise, Process } from '../supervision/process.ts'
 import type { AdapterStatus } from './adapter.ts'
@@ -13,9 +14,6 @@ export interface NodeInbox {
   push(connectionId: string, topic: string, event: string, payload: unknown): void
   disconnect(connectionTopic: string): void
 }
-
-/** Takes the bytes that another node sent on a lane. */
-type LaneListener = (from: string, bytes: Uint8Array) => void
 
 /** Where all nodes listen: disconnects, and what lanes send to all. */
 const CONTROL = 'control'
@@ -211,7 +209,7 @@ export class PubSub implements Process {
   }
 
   /** A way for a replicated process to talk to its own kind on the other nodes. Lossy, like everything here. */
-  lane(name: string): PubSubLane {
+  lane(name: string): Lane {
     return {
       node: this.node,
       publish: (bytes) => this.#publish(CONTROL, 'lane', { topic: name, payload: bytes }),
@@ -303,14 +301,6 @@ export class PubSub implements Process {
   #dropped(reason: string): void {
     this.#telemetry.emit('pubsub.dropped', { envelopes: 1 }, { reason })
   }
-}
-
-/** See `presence/lane.ts`, which is the contract that this keeps. */
-export interface PubSubLane {
-  readonly node: string
-  publish(bytes: Uint8Array): void
-  send(node: string, bytes: Uint8Array): void
-  listen(listener: LaneListener): () => void
 }
 
 interface Content {
