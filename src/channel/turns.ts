@@ -86,10 +86,11 @@ export abstract class Turns implements WaitingTopic {
         this.#mailbox = undefined
         return
       }
-      if (!(next instanceof Broadcast) && next !== this.#leaving && this.outlet.isFull)
-        return this.#awaitRoom()
+      const isBroadcast = next instanceof Broadcast
+      if (isBroadcast && this.#isDrainDue) return
+      if (!isBroadcast && next !== this.#leaving && this.outlet.isFull) return this.#awaitRoom()
       this.#mailbox?.take()
-      if (next instanceof Broadcast) this.rewrite(next)
+      if (isBroadcast) this.rewrite(next)
       else this.handle(next)
     }
   }
@@ -157,7 +158,9 @@ export abstract class Turns implements WaitingTopic {
     else this.#isOverloaded = true
     if (this.#isDrainDue) return
     this.#isDrainDue = true
-    queueMicrotask(() => this.#drainDue())
+    // A callback that broadcasts what it rewrites would go on for ever: the event loop has a turn in between.
+    if (this.isBusy) this.runtime.clock.setImmediate(() => this.#drainDue())
+    else queueMicrotask(() => this.#drainDue())
   }
 
   #drainDue(): void {
