@@ -101,7 +101,6 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/state.ts field #peers': 'the nodes that were heard within permanentDownMs',
   'presence/state.ts field #outgoing': 'what one message of another node is answered with',
   'presence/wire.ts local vector': 'the bytes of one message',
-  'presence/tracker.ts timer setInterval': 'one for each tracker',
 
   // Groups: by the application
 
@@ -110,7 +109,9 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'groups/group-set.ts field #groups': 'the groups that the application makes',
   'groups/group-set.ts field #changed':
     'the changes within one period; without a process they are taken at once',
-  'groups/gossip.ts timer setInterval': 'one for each process of groups',
+  // Replication
+
+  'replication/replicated.ts timer setInterval': 'one for presence, one for groups',
 
   // Supervision: by the application
 

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../ground/clock.ts'
 import type { Lane } from '../replication/lane.ts'
+import { Replicated } from '../replication/replicated.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { GroupSet, Segment } from './group-set.ts'
@@ -32,35 +33,39 @@ const LONGEST_SILENCE_PERIODS = 10
  * times compares what it has with the others.
  */
 export class GroupGossip implements Process {
-  readonly exited: Promise<ExitReason>
+  readonly #process: Replicated<Message>
   readonly #init: GossipInit
-  readonly #timer: Timer
-  readonly #unlisten: () => void
-  #exit: (reason: ExitReason) => void = () => {}
-  #running = true
   #quiet = 0
   #silent = 0
   #scheduled: Timer | undefined
   #asked = false
 
   constructor(init: GossipInit) {
-    this.exited = new Promise((resolve) => {
-      this.#exit = resolve
-    })
     this.#init = init
-    this.#unlisten = init.lane.listen((from, bytes) => this.#receive(from, bytes))
-    this.#timer = init.clock.setInterval(() => this.#guard(() => this.#tick()), init.periodMs)
+    this.#process = new Replicated({
+      lane: init.lane,
+      clock: init.clock,
+      periodMs: init.periodMs,
+      encode: encodeMessage,
+      take: (from, bytes) => this.#take(from, decodeMessage(bytes)),
+      ignored: (node, error) => init.report({ type: 'message_ignored', node, error }),
+      tick: () => this.#tick(),
+    })
     this.#tellDigest(undefined, true)
+  }
+
+  get exited(): Promise<ExitReason> {
+    return this.#process.exited
   }
 
   /** This node changed its groups: the others are told at the end of the turn. */
   changed(): void {
-    if (!this.#running) this.#init.groups.takeChanges()
-    else this.#scheduled ??= this.#init.clock.setImmediate(() => this.#guard(() => this.#tell()))
+    if (!this.#process.isRunning) this.#init.groups.takeChanges()
+    else this.#scheduled ??= this.#init.clock.setImmediate(() => this.#process.guard(() => this.#tell()))
   }
 
   shutdown(reason: ExitReason): void {
-    if (this.#scheduled !== undefined) this.#guard(() => this.#tell())
+    if (this.#scheduled !== undefined) this.#process.guard(() => this.#tell())
     this.#stop(reason)
   }
 
@@ -80,16 +85,6 @@ export class GroupGossip implements Process {
     this.#silent++
     if (this.#quiet >= QUIET_PERIODS || this.#silent >= LONGEST_SILENCE_PERIODS)
       this.#tellDigest(undefined, false)
-  }
-
-  #receive(from: string, bytes: Uint8Array): void {
-    if (!this.#running) return
-    // A message that cannot be decoded, or taken, is of another version, foreign or forged: no reason to end.
-    try {
-      this.#take(from, decodeMessage(bytes))
-    } catch (error) {
-      this.#init.report({ type: 'message_ignored', node: from, error })
-    }
   }
 
   #take(from: string, message: Message): void {
@@ -125,11 +120,11 @@ export class GroupGossip implements Process {
   #ask(node: string): void {
     if (this.#asked) return
     this.#asked = true
-    this.#init.lane.send(node, encodeMessage({ kind: 'request' }))
+    this.#process.send(node, { kind: 'request' })
   }
 
   #sendSegments(to: string | undefined, segments: Iterable<Segment>): void {
-    for (const page of paginate(segments)) this.#send(to, { kind: 'segments', segments: page })
+    for (const page of paginate(segments)) this.#process.send(to, { kind: 'segments', segments: page })
   }
 
   #tellDigest(to: string | undefined, greeting: boolean): void {
@@ -138,31 +133,11 @@ export class GroupGossip implements Process {
       this.#silent = 0
     }
     const [known, holding] = this.#init.groups.digest()
-    this.#send(to, { kind: 'digest', greeting, known, holding })
-  }
-
-  #send(to: string | undefined, message: Message): void {
-    const bytes = encodeMessage(message)
-    if (to === undefined) this.#init.lane.publish(bytes)
-    else this.#init.lane.send(to, bytes)
-  }
-
-  /** An error in here is a fault of ours: the process ends with it and its supervisor starts another. */
-  #guard(work: () => void): void {
-    if (!this.#running) return
-    try {
-      work()
-    } catch (error) {
-      this.#stop({ error })
-    }
+    this.#process.send(to, { kind: 'digest', greeting, known, holding })
   }
 
   #stop(reason: ExitReason): void {
-    if (!this.#running) return
-    this.#running = false
-    this.#timer.cancel()
     this.#scheduled?.cancel()
-    this.#unlisten()
-    this.#exit(reason)
+    this.#process.stop(reason)
   }
 }

@@ -1,12 +1,13 @@
-import type { Clock, Timer } from '../ground/clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Lane } from '../replication/lane.ts'
+import { Replicated } from '../replication/replicated.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { Incarnation } from './incarnation.ts'
 import type { Visible } from './peer.ts'
 import type { Row } from './row.ts'
 import { type Outgoing, type PeerEvent, State, type Timing } from './state.ts'
-import { decodeMessage, encodeMessage } from './wire.ts'
+import { decodeMessage, encodeMessage, type Message } from './wire.ts'
 
 /** The events of a tracker. */
 export type TrackerEvent =
@@ -35,13 +36,9 @@ export interface TrackerInit {
  * any moment: what its successor needs is outside of it.
  */
 export class Tracker implements Process {
-  readonly exited: Promise<ExitReason>
+  readonly #process: Replicated<Message>
   readonly #init: TrackerInit
   readonly #state: State
-  readonly #timer: Timer
-  readonly #unlisten: () => void
-  #exit: (reason: ExitReason) => void = () => {}
-  #running = true
   #draining = false
   #ignored = 0
   // Time in which this node was awake. It grows by two periods at most from tick to tick, so that a node which was
@@ -51,17 +48,25 @@ export class Tracker implements Process {
 
   constructor(init: TrackerInit) {
     const { lane, clock, timing, incarnation, visible, report } = init
-    this.exited = new Promise((resolve) => {
-      this.#exit = resolve
-    })
     this.#init = init
     this.#tickedAt = clock.now()
     this.#state = new State({ node: lane.node, incarnation, timing, visible, report })
     for (const [node, rows] of init.inherited) this.#state.inherit(node, rows, 0)
     for (const row of init.rows) this.#state.journal.join(row)
-    this.#unlisten = lane.listen((from, bytes) => this.#receive(from, bytes))
-    this.#timer = clock.setInterval(() => this.#tick(), timing.broadcastMs)
+    this.#process = new Replicated({
+      lane,
+      clock,
+      periodMs: timing.broadcastMs,
+      encode: encodeMessage,
+      take: (from, bytes) => this.#take(from, bytes),
+      ignored: (from, error) => this.#ignore(from, error),
+      tick: () => this.#tick(),
+    })
     this.#send(this.#state.greet())
+  }
+
+  get exited(): Promise<ExitReason> {
+    return this.#process.exited
   }
 
   /** The number of messages that were not understood so far. */
@@ -70,7 +75,7 @@ export class Tracker implements Process {
   }
 
   get isRunning(): boolean {
-    return this.#running
+    return this.#process.isRunning
   }
 
   track(row: Row): void {
@@ -109,17 +114,16 @@ export class Tracker implements Process {
 
   /** Says goodbye: the others remove what was here at once, or after `handoffMs` where this node drains. */
   shutdown(reason: ExitReason): void {
-    if (!this.#running) return
-    this.#guard(() => this.#send(this.#state.goodbye(this.#draining ? this.#init.handoffMs : 0)))
-    this.#stop(reason)
+    this.#process.guard(() => this.#send(this.#state.goodbye(this.#draining ? this.#init.handoffMs : 0)))
+    this.#process.stop(reason)
   }
 
   kill(): void {
-    this.#stop('killed')
+    this.#process.stop('killed')
   }
 
   get #tells(): boolean {
-    return this.#running && !this.#draining
+    return this.isRunning && !this.#draining
   }
 
   #tick(): void {
@@ -129,7 +133,7 @@ export class Tracker implements Process {
     this.#awakeMs = this.#awake()
     this.#tickedAt = clock.now()
     if (lagMs > 0) report({ type: 'lagged', lagMs })
-    this.#guard(() => this.#send(this.#state.tick(this.#awakeMs)))
+    this.#send(this.#state.tick(this.#awakeMs))
   }
 
   #awake(): number {
@@ -137,15 +141,9 @@ export class Tracker implements Process {
     return this.#awakeMs + Math.min(elapsed, this.#init.timing.broadcastMs * 2)
   }
 
-  #receive(from: string, bytes: Uint8Array): void {
-    if (!this.#running) return
-    // A message that cannot be decoded, or taken, is of another version, foreign or forged: no reason to end.
-    try {
-      const message = decodeMessage(bytes, (error) => this.#ignore(from, error))
-      this.#send(this.#state.receive(from, message, this.#awake()))
-    } catch (error) {
-      this.#ignore(from, error)
-    }
+  #take(from: string, bytes: Uint8Array): void {
+    const message = decodeMessage(bytes, (error) => this.#ignore(from, error))
+    this.#send(this.#state.receive(from, message, this.#awake()))
   }
 
   #ignore(node: string, error: unknown): void {
@@ -154,27 +152,6 @@ export class Tracker implements Process {
   }
 
   #send(outgoing: readonly Outgoing[]): void {
-    for (const { to, message } of outgoing) {
-      const bytes = encodeMessage(message)
-      if (to === undefined) this.#init.lane.publish(bytes)
-      else this.#init.lane.send(to, bytes)
-    }
-  }
-
-  /** An error in here is a fault of ours: the process ends with it and its supervisor starts another. */
-  #guard(work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      this.#stop({ error })
-    }
-  }
-
-  #stop(reason: ExitReason): void {
-    if (!this.#running) return
-    this.#running = false
-    this.#timer.cancel()
-    this.#unlisten()
-    this.#exit(reason)
+    for (const { to, message } of outgoing) this.#process.send(to, message)
   }
 }
