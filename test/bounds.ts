@@ -37,7 +37,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/sessions.ts field #byConnectionTopic':
     'limits.connections: a connection has one topic at the most',
   'session/sessions.ts field #closing': 'limits.connections',
-  'session/session.ts field #topics': 'limits.channelsPerConnection',
+  'session/topics.ts class Topics': 'limits.channelsPerConnection',
   'session/meter.ts field #channelsDue': 'MAX_COUNTED: who owes nothing any more is forgotten',
   'session/in-flight.ts field #waiting': 'limits.channelsPerConnection: one for each topic',
   'session/in-flight.ts timer setTimeout': 'one for each connection',

@@ -19,6 +19,7 @@ const KINDS: readonly (readonly [kind: string, line: RegExp])[] = [
   ['field', /^ {2}(?:readonly )?(#\w+): (?:Readonly)?(?:Map|Set)<.*$/],
   ['const', /^(?:export )?const (\w+)(?::[^=]*)? = new (?:Map|Set|WeakMap|WeakSet)\b/],
   ['local', /^ {2}const (\w+)(?::[^=]*)? = new (?:Map|Set)\b/],
+  ['class', /^(?:export )?class (\w+) extends (?:Map|Set)\b/],
   ['made later', /(#\w+) \?\?= (?:new (?:Map|Set)|\[)/],
   ['timer', /\.(setTimeout|setInterval)\(/],
   ['listener', /\.(addEventListener|on|once)\(/],

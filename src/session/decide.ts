@@ -37,9 +37,14 @@ export interface Joined {
   readonly joinRef: Ref
 }
 
+/** True where a client only says that it lives. */
+export function isHeartbeat({ topic, event }: Message): boolean {
+  return topic === PHOENIX_TOPIC && event === 'heartbeat'
+}
+
 export function decide(message: Message, joined: Joined | undefined): Situation {
   const { topic, event } = message
-  if (topic === PHOENIX_TOPIC && event === 'heartbeat') return 'heartbeat'
+  if (isHeartbeat(message)) return 'heartbeat'
   if (joined?.isJoining) return 'wait'
   if (event === 'phx_join') return joined === undefined ? decideJoin(topic) : 'duplicate_join'
   if (joined === undefined) return event === 'phx_leave' ? 'leave_unjoined' : 'unmatched'

@@ -1,30 +1,29 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { answer, refuse } from '../channel/answer.ts'
-import type { Connection, TerminateReason } from '../channel/infer.ts'
+import type { TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic, WaitingTopic } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
 import type { Clock } from '../ground/clock.ts'
-import { type CloseCode, type ReplyReason, show } from '../ground/errors.ts'
+import type { CloseCode } from '../ground/errors.ts'
 import { fitsName } from '../ground/name.ts'
-import type { JoinOutcome, LimitName, Probe, Telemetry } from '../ground/telemetry.ts'
+import type { JoinOutcome, LimitName } from '../ground/telemetry.ts'
 import type { Watch } from '../ground/watch.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { type Codec, type JsonParse, MalformedFrame, type Message, sameRef } from '../protocol/message.ts'
-import { PHOENIX_TOPIC } from '../protocol/topic.ts'
+import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
+import type { Admission } from './admission.ts'
 import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
-import { decide } from './decide.ts'
+import { decide, isHeartbeat } from './decide.ts'
 import { InFlight } from './in-flight.ts'
 import { Meter, type MeterRates } from './meter.ts'
 import { Outbox, type Turn } from './outbox.ts'
+import { Reports, type ReportsRuntime } from './reports.ts'
+import { NOTHING_WAITS, type SessionLoad, Topics } from './topics.ts'
 import type { Wire } from './wire.ts'
 
 /** Shared by all sessions of a tree. */
-export interface SessionRuntime extends ChannelRuntime {
+export interface SessionRuntime extends ChannelRuntime, ReportsRuntime {
   readonly router: Router
-  readonly telemetry: Telemetry
-  readonly received: Probe<'message.received'>
-  readonly handled: Probe<'message.handled'>
   readonly turn: Turn
   readonly backlog: Backlog
   /** By whose time clients are judged. */
@@ -42,34 +41,11 @@ export interface SessionRuntime extends ChannelRuntime {
   gone(session: Session): void
 }
 
-/** The waiting work of one client, or of many. */
-export interface SessionLoad {
-  /** Bytes that were written and that the operating system has not taken: slow readers. */
-  readonly bufferedBytes: number
-  /** Messages that wait for a channel whose callback is at work. */
-  readonly waitingMessages: number
-  /** The most of them that wait for one channel. */
-  readonly longestMailbox: number
-  /** Async callbacks at work. */
-  readonly pendingCallbacks: number
-}
-
-/** The client's admission: its connection and its rights. */
-export interface Admission {
-  readonly connection: Connection
-  readonly codec: Codec
-  /** The address for `channels.disconnect`. */
-  readonly connectionTopic: string | undefined
-  /** Wall-clock milliseconds: when the client must authenticate again. `undefined`: never. */
-  readonly expiresAt: number | undefined
-}
-
 /**
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
  * temporary process: its channels end with it.
  */
-export class Session implements Outlet, SlowReader {
-  readonly connection: Connection
+export class Session extends Reports implements Outlet, SlowReader {
   readonly codec: Codec
   readonly connectionTopic: string | undefined
   readonly expiresAt: number | undefined
@@ -77,7 +53,7 @@ export class Session implements Outlet, SlowReader {
   readonly #runtime: SessionRuntime
   readonly #outbox: Outbox
   readonly #meter: Meter
-  #topics: Map<string, PendingTopic | JoinedTopic> | undefined
+  #topics: Topics | undefined
   #open = true
   /** The server goes: nothing more is taken, and what is at work is finished. */
   #isDraining = false
@@ -87,7 +63,7 @@ export class Session implements Outlet, SlowReader {
   #inFlight: InFlight | undefined
 
   constructor(runtime: SessionRuntime, admission: Admission, wire: Wire) {
-    this.connection = admission.connection
+    super(runtime, admission.connection)
     this.codec = admission.codec
     this.connectionTopic = admission.connectionTopic
     this.expiresAt = admission.expiresAt
@@ -96,10 +72,6 @@ export class Session implements Outlet, SlowReader {
     this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
     this.#meter = new Meter(runtime.rates)
     this.#activeAt = runtime.watch.now
-  }
-
-  get id(): string {
-    return this.connection.id
   }
 
   get log(): FastifyBaseLogger {
@@ -112,20 +84,14 @@ export class Session implements Outlet, SlowReader {
 
   /** The waiting work of this client: see `BerylLoad`. */
   get load(): SessionLoad {
-    let waitingMessages = 0
-    let longestMailbox = 0
-    for (const { waiting } of this.#topics?.values() ?? []) {
-      waitingMessages += waiting
-      longestMailbox = Math.max(longestMailbox, waiting)
-    }
+    const { waitingMessages, longestMailbox } = this.#topics?.waiting ?? NOTHING_WAITS
     const { bufferedBytes } = this.wire
     return { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks: this.#inFlight?.count ?? 0 }
   }
 
   /** The channel that this client has joined on a topic. */
   channel(topic: string): JoinedTopic | undefined {
-    const channel = this.#topics?.get(topic)
-    return channel === undefined || channel.isJoining ? undefined : channel
+    return this.#topics?.channel(topic)
   }
 
   /** Takes one WebSocket message. Never throws. */
@@ -204,16 +170,6 @@ export class Session implements Outlet, SlowReader {
     this.close(1001, 'idle timeout', { kind: 'idle' })
   }
 
-  /**
-   * The connection broke, or the client broke the rules of WebSocket. Its end follows.
-   *
-   * @param limit The limit that its frames reached, where that is the reason.
-   */
-  failed(error: unknown, limit?: LimitName): void {
-    if (limit !== undefined) this.limitReached(limit)
-    this.#runtime.telemetry.emit('connection.error', {}, { connectionId: this.id, error })
-  }
-
   #end(reason: TerminateReason): void {
     this.#open = false
     // A paused socket would not hear the client's answer to the close.
@@ -247,18 +203,11 @@ export class Session implements Outlet, SlowReader {
   // Limits
 
   #mayPass(message: Message, bytes: number): boolean {
-    if (message.event === 'phx_leave' && this.#isFreeLeave(message)) return true
+    // The first leave of what was joined costs nothing: it ends what a join made, and joins are counted.
+    if (message.event === 'phx_leave' && this.#topics?.isFirstLeave(message)) return true
     const now = this.#runtime.clock.now()
-    const isHeartbeat = message.topic === PHOENIX_TOPIC && message.event === 'heartbeat'
-    const waitMs = isHeartbeat ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
+    const waitMs = isHeartbeat(message) ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
     return waitMs === 0 || this.#tooOften(message, waitMs, now, this.#meter.limit)
-  }
-
-  /** The first leave of what was joined costs nothing: it ends what a join made, and joins are counted. */
-  #isFreeLeave({ topic, joinRef }: Message): boolean {
-    const held = this.#topics?.get(topic as string)
-    if (held === undefined || held.isLeaving) return false
-    return held.isJoining || joinRef === null || sameRef(joinRef, held.joinRef)
   }
 
   /** Always false. A client that goes on and on is closed; one that makes a pause is told how long. */
@@ -270,10 +219,6 @@ export class Session implements Outlet, SlowReader {
       refuse(this, message.joinRef, message, { reason: 'rate_limited', retry_after_ms: waitMs })
     }
     return false
-  }
-
-  limitReached(limit: LimitName): void {
-    this.#runtime.telemetry.emit('limit.reached', {}, { limit, connectionId: this.id })
   }
 
   /** An async callback began. */
@@ -310,7 +255,7 @@ export class Session implements Outlet, SlowReader {
   }
 
   caughtUp(): void {
-    for (const topic of this.#topics?.values() ?? []) if (!topic.isJoining) topic.caughtUp()
+    this.#topics?.caughtUp()
   }
 
   cut(limit: BacklogLimit): void {
@@ -349,7 +294,7 @@ export class Session implements Outlet, SlowReader {
   }
 
   #push(message: Message, channel: JoinedTopic): void {
-    if (this.#runtime.received.isHeard) this.#received(message)
+    if (this.#runtime.received.isHeard) this.received(message)
     const now = this.#runtime.rates.channelMessages === undefined ? 0 : this.#runtime.clock.now()
     const waitMs = this.#meter.channelMessage(now, channel.topic)
     if (waitMs > 0) this.#tooOften(message, waitMs, now, 'limits.channelMessages')
@@ -375,7 +320,7 @@ export class Session implements Outlet, SlowReader {
     if (predecessor !== undefined && this.#isOvertaken(topic)) return this.#joinAgain(message, predecessor)
     const pending = new JoiningTopic(this.#runtime, this, definition, message, predecessor)
     pending.askedAt = now
-    this.#topics ??= new Map()
+    this.#topics ??= new Topics()
     this.#topics.set(topic, pending)
     pending.begin()
   }
@@ -394,11 +339,6 @@ export class Session implements Outlet, SlowReader {
     refuse(this, null, message, { reason: 'unmatched topic' })
   }
 
-  #received({ topic, event }: Message): void {
-    const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event) }
-    this.#runtime.received.emit({}, metadata)
-  }
-
   // Outlet: what the channels of this session ask of it
 
   send(frame: Frame): void {
@@ -413,12 +353,12 @@ export class Session implements Outlet, SlowReader {
 
   joined(pending: PendingTopic, channel: JoinedTopic): void {
     this.#topics?.set(channel.topic, channel)
-    this.#report(pending, 'ok')
+    this.joinDecided(pending, 'ok')
   }
 
   notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
     this.#forget(pending)
-    this.#report(pending, outcome, error)
+    this.joinDecided(pending, outcome, error)
   }
 
   left(pending: PendingTopic): void {
@@ -426,55 +366,13 @@ export class Session implements Outlet, SlowReader {
   }
 
   #forget(topic: PendingTopic | JoinedTopic): void {
-    if (this.#topics?.get(topic.topic) === topic) this.#topics.delete(topic.topic)
+    this.#topics?.forget(topic)
     this.#inFlight?.forget(topic)
   }
 
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {
     this.#meter.forget(channel.topic, this.#runtime.clock.now())
     this.#forget(channel)
-    this.#runtime.telemetry.emit('channel.end', {}, { connectionId: this.id, topic: channel.topic, kind })
+    this.channelEnded(channel.topic, kind)
   }
-
-  crashed(topic: string, event: string, error: unknown): void {
-    this.#runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
-  }
-
-  checkFailed(topic: string, event: string, error: unknown): void {
-    this.#runtime.telemetry.emit('check.failed', {}, { connectionId: this.id, topic, event, error })
-  }
-
-  refused(topic: unknown, event: unknown, reason: ReplyReason): void {
-    const limit = LIMIT_BEHIND[reason]
-    if (limit !== undefined) this.limitReached(limit)
-    const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event), reason }
-    this.#runtime.telemetry.emit('message.refused', {}, metadata)
-  }
-
-  measuring(): number | undefined {
-    return this.#runtime.handled.isHeard ? this.#runtime.clock.now() : undefined
-  }
-
-  handled(topic: string, event: string, startedAt: number): void {
-    const durationMs = this.#runtime.clock.now() - startedAt
-    this.#runtime.handled.emit({ durationMs }, { connectionId: this.id, topic, event })
-  }
-
-  #report({ topic, askedAt }: PendingTopic, outcome: JoinOutcome, error?: unknown): void {
-    const durationMs = this.#runtime.clock.now() - askedAt
-    const metadata = { connectionId: this.id, topic, outcome, error }
-    this.#runtime.telemetry.emit('channel.join', { durationMs }, metadata)
-  }
-}
-
-/** The limits that are told to the client by a reason of their own. Rates have one in common. */
-const LIMIT_BEHIND: { readonly [reason in ReplyReason]?: LimitName } = {
-  overloaded: 'limits.mailbox',
-  topic_too_long: 'limits.topicBytes',
-  'too many channels joined': 'limits.channelsPerConnection',
-}
-
-/** A client's word, for people. What is no string may be an object whose own `toString` is none. */
-function asText(value: unknown): string {
-  return typeof value === 'string' ? value : show(value)
 }

@@ -4,8 +4,10 @@ import { Deadline } from '../ground/deadline.ts'
 import { patience, Watch } from '../ground/watch.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
+import type { Admission } from './admission.ts'
 import { Backlog, type BackpressureLimits } from './backlog.ts'
-import { type Admission, Session, type SessionLoad, type SessionRuntime } from './session.ts'
+import { Session, type SessionRuntime } from './session.ts'
+import type { SessionLoad } from './topics.ts'
 import type { Wire } from './wire.ts'
 
 /** Silent clients are looked for so often within the time that they may be silent. */

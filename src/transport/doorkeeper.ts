@@ -9,7 +9,7 @@ import type { LimitName } from '../ground/telemetry.ts'
 import { patience } from '../ground/watch.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
-import type { Admission } from '../session/session.ts'
+import type { Admission } from '../session/admission.ts'
 import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
 import {
   addressOf,
