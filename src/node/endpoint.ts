@@ -15,6 +15,7 @@ import { Turn } from '../session/outbox.ts'
 import { Sessions } from '../session/sessions.ts'
 import type { SupervisorEvent } from '../supervision/events.ts'
 import { FastifyHost } from './host.ts'
+import { ConnectionsInbox } from './inbox.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** A listener that outlives the pubsub it listens to. */
@@ -40,6 +41,7 @@ export class Endpoint {
   pubsub: PubSub | undefined
   sessions: Sessions | undefined
   readonly #door: AdapterDoor
+  readonly #inbox = new ConnectionsInbox(() => this.sessions, this.telemetry)
   readonly #turn: Turn
   readonly #listening = new Set<Listening>()
   #connections = 0
@@ -57,7 +59,7 @@ export class Endpoint {
   // Started by the tree
 
   async startPubSub(signal?: AbortSignal): Promise<PubSub> {
-    const pubsub = new PubSub(this.node, this.#door, this, this.telemetry)
+    const pubsub = new PubSub(this.node, this.#door, this.#inbox, this.telemetry)
     await pubsub.start(signal)
     this.pubsub = pubsub
     for (const listening of this.#listening)
@@ -160,20 +162,6 @@ export class Endpoint {
   makeConnectionId(): string {
     this.#connections++
     return `${this.node}.${this.#connections.toString(36)}`
-  }
-
-  // NodeInbox: what other nodes, or this one, want of this node's connections
-
-  push(connectionId: string, topic: string, event: string, payload: unknown): void {
-    try {
-      this.sessions?.get(connectionId)?.channel(topic)?.push(event, payload)
-    } catch (error) {
-      this.telemetry.emit('listener.failed', {}, { topic, error })
-    }
-  }
-
-  disconnect(connectionTopic: string): void {
-    this.sessions?.disconnect(connectionTopic)
   }
 
   /** Takes what happens in the tree. */
