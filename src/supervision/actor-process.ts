@@ -3,7 +3,7 @@ import { promised, settled, tell } from '../ground/foreign.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
 import { warn } from './events.ts'
-import { checkReason, type ExitReason, exitError } from './exit-reason.ts'
+import { checkReason, type ExitReason, exitError, whenKilled } from './exit-reason.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext } from './process.ts'
 import { register, unregister } from './registry.ts'
@@ -150,14 +150,10 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   async #beginLater(init: Init): Promise<this | 'ignore'> {
-    const { signal } = this.#start
-    const onAbort = (): void => {
-      // Too late: who half started is killed, so that its name is free for the next try.
-      if (signal.reason.cause === 'killed') this.#finish('killed')
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
+    // Its name is free then for the next try.
+    const forget = whenKilled(this.#start.signal, () => this.#finish('killed'))
     await init.untilDone()
-    signal.removeEventListener('abort', onAbort)
+    forget()
     return this.#begun(init)
   }
 

@@ -234,23 +234,27 @@ export abstract class Child implements Place {
   }
 
   #adopt(life: Incarnation, result: unknown): StartOutcome {
-    // Its own start may have killed it, or its supervisor.
-    if (life.aborted === 'killed') {
-      this.#endLate(life, Promise.resolve(result))
-      throw endRequest(this.path, 'killed')
-    }
+    this.#refuseKilled(life, result)
     if (result === 'ignore') {
       life.abort('normal')
       this.#forget()
       return undefined
     }
     const exited = exitOf(result, this.path)
+    this.#refuseKilled(life, result)
     life.run(result as Process, exited)
     this.state = 'running'
     this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
     // Asked to end while it started: only its signal could tell it then, and it may have given up what it holds.
     if (life.aborted !== undefined) life.shutdown(life.aborted)
     return undefined
+  }
+
+  /** Its own start, or a getter of what that gave, may have killed it, or its supervisor. */
+  #refuseKilled(life: Incarnation, result: unknown): void {
+    if (life.aborted !== 'killed') return
+    this.#endLate(life, Promise.resolve(result))
+    throw endRequest(this.path, 'killed')
   }
 
   #ask(life: Incarnation, deadlines: Deadlines): void {

@@ -72,3 +72,17 @@ export function exitError(path: string, reason: ExitReason): Error {
 export function endRequest(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_ASKED_TO_END', path, formatReason(reason), { cause: reason })
 }
+
+/**
+ * Calls `kill` when a start is given up on: nobody has a process of it yet that could be killed.
+ *
+ * @param signal that of the start
+ * @returns a function that ends it
+ */
+export function whenKilled(signal: AbortSignal, kill: () => void): () => void {
+  const onAbort = (): void => {
+    if (signal.reason.cause === 'killed') kill()
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  return () => signal.removeEventListener('abort', onAbort)
+}

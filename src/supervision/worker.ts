@@ -5,7 +5,7 @@ import { guardSignal } from '../ground/signal.ts'
 import { checkString } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import { warn } from './events.ts'
-import { type ExitReason, endRequest } from './exit-reason.ts'
+import { type ExitReason, endRequest, whenKilled } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
 
@@ -128,7 +128,9 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
     const ready = new Promise<void>((resolve) => {
       this.#started = resolve
     })
+    const forget = whenKilled(this.#context.signal, () => this.kill())
     const first = await Promise.race([ready, this.exited])
+    forget()
     if (first === undefined) return this
     if (typeof first === 'object' && 'error' in first) throw first.error
     throw new Error(`ended (${String(first)}) before it called ready()`)

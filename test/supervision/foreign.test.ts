@@ -361,3 +361,19 @@ test('N22 a listener that kills the supervisor on hearing of a start leaves no p
   assert.equal(lab.since(), '+a xa')
   await pool.exited
 })
+
+test('N22 a getter of a process that kills its supervisor while it is adopted leaves no process running', async () => {
+  const tree = await startSupervisor({ children: [] })
+  let kills = 0
+  const start = () => ({
+    exited: new Promise<ExitReason>(() => {}),
+    shutdown() {},
+    kill: () => void kills++,
+    get handle() {
+      tree.kill()
+      return 'handle'
+    },
+  })
+  await assert.rejects(tree.startChild({ id: 'x', start }), /was asked to end: killed/)
+  assert.equal(kills, 1)
+})

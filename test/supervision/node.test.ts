@@ -282,6 +282,26 @@ test('a worker that took ready and ends before it calls it has not started', asy
   )
 })
 
+test('N10 a worker whose start takes too long has no timers and no listeners left', async () => {
+  const lab = new Lab()
+  const source = new EventEmitter()
+  const slow = worker(
+    'slow',
+    async ({ ready, setInterval, on }) => {
+      setInterval(() => {}, 1_000)
+      on(source, 'x', () => assert.fail(`hears, without ${ready.name}`))
+      await new Promise(() => {})
+    },
+    { startTimeoutMs: 100 },
+  )
+  const starting = assert.rejects(lab.supervise({ children: [slow] }), /within 100 ms/)
+  await lab.clock.advance(100)
+  await starting
+  await lab.clock.settle()
+  assert.equal(source.listenerCount('x'), 0)
+  assert.equal(lab.clock.pending, 0)
+})
+
 test('N15 N16 from its exit on, even before that was handled, nobody gets the child', async () => {
   const lab = new Lab()
   const tree = await lab.supervise({ children: [lab.child('a')] })
