@@ -9,7 +9,7 @@ import { refuseArgument } from '../ground/argument.ts'
 import { berylError } from '../ground/errors.ts'
 import { checkKeys, checkString, isInstance } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy, POLICY_KEYS } from './child-spec.ts'
-import type { ExitReason } from './exit-reason.ts'
+import { type ExitReason, whenKilled } from './exit-reason.ts'
 import type { Process, StartContext } from './process.ts'
 
 const PASSPORT = 'fastify-beryl:thread'
@@ -64,7 +64,11 @@ export function thread<const I extends string>(
   if (typeof awaitReady !== 'boolean') refuseArgument('thread', 'awaitReady', 'a boolean', awaitReady)
   checkPolicy('thread', policy)
   const options = withoutUndefined({ workerData, resourceLimits, env, argv, execArgv, transferList })
-  return { ...policy, id, start: (context) => new ThreadProcess(context, url, options).begin(awaitReady) }
+  return {
+    ...policy,
+    id,
+    start: (context) => new ThreadProcess(context, url, options).begin(awaitReady, context.signal),
+  }
 }
 
 const WORKER_KEYS: readonly string[] = [
@@ -108,12 +112,14 @@ export class ThreadProcess implements Process {
   }
 
   /** Waits until the thread runs, or says that it is ready. @internal */
-  async begin(awaitReady: boolean): Promise<this> {
+  async begin(awaitReady: boolean, signal: AbortSignal): Promise<this> {
+    const forget = whenKilled(signal, () => this.kill())
     const started = new Promise<'started'>((resolve) => {
       this.#started = () => resolve('started')
       if (!awaitReady) this.handle.once('online', this.#started)
     })
     const first = await Promise.race([started, this.exited])
+    forget()
     if (first === 'started') return this
     throw (
       this.#failure?.error ??

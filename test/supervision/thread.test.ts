@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
 import {
   type ExitReason,
   type SupervisorEvent,
@@ -95,6 +96,18 @@ test('N5 a thread with its context knows its incarnation, is asked to end, and e
 test('a thread that ends before it is ready has not started', { timeout: 60_000 }, async () => {
   const options = { awaitReady: true, workerData: { deed: 'throws' } }
   await assert.rejects(supervised(deed, options), /'supervisor\/t' failed to start: from the thread/)
+})
+
+test('a thread whose start takes too long is ended', { timeout: 20_000 }, async () => {
+  const threads: Worker[] = []
+  const note = (made: Worker): void => void threads.push(made)
+  process.on('worker', note)
+  const options = { awaitReady: true, startTimeoutMs: 300, workerData: { deed: 'waits' } }
+  await assert.rejects(supervised(deed, options), /within 300 ms/)
+  process.off('worker', note)
+  const [made] = threads
+  assert.ok(made)
+  if (made.threadId !== -1) await once(made, 'exit')
 })
 
 test('outside of a supervised thread there is no context of one', { timeout: 60_000 }, () => {
