@@ -11,7 +11,8 @@ import type { Presence } from './presence/presence.ts'
 import type { Sessions } from './session/sessions.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
-import { type Gate, mountWebSocket } from './transport/websocket/route.ts'
+import type { Entrance } from './transport/entrance.ts'
+import { mountWebSocket } from './transport/websocket/route.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -52,11 +53,11 @@ async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Prom
   app.decorate('channels', new Channels(endpoint, lifecycle))
   app.decorate('presence', endpoint.presence ?? standIn('presence'))
   app.decorate('groups', endpoint.groups ?? standIn('groups'))
-  await mountWebSocket(app, options, gateOf({ endpoint, lifecycle }))
+  await mountWebSocket(app, options, entranceOf({ endpoint, lifecycle }))
 }
 
 /** The answers that the route needs to let a client in, and the client's way from there. */
-function gateOf({ endpoint, lifecycle }: Node): Gate {
+function entranceOf({ endpoint, lifecycle }: Node): Entrance {
   const isUp = (): boolean => {
     const { state } = lifecycle
     return (state === 'running' || state === 'degraded') && endpoint.sessions?.isRunning === true

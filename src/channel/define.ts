@@ -11,7 +11,7 @@ import {
 } from './definition.ts'
 import type { ChannelDefinition, DefineChannel } from './infer.ts'
 import { PayloadSchema } from './schema.ts'
-import { findUncarried, type Place } from './schema-walk.ts'
+import { findUncarried, type WholeKinds } from './schema-walk.ts'
 
 /**
  * Defines a channel: the contract and the callbacks of all topics that a pattern matches.
@@ -108,19 +108,19 @@ function compileExchange(refuse: Refuse, field: string, exchange: unknown): Comp
   if (isTypeBox(exchange))
     return { payload: compileSchema(refuse, field, exchange, WHOLE), reply: undefined, error: undefined }
   const parts = onlyFields(refuse, field, exchange, EXCHANGE_FIELDS)
-  const part = (name: string, place: Place): PayloadSchema | undefined =>
-    parts[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, parts[name], place)
+  const part = (name: string, kinds: WholeKinds): PayloadSchema | undefined =>
+    parts[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, parts[name], kinds)
   return { payload: part('payload', WHOLE), reply: part('reply', REPLY), error: part('error', WHOLE) }
 }
 
-const WHOLE: Place = { bytes: true, nothing: false }
-const REPLY: Place = { bytes: true, nothing: true }
-const JSON_ALONE: Place = { bytes: false, nothing: false }
+const WHOLE: WholeKinds = { bytes: true, nothing: false }
+const REPLY: WholeKinds = { bytes: true, nothing: true }
+const JSON_ALONE: WholeKinds = { bytes: false, nothing: false }
 
-function compileSchema(refuse: Refuse, field: string, schema: unknown, place: Place): PayloadSchema {
+function compileSchema(refuse: Refuse, field: string, schema: unknown, kinds: WholeKinds): PayloadSchema {
   if (!isObject(schema) || !isTypeBox(schema))
     return refuse(field, 'a TypeBox schema (Type.Unsafe makes one of any JSON schema)', schema)
-  const flaw = findUncarried(schema, place)
+  const flaw = findUncarried(schema, kinds)
   if (flaw !== undefined) return refuse(field + flaw.path, flaw.wanted, flaw.got)
   try {
     return new PayloadSchema(schema as TSchema)

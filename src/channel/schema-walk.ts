@@ -8,7 +8,7 @@ export interface Uncarried {
 }
 
 /** Kinds that may stand for the whole of a payload, beside JSON. */
-export interface Place {
+export interface WholeKinds {
   readonly bytes: boolean
   /** A reply, which is then `{}`. */
   readonly nothing: boolean
@@ -33,17 +33,17 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The first schema that is wrong within `schema`; `undefined` where there is none. */
-export function findUncarried(schema: unknown, place: Place): Uncarried | undefined {
-  return new Walk(place).look(schema, '', true)
+export function findUncarried(schema: unknown, kinds: WholeKinds): Uncarried | undefined {
+  return new Walk(kinds).look(schema, '', true)
 }
 
 class Walk {
-  readonly #place: Place
+  readonly #kinds: WholeKinds
   /** A schema may stand for the whole at one place and for a part at another. */
   readonly #seen = { whole: new Set<object>(), part: new Set<object>() }
 
-  constructor(place: Place) {
-    this.#place = place
+  constructor(kinds: WholeKinds) {
+    this.#kinds = kinds
   }
 
   look(schema: unknown, path: string, isWhole: boolean): Uncarried | undefined {
@@ -54,10 +54,10 @@ class Walk {
   }
 
   #flaw(node: Node, path: string, isWhole: boolean): Uncarried | undefined {
-    if (isBinary(node)) return this.#place.bytes && isWhole ? undefined : { path, ...BYTES }
+    if (isBinary(node)) return this.#kinds.bytes && isWhole ? undefined : { path, ...BYTES }
     const kind = String(node['~kind'] ?? node.type)
     if (kind === 'Undefined' || kind === 'Void') {
-      if (this.#place.nothing && isWhole) return undefined
+      if (this.#kinds.nothing && isWhole) return undefined
       return { path, wanted: 'Type.Optional(…) for what may be missing', got: notJson(kind) }
     }
     const wanted = INSTEAD.get(kind.toLowerCase()) ?? INSTEAD.get(String(node.type).toLowerCase())

@@ -6,7 +6,7 @@ import { readFields, refuseArgument } from '../ground/argument.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 import { type Frame, framePayload, isBinaryFrame } from '../protocol/frame.ts'
 import type { TopicOf } from '../protocol/topic.ts'
-import type { Berth } from '../transport/in-process.ts'
+import type { InProcessConnection } from '../transport/in-process.ts'
 import { checkPattern, checkPayload, checkText, checkWhole } from './arguments.ts'
 import { type Attached, type Line, TestChannel } from './channel.ts'
 import { inspectShort } from './failure.ts'
@@ -38,12 +38,12 @@ export class TestClient {
   #closed: Closed | undefined
 
   /** @internal Made by `connect`. */
-  constructor(app: FastifyInstance, codec: ClientCodec, berth: Berth, timeoutMs: number) {
+  constructor(app: FastifyInstance, codec: ClientCodec, connection: InProcessConnection, timeoutMs: number) {
     this.#app = app
     this.#codec = codec
-    this.#patience = new Patience(berth.clock, timeoutMs)
+    this.#patience = new Patience(connection.clock, timeoutMs)
     this.#mailbox = new Mailbox(this.#patience, this.crashes)
-    this.#wire = new MemoryWire(berth, this.#listener())
+    this.#wire = new MemoryWire(connection, this.#listener())
     this.connection = this.#wire.connection
     this.#recordCrashes()
   }

@@ -3,7 +3,12 @@ import qs from 'qs'
 import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
 import { readFields, refuseArgument } from '../ground/argument.ts'
 import { isObject, refuse, section, whole } from '../ground/option-checks.ts'
-import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../transport/in-process.ts'
+import {
+  announceClient,
+  CLIENT_KEY_HEADER,
+  forgetClient,
+  type InProcessConnection,
+} from '../transport/in-process.ts'
 import { TestClient } from './client.ts'
 
 /** The introduction of a client, and the patience of its tests. */
@@ -51,20 +56,20 @@ export class ConnectRefused extends Error {
 export async function connect(app: FastifyInstance, options: ConnectOptions = {}): Promise<TestClient> {
   const given = checkOptions(options)
   const root = await readied(app)
-  let berth: Berth | undefined
-  const ticket = issueTicket({
+  let connection: InProcessConnection | undefined
+  const key = announceClient({
     admitted: (own) => {
-      berth = own
+      connection = own
     },
   })
   const response = await root.inject({
     url: urlOf(app, given),
-    headers: { ...headersOf(given), [TICKET_HEADER]: ticket },
+    headers: { ...headersOf(given), [CLIENT_KEY_HEADER]: key },
     ...(given.remoteAddress === undefined ? {} : { remoteAddress: given.remoteAddress }),
   })
-  voidTicket(ticket)
-  if (berth === undefined) throw new ConnectRefused(response.statusCode, response.body, response.headers)
-  return new TestClient(app, codecOf(given), berth, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  forgetClient(key)
+  if (connection === undefined) throw new ConnectRefused(response.statusCode, response.body, response.headers)
+  return new TestClient(app, codecOf(given), connection, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
 }
 
 /** The outermost instance, ready. @throws `BERYL_ERR_ARGUMENT` where that is none, or has no fastify-beryl */

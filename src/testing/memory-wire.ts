@@ -2,7 +2,7 @@ import type { Connection } from '../channel/infer.ts'
 import { type Frame, splitFrames } from '../protocol/frame.ts'
 import type { Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
-import type { Berth } from '../transport/in-process.ts'
+import type { InProcessConnection } from '../transport/in-process.ts'
 
 /** The end of a connection: a WebSocket close code (1006: without a close frame) and the reason that came with it. */
 export interface Closed {
@@ -29,10 +29,10 @@ export class MemoryWire implements Wire {
   #bytesSent = 0
   readonly #held: (() => void)[] = []
 
-  constructor(berth: Berth, listener: WireListener) {
+  constructor(connection: InProcessConnection, listener: WireListener) {
     this.#listener = listener
-    this.#left = berth.left
-    this.#session = berth.open(this)
+    this.#left = connection.left
+    this.#session = connection.open(this)
   }
 
   // The server's end

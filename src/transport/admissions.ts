@@ -8,11 +8,11 @@ export interface AdmissionLimits {
 /** The limit that stands in the way of one more client. */
 export type FullLimit = keyof AdmissionLimits
 
-/** A place for one client: taken before the upgrade, given back when the client is gone. */
-export interface Place {
+/** A slot for one client: taken before the upgrade, given back when the client is gone. */
+export interface AdmissionSlot {
   /** The client is in: it is not on its way any more. */
   entered(): void
-  /** Gives the place back. More than once is as good as once. */
+  /** Gives the slot back. More than once is as good as once. */
   leave(): void
 }
 
@@ -30,11 +30,11 @@ export class Admissions {
   }
 
   /**
-   * A place, or the limit for which there is none.
+   * A slot, or the limit for which there is none.
    *
    * @param ip Where the client has no address (a Unix socket), none: then it does not count against its own.
    */
-  take(ip: string | undefined): Place | FullLimit {
+  take(ip: string | undefined): AdmissionSlot | FullLimit {
     const { connections, connectionsPerIp, pendingUpgrades } = this.#limits
     if (this.#taken >= connections) return 'connections'
     if (this.#pending >= pendingUpgrades) return 'pendingUpgrades'
@@ -43,10 +43,10 @@ export class Admissions {
     this.#taken++
     this.#pending++
     if (ip !== undefined) this.#perIp?.set(ip, sameIp + 1)
-    return this.#place(ip)
+    return this.#slot(ip)
   }
 
-  #place(ip: string | undefined): Place {
+  #slot(ip: string | undefined): AdmissionSlot {
     let state: 'pending' | 'in' | 'left' = 'pending'
     return {
       entered: () => {

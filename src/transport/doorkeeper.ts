@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/infer.ts'
 import { Rejection } from '../channel/result.ts'
-import type { Clock, Timer } from '../ground/clock.ts'
-import { berylError, show, type UpgradeStatus } from '../ground/errors.ts'
+import type { Timer } from '../ground/clock.ts'
+import { berylError, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
-import type { LimitName } from '../ground/telemetry.ts'
 import { patience } from '../ground/watch.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission } from '../session/admission.ts'
-import { type AdmissionLimits, Admissions, type Place } from './admissions.ts'
+import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
+import type { Entrance, Refusal } from './entrance.ts'
 import {
   addressOf,
   authToken,
@@ -22,14 +22,6 @@ import {
   parseParams,
 } from './handshake.ts'
 
-/** The house behind the door, as the door sees it. */
-export interface House {
-  /** Why nobody can be let in now; `undefined` where they can. */
-  readonly closedBecause: string | undefined
-  readonly clock: Clock
-  makeConnectionId(): string
-}
-
 export interface DoorOptions {
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
   readonly connect: (context: ConnectContext) => unknown
@@ -39,19 +31,11 @@ export interface DoorOptions {
   readonly limits: AdmissionLimits & { readonly handshakeTimeoutMs: number }
 }
 
-/** Why a client is not let in, and what it is told. */
-export interface Refusal {
-  readonly reason: string
-  readonly statusCode: UpgradeStatus
-  /** The limit of the options that is reached, where that is the reason. */
-  readonly limit?: LimitName
-}
-
 /** A client between the first hook and the upgrade. */
 export interface Handshake {
   readonly codec: Codec
   readonly protocol: string | undefined
-  readonly place: Place
+  readonly slot: AdmissionSlot
   readonly reply: FastifyReply
   readonly params: Record<string, unknown>
   readonly token: string | undefined
@@ -62,15 +46,15 @@ export interface Handshake {
 /** Decides before the upgrade who may connect: first by what costs nothing to look at, then by asking `connect`. */
 export class Doorkeeper {
   readonly #options: DoorOptions
-  readonly #house: House
+  readonly #entrance: Entrance
   readonly #admissions: Admissions
   readonly #key = Symbol('beryl handshake')
   /** The clients that wait for `connect`: no more than `limits.pendingUpgrades`. */
   readonly #waiting = new Set<(why: symbol) => void>()
 
-  constructor(options: DoorOptions, house: House) {
+  constructor(options: DoorOptions, entrance: Entrance) {
     this.#options = options
-    this.#house = house
+    this.#entrance = entrance
     this.#admissions = new Admissions(options.limits)
   }
 
@@ -79,11 +63,11 @@ export class Doorkeeper {
     return (raw as Greeted)[this.#key]
   }
 
-  /** Looks at the head of the request. The place that it takes is given back when the reply ends without an upgrade. */
+  /** Looks at the head of the request. The slot that it takes is given back when the reply ends without an upgrade. */
   examine(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
     const forbidden = this.#checkOrigin(request)
     if (forbidden !== undefined) return forbidden
-    const { closedBecause } = this.#house
+    const { closedBecause } = this.#entrance
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     checkNoBody(request.headers)
     const params = parseParams(request.raw.url ?? '', this.#options.pathEnd)
@@ -93,10 +77,10 @@ export class Doorkeeper {
     const protocol = chooseProtocol(offered, this.#options.subprotocols)
     if (protocol === false) return UNKNOWN_PROTOCOL
     const token = authToken(offered)
-    const place = this.#admissions.take(hasAddress(request) ? addressOf(request) : undefined)
-    if (typeof place === 'string') return fullBecause(place)
-    reply.raw.once('close', place.leave)
-    const handshake = { codec, protocol, place, reply, params, token, admission: undefined }
+    const slot = this.#admissions.take(hasAddress(request) ? addressOf(request) : undefined)
+    if (typeof slot === 'string') return fullBecause(slot)
+    reply.raw.once('close', slot.leave)
+    const handshake = { codec, protocol, slot, reply, params, token, admission: undefined }
     ;(request.raw as Greeted)[this.#key] = handshake
     return undefined
   }
@@ -127,24 +111,24 @@ export class Doorkeeper {
     if (granted === TIMED_OUT) return TOO_SLOW
     if (granted instanceof Rejection) return REJECTED
     const closedBecause =
-      this.#house.closedBecause ?? (granted === CLOSED ? 'not running: draining' : undefined)
+      this.#entrance.closedBecause ?? (granted === CLOSED ? 'not running: draining' : undefined)
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     const handshake = this.handshake(request.raw) as Handshake
     const { assigns, expiresAt } = grantOf(granted)
-    if (expiresAt !== undefined && expiresAt <= this.#house.clock.date()) return EXPIRED
+    if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return EXPIRED
     const connection: Connection = Object.freeze({
-      id: this.#house.makeConnectionId(),
+      id: this.#entrance.makeConnectionId(),
       assigns,
       ip: addressOf(request),
       transport: request.ws ? 'websocket' : 'test',
-      connectedAt: this.#house.clock.date(),
+      connectedAt: this.#entrance.clock.date(),
     })
     const connectionTopic = topicOf(this.#options.connectionTopic?.(connection))
     handshake.admission = { connection, codec: handshake.codec, connectionTopic, expiresAt }
     return undefined
   }
 
-  /** Answers all who wait for `connect` that the house is closed. */
+  /** Answers all who wait for `connect` that nobody is let in any more. */
   close(): void {
     for (const refuse of this.#waiting) refuse(CLOSED)
   }
@@ -157,7 +141,7 @@ export class Doorkeeper {
       refuse = resolve
       this.#waiting.add(refuse)
       if (Number.isFinite(handshakeTimeoutMs))
-        timer = patience(this.#house.clock, handshakeTimeoutMs, () => resolve(TIMED_OUT))
+        timer = patience(this.#entrance.clock, handshakeTimeoutMs, () => resolve(TIMED_OUT))
       work.then(resolve, reject)
     })
     return settled.finally(() => {

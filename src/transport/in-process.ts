@@ -6,45 +6,45 @@ import type { Wire } from '../session/wire.ts'
 
 // A client that lives in the server's own process (`fastify-beryl/testing`). Its request takes the way of all others, by
 // `fastify.inject`, and cannot be upgraded: it has no socket. It brings a wire of its own instead, and shows at the end
-// of that way a ticket that only this process can have issued.
+// of that way a key that only this process can have issued.
 
 /** A client that waits for its request to be let in. */
 export interface InProcessClient {
   /** The request was let in. Called before it is answered. */
-  admitted(berth: Berth): void
+  admitted(connection: InProcessConnection): void
 }
 
-/** A client's place on board. */
-export interface Berth {
+/** The connection of a client that was let in. */
+export interface InProcessConnection {
   /** Begins the session. Once. */
   open(wire: Wire): Session
-  /** The client is gone, and its place free. */
+  /** The client is gone, and its slot free. */
   left(): void
   readonly clock: Clock
 }
 
-/** The header in which a request carries its ticket. */
-export const TICKET_HEADER = 'x-beryl-ticket'
+/** The header in which a request carries its key. */
+export const CLIENT_KEY_HEADER = 'x-beryl-ticket'
 
 const waiting = new Map<string, InProcessClient>()
 
-/** Issues a ticket for one request. */
-export function issueTicket(client: InProcessClient): string {
-  const ticket = randomBytes(18).toString('base64url')
-  waiting.set(ticket, client)
-  return ticket
+/** Announces the client of one request, and gives the key that the request is to carry. */
+export function announceClient(client: InProcessClient): string {
+  const key = randomBytes(18).toString('base64url')
+  waiting.set(key, client)
+  return key
 }
 
-/** Makes a ticket worthless. */
-export function voidTicket(ticket: string): void {
-  waiting.delete(ticket)
+/** Makes a key worthless. */
+export function forgetClient(key: string): void {
+  waiting.delete(key)
 }
 
-/** The client that waits for this request, if there is one. A ticket is good for one request. */
-export function redeemTicket(headers: IncomingHttpHeaders): InProcessClient | undefined {
-  const ticket = headers[TICKET_HEADER]
-  if (typeof ticket !== 'string') return undefined
-  const client = waiting.get(ticket)
-  waiting.delete(ticket)
+/** The client that waits for this request, if there is one. A key is good for one request. */
+export function announcedClient(headers: IncomingHttpHeaders): InProcessClient | undefined {
+  const key = headers[CLIENT_KEY_HEADER]
+  if (typeof key !== 'string') return undefined
+  const client = waiting.get(key)
+  waiting.delete(key)
   return client
 }

@@ -1,7 +1,7 @@
 import { type Frame, framePayload, isBinaryFrame, splitFrames } from '../../src/protocol/frame.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { Wire } from '../../src/session/wire.ts'
-import type { Berth } from '../../src/transport/in-process.ts'
+import type { InProcessConnection } from '../../src/transport/in-process.ts'
 import type { NodeClock } from './node-clock.ts'
 import type { Leaving, Line, LineListener } from './stage.ts'
 
@@ -29,11 +29,11 @@ export class SimulatedWire implements Wire, Line {
   #isClosing = false
   #isFlushing = { in: false, out: false }
 
-  constructor(berth: Berth, clock: NodeClock, listener: LineListener) {
+  constructor(connection: InProcessConnection, clock: NodeClock, listener: LineListener) {
     this.#clock = clock
     this.#listener = listener
-    this.#left = berth.left
-    this.#session = berth.open(this)
+    this.#left = connection.left
+    this.#session = connection.open(this)
   }
 
   // The server's end

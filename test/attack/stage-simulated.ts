@@ -1,6 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
-import { type Berth, issueTicket, TICKET_HEADER, voidTicket } from '../../src/transport/in-process.ts'
+import {
+  announceClient,
+  CLIENT_KEY_HEADER,
+  forgetClient,
+  type InProcessConnection,
+} from '../../src/transport/in-process.ts'
 import { SimulatedWire } from './simulated-wire.ts'
 import { type Line, type LineListener, type Place, Refused, type Stage } from './stage.ts'
 
@@ -35,18 +40,18 @@ export function simulatedStage(): Stage {
 }
 
 async function connect(place: Place, query: string, listener: LineListener): Promise<Line> {
-  let berth: Berth | undefined
-  const ticket = issueTicket({
+  let connection: InProcessConnection | undefined
+  const key = announceClient({
     admitted(own) {
-      berth = own
+      connection = own
     },
   })
   try {
     const url = `${place.app.channels.path}/websocket?vsn=2.0.0${query}`
-    const { statusCode } = await place.app.inject({ url, headers: { [TICKET_HEADER]: ticket } })
-    if (berth === undefined) throw new Refused(statusCode)
+    const { statusCode } = await place.app.inject({ url, headers: { [CLIENT_KEY_HEADER]: key } })
+    if (connection === undefined) throw new Refused(statusCode)
   } finally {
-    voidTicket(ticket)
+    forgetClient(key)
   }
-  return new SimulatedWire(berth, place.clock, listener)
+  return new SimulatedWire(connection, place.clock, listener)
 }

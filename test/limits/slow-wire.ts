@@ -2,7 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import { type Frame, framePayload, splitFrames } from '../../src/protocol/frame.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { Wire } from '../../src/session/wire.ts'
-import { type Berth, issueTicket, TICKET_HEADER } from '../../src/transport/in-process.ts'
+import {
+  announceClient,
+  CLIENT_KEY_HEADER,
+  type InProcessConnection,
+} from '../../src/transport/in-process.ts'
 
 type Message = readonly [
   joinRef: string | null,
@@ -15,7 +19,7 @@ type Message = readonly [
 /** A client that takes what is written to it only when the test lets it. */
 export class SlowClient implements Wire {
   readonly #session: Session
-  readonly #berth: Berth
+  readonly #connection: InProcessConnection
   readonly #waiting: Frame[] = []
   readonly received: Message[] = []
   bufferedBytes = 0
@@ -25,23 +29,23 @@ export class SlowClient implements Wire {
   isReading = true
   isCut = false
 
-  private constructor(berth: Berth) {
-    this.#berth = berth
-    this.#session = berth.open(this)
+  private constructor(connection: InProcessConnection) {
+    this.#connection = connection
+    this.#session = connection.open(this)
   }
 
   /** Connects as `connect` of the testing kit does, with this wire in the place of the kit's own. */
   static async connect(app: FastifyInstance): Promise<SlowClient> {
     await app.ready()
     let client: SlowClient | undefined
-    const ticket = issueTicket({
-      admitted: (berth) => {
-        client = new SlowClient(berth)
+    const key = announceClient({
+      admitted: (connection) => {
+        client = new SlowClient(connection)
       },
     })
     const { statusCode } = await app.inject({
       url: '/socket/websocket?vsn=2.0.0',
-      headers: { [TICKET_HEADER]: ticket },
+      headers: { [CLIENT_KEY_HEADER]: key },
     })
     if (client === undefined) throw new Error(`refused with ${statusCode}`)
     return client
@@ -96,7 +100,7 @@ export class SlowClient implements Wire {
     this.isCut = true
     queueMicrotask(() => {
       this.#session.disconnected(1006)
-      this.#berth.left()
+      this.#connection.left()
     })
   }
 }

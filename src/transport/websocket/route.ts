@@ -7,9 +7,10 @@ import type { LimitName } from '../../ground/telemetry.ts'
 import type { Admission } from '../../session/admission.ts'
 import type { Session } from '../../session/session.ts'
 import type { Wire } from '../../session/wire.ts'
-import { Doorkeeper, type DoorOptions, type Handshake, type House, type Refusal } from '../doorkeeper.ts'
+import { Doorkeeper, type DoorOptions, type Handshake } from '../doorkeeper.ts'
+import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf, PATH_END, PATH_END_OR_SEMICOLON, type PathEnd, redactUrl } from '../handshake.ts'
-import { redeemTicket } from '../in-process.ts'
+import { announcedClient } from '../in-process.ts'
 import {
   closeStrangers,
   ensureWebSocketServer,
@@ -21,14 +22,6 @@ import {
 import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
 import { checkVersions } from './versions.ts'
 import { answerClose, SenderWire, SocketWire } from './wire.ts'
-
-/** The house behind the WebSocket route. */
-export interface Gate extends House {
-  open(admission: Admission, wire: Wire): Session
-  refused(ip: string, refusal: Refusal): void
-  /** Resolves when the clients have been told to go, and are gone. */
-  drain(deadline: Deadline): Promise<void>
-}
 
 export interface WebSocketOptions extends Omit<DoorOptions, 'pathEnd'> {
   readonly path: string
@@ -54,9 +47,9 @@ type BerylWebSocket = WebSocket & { [kSession]?: Session }
 export async function mountWebSocket(
   app: FastifyInstance,
   options: WebSocketOptions,
-  gate: Gate,
+  entrance: Entrance,
 ): Promise<void> {
-  const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, gate)
+  const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, entrance)
   const { compression, limits } = options
   const ours: Ours = {
     compression,
@@ -74,8 +67,8 @@ export async function mountWebSocket(
     if (ours.has(request)) headers.push(NOT_CACHED)
   })
   const left = isBrought ? server : undefined
-  closeWithServer(app, upgrades, () => closeAll({ door, gate, options, upgrades, server: left }))
-  const route = websocketRoute(door, gate, server)
+  closeWithServer(app, upgrades, () => closeAll({ door, entrance, options, upgrades, server: left }))
+  const route = websocketRoute(door, entrance, server)
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })
     app.route({ ...wrongMethods, url })
@@ -98,22 +91,22 @@ function closeWithServer(app: FastifyInstance, { closers }: Upgrades, close: () 
 
 interface Mount {
   readonly door: Doorkeeper
-  readonly gate: Gate
+  readonly entrance: Entrance
   readonly options: WebSocketOptions
   readonly upgrades: Upgrades
   /** The server that came with us: nobody else ends what is left on it. */
   readonly server: WebSocketServer | undefined
 }
 
-async function closeAll({ door, gate, options, upgrades, server }: Mount): Promise<void> {
+async function closeAll({ door, entrance, options, upgrades, server }: Mount): Promise<void> {
   const { closeMs, timeoutMs } = options.drain
-  const deadline = new Deadline(gate.clock, timeoutMs)
-  const drained = gate.drain(deadline)
+  const deadline = new Deadline(entrance.clock, timeoutMs)
+  const drained = entrance.drain(deadline)
   door.close()
   // Upgrades that are being asked about by hooks are answered with 503.
   server?.close()
   await drained
-  if (server !== undefined) await closeStrangers(server, gate.clock, deadline, closeMs)
+  if (server !== undefined) await closeStrangers(server, entrance.clock, deadline, closeMs)
   await upgrades.end(deadline)
 }
 
@@ -126,18 +119,23 @@ function frameLimits(limits: WebSocketOptions['limits']): FrameLimits {
   }
 }
 
-function websocketRoute(door: Doorkeeper, gate: Gate, server: WebSocketServer): Omit<RouteOptions, 'url'> {
+function websocketRoute(
+  door: Doorkeeper,
+  entrance: Entrance,
+  server: WebSocketServer,
+): Omit<RouteOptions, 'url'> {
   return {
     method: 'GET',
     exposeHeadRoute: false,
     logSerializers,
-    onRequest: (request, reply, done) => ask(gate, request, reply, done, () => door.examine(request, reply)),
-    preHandler: (request, reply, done) => ask(gate, request, reply, done, () => door.admit(request)),
-    handler: (request, reply) => openInProcess(door, gate, request, reply),
+    onRequest: (request, reply, done) =>
+      ask(entrance, request, reply, done, () => door.examine(request, reply)),
+    preHandler: (request, reply, done) => ask(entrance, request, reply, done, () => door.admit(request)),
+    handler: (request, reply) => openInProcess(door, entrance, request, reply),
     onResponse: endRefused,
     wsHandler(ws, request) {
       leaveClients(server, ws)
-      open(door, gate, ws as BerylWebSocket, request)
+      open(door, entrance, ws as BerylWebSocket, request)
     },
   }
 }
@@ -164,7 +162,7 @@ type Done = (error?: Error) => void
 
 /** Asks the door, now or when it knows. What it throws is the application's, for Fastify's error handler. */
 function ask(
-  gate: Gate,
+  entrance: Entrance,
   request: FastifyRequest,
   reply: FastifyReply,
   done: Done,
@@ -172,9 +170,9 @@ function ask(
 ): void {
   try {
     const answer = question()
-    if (!(answer instanceof Promise)) return goOn(gate, request, reply, done, answer)
+    if (!(answer instanceof Promise)) return goOn(entrance, request, reply, done, answer)
     answer.then(
-      (refusal) => goOn(gate, request, reply, done, refusal),
+      (refusal) => goOn(entrance, request, reply, done, refusal),
       (error: unknown) => done(asError(error)),
     )
   } catch (error) {
@@ -184,27 +182,30 @@ function ask(
 
 /** On to the next hook, or back to the client. */
 function goOn(
-  gate: Gate,
+  entrance: Entrance,
   request: FastifyRequest,
   reply: FastifyReply,
   done: Done,
   refusal: Refusal | undefined,
 ): void {
   if (refusal === undefined) return done()
-  gate.refused(addressOf(request), refusal)
+  entrance.refused(addressOf(request), refusal)
   if (refusal.statusCode === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   reply.code(refusal.statusCode).send()
 }
 
-function open(door: Doorkeeper, gate: Gate, ws: BerylWebSocket, request: FastifyRequest): void {
-  const { admission, place, reply } = door.handshake(request.raw) as Handshake
+function open(door: Doorkeeper, entrance: Entrance, ws: BerylWebSocket, request: FastifyRequest): void {
+  const { admission, slot, reply } = door.handshake(request.raw) as Handshake
   const socket = socketOf(request.raw)
   letGo(ws, socket, reply)
-  place.entered()
+  slot.entered()
   const isDirect = socket !== undefined && ws.extensions === ''
-  ws[kSession] = gate.open(admission as Admission, isDirect ? new SocketWire(ws, socket) : new SenderWire(ws))
+  ws[kSession] = entrance.open(
+    admission as Admission,
+    isDirect ? new SocketWire(ws, socket) : new SenderWire(ws),
+  )
   ws.close = answerClose
-  ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', place.leave)
+  ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', slot.leave)
 }
 
 /** HTTP/2 has no upgrades: there the header, which HTTP/1 demands of this answer, is forbidden. */
@@ -216,17 +217,17 @@ function askForUpgrade({ raw }: FastifyRequest, reply: FastifyReply): FastifyRep
 /** A request that asks for no upgrade is told to, unless it is that of a client in this process. */
 function openInProcess(
   door: Doorkeeper,
-  gate: Gate,
+  entrance: Entrance,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const client = redeemTicket(request.headers)
+  const client = announcedClient(request.headers)
   if (client === undefined) return askForUpgrade(request, reply)
-  const { admission, place } = door.handshake(request.raw) as Handshake
-  reply.raw.off('close', place.leave)
-  place.entered()
-  const open = (wire: Wire): Session => gate.open(admission as Admission, wire)
-  client.admitted({ open, left: place.leave, clock: gate.clock })
+  const { admission, slot } = door.handshake(request.raw) as Handshake
+  reply.raw.off('close', slot.leave)
+  slot.entered()
+  const open = (wire: Wire): Session => entrance.open(admission as Admission, wire)
+  client.admitted({ open, left: slot.leave, clock: entrance.clock })
   return reply.code(101).send()
 }
 

@@ -133,7 +133,7 @@ export function endRefused({ raw }: FastifyRequest, _reply: FastifyReply, done: 
  */
 export function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): void {
   ws.removeAllListeners('error')
-  // Its end would give back the client's place.
+  // Its end would give back the client's slot.
   reply.raw.removeAllListeners('close')
   if (socket !== undefined && reply.raw.socket === socket) reply.raw.detachSocket(socket)
 }
