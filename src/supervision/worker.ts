@@ -1,6 +1,6 @@
 import { checkFunction } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
-import { isAbortError, tell } from '../ground/foreign.ts'
+import { isAbortError, promised, tell } from '../ground/foreign.ts'
 import { guardSignal } from '../ground/signal.ts'
 import { checkString } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
@@ -112,7 +112,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   }
 
   #follow(result: MaybePromise<void>): void {
-    const work = Promise.resolve(result)
+    const work = (promised(result) ?? Promise.resolve()) as Promise<void>
     this.#work = work
     const settled = (reason: ExitReason): void => {
       this.#work = undefined
