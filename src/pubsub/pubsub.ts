@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Probe, Telemetry } from '../ground/telemetry.ts'
 import type { Lane, LaneListener } from '../replication/lane.ts'
+import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { MaybePromise, Process } from '../supervision/process.ts'
 import type { AdapterStatus } from './adapter.ts'
@@ -29,7 +30,8 @@ export function makeNodeName(): string {
  */
 export class PubSub implements Process {
   readonly node: string
-  readonly exited: Promise<ExitReason>
+  readonly #exit = new Exit()
+  readonly exited = this.#exit.exited
   readonly #door: AdapterDoor
   readonly #link: AdapterLink
   readonly #inbox: NodeInbox
@@ -40,7 +42,6 @@ export class PubSub implements Process {
   /** Names this start: the other nodes remember the sequence of the former one, which began at 0 too. */
   readonly #run = randomInt(RUNS)
   #sequence = 0
-  #exit: (reason: ExitReason) => void = () => {}
 
   constructor(node: string, door: AdapterDoor, inbox: NodeInbox, telemetry: Telemetry) {
     this.node = node
@@ -49,9 +50,6 @@ export class PubSub implements Process {
     this.#inbox = inbox
     this.#telemetry = telemetry
     this.#sent = telemetry.probe('broadcast.sent')
-    this.exited = new Promise((resolve) => {
-      this.#exit = resolve
-    })
   }
 
   /**
@@ -104,13 +102,13 @@ export class PubSub implements Process {
 
   shutdown(reason: ExitReason): void {
     const stopping = this.#link.close()
-    if (stopping instanceof Promise) void stopping.then((failure) => this.#exit(failure ?? reason))
-    else this.#exit(stopping ?? reason)
+    if (stopping instanceof Promise) void stopping.then((failure) => this.#exit.end(failure ?? reason))
+    else this.#exit.end(stopping ?? reason)
   }
 
   kill(): void {
     void this.#link.close()
-    this.#exit('killed')
+    this.#exit.end('killed')
   }
 
   get status(): AdapterStatus {

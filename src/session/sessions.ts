@@ -2,6 +2,7 @@ import type { TerminateReason } from '../channel/infer.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Deadline } from '../ground/deadline.ts'
 import { patience, Watch } from '../ground/watch.ts'
+import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { Admission } from './admission.ts'
@@ -40,7 +41,8 @@ export interface SessionsOptions {
  * it closes every connection with 1012: a client must never be connected and deaf.
  */
 export class Sessions implements Process {
-  readonly exited: Promise<ExitReason>
+  readonly #exit = new Exit()
+  readonly exited = this.#exit.exited
   readonly #runtime: SessionRuntime
   readonly #clock: Clock
   readonly #options: SessionsOptions
@@ -52,7 +54,6 @@ export class Sessions implements Process {
   #isRunning = true
   readonly #watch: Watch
   #draining: Promise<void> | undefined
-  #exit: (reason: ExitReason) => void = () => {}
 
   constructor(
     runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'>,
@@ -72,9 +73,6 @@ export class Sessions implements Process {
     }
     this.#clock = clock
     this.#options = options
-    this.exited = new Promise((resolve) => {
-      this.#exit = resolve
-    })
   }
 
   // Process
@@ -91,7 +89,7 @@ export class Sessions implements Process {
     this.#isRunning = false
     this.#watch.stop()
     this.#closeAll(why)
-    this.#exit(reason)
+    this.#exit.end(reason)
   }
 
   /**

@@ -3,6 +3,7 @@ import { promised, settled, tell } from '../ground/foreign.ts'
 import { Call, Cast, Init, type Message } from './actor-message.ts'
 import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
 import { warn } from './events.ts'
+import { Exit } from './exit.ts'
 import { checkReason, type ExitReason, exitError, whenKilled } from './exit-reason.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext } from './process.ts'
@@ -38,7 +39,8 @@ export interface ActorParts<T extends Behaviour> {
  * the promise of its reply and nothing else.
  */
 export class ActorProcess<T extends Behaviour> implements Process, Callee, ScopeOwner, Receiver<Message> {
-  readonly exited: Promise<ExitReason>
+  readonly #ended = new Exit()
+  readonly exited = this.#ended.exited
   readonly callTimeoutMs: number | 'infinity'
   readonly handle: ActorRef<T>
   readonly #actor: T
@@ -56,7 +58,6 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   #asked: ExitReason | undefined = undefined
   #terminating = false
   #exit: ExitReason | undefined = undefined
-  #resolveExited: (reason: ExitReason) => void = () => {}
 
   constructor({ actor, root, start, callTimeoutMs, name }: ActorParts<T>) {
     this.#actor = actor
@@ -64,9 +65,6 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     this.#name = name
     this.callTimeoutMs = callTimeoutMs
     this.handle = makeRef(actor, root, this) as ActorRef<T>
-    this.exited = new Promise((resolve) => {
-      this.#resolveExited = resolve
-    })
   }
 
   /** The context for the actor itself; made when it is first asked for. */
@@ -231,7 +229,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     this.#refuseAll(exitError(this.#start.path, reason))
     // A copy: who monitors it again in here hears `noproc`, in a turn of its own.
     for (const listener of [...this.#monitors]) this.#notify(listener, reason)
-    this.#resolveExited(reason)
+    this.#ended.end(reason)
     // Code that heeds the signal has ended by the next turn. What has not is out of reach.
     if (this.#running !== undefined) this.#start.clock.setImmediate(() => this.#abandon())
   }

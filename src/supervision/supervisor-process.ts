@@ -2,6 +2,7 @@ import { type Clock, systemClock, type Timer } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { type Child, type ChildOwner, StartFailure, type StartOutcome } from './child.ts'
 import { guarded, type Report } from './events.ts'
+import { Exit } from './exit.ts'
 import { checkReason, type ExitReason, endRequest } from './exit-reason.ts'
 import { type Job, settle } from './job.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
@@ -31,7 +32,8 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   readonly path: string
   readonly clock: Clock
   readonly report: Report | undefined
-  readonly exited: Promise<ExitReason>
+  readonly #ended = new Exit()
+  readonly exited = this.#ended.exited
   protected readonly flags: Flags
   readonly #name: string | undefined
   readonly #mailbox = new Mailbox<Job>(this)
@@ -45,7 +47,6 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   #state: 'starting' | 'running' | 'stopping' | 'exited' = 'starting'
   #since = 0
   #asked: ExitReason | undefined = undefined
-  #resolveExited: (reason: ExitReason) => void = () => {}
 
   constructor(options: CommonOptions, parent?: StartContext) {
     this.path = parent?.path ?? options.name ?? 'supervisor'
@@ -55,9 +56,6 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
     this.#name = options.name
     this.#signal = options.signal
     this.#parentSignal = parent?.signal
-    this.exited = new Promise((resolve) => {
-      this.#resolveExited = resolve
-    })
   }
 
   /** The registered name, if it has one. */
@@ -296,7 +294,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
     if (this.#name !== undefined) unregister(this.#name, this)
     for (const job of this.#mailbox.close()) job.refuse?.(this.#noproc())
     this.report?.({ type: 'supervisor_exited', supervisor: this.path, reason })
-    this.#resolveExited(reason)
+    this.#ended.end(reason)
   }
 
   #noproc(): Error {

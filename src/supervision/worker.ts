@@ -5,6 +5,7 @@ import { guardSignal } from '../ground/signal.ts'
 import { checkString } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import { warn } from './events.ts'
+import { Exit } from './exit.ts'
 import { type ExitReason, endRequest, whenKilled } from './exit-reason.ts'
 import type { MaybePromise, Process, StartContext } from './process.ts'
 import { type Owned, Scope, type ScopeOwner } from './scope.ts'
@@ -53,7 +54,8 @@ export function worker<const I extends string, H = unknown>(
 
 /** The process of a {@link worker}. */
 export class WorkerProcess<H> implements Process, ScopeOwner {
-  readonly exited: Promise<ExitReason>
+  readonly #ended = new Exit()
+  readonly exited = this.#ended.exited
   readonly #context: StartContext
   readonly #scope: Scope
   /** Besides its supervisor, whoever has the process may ask it to end. */
@@ -68,14 +70,10 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   #started: () => void = () => {}
   #asked: ExitReason | undefined = undefined
   #over = false
-  #resolveExited: (reason: ExitReason) => void = () => {}
 
   constructor(context: StartContext) {
     this.#context = context
     this.#scope = new Scope(this, context.clock)
-    this.exited = new Promise((resolve) => {
-      this.#resolveExited = resolve
-    })
   }
 
   /** The argument of `ready`; the process itself if there was none. */
@@ -152,7 +150,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
     if (this.#over) return
     this.#over = true
     this.#scope.close()
-    this.#resolveExited(reason)
+    this.#ended.end(reason)
     // Code that heeds the signal has ended by the next turn. What has not is out of reach.
     if (this.#work !== undefined) this.#context.clock.setImmediate(() => this.#abandon())
   }
