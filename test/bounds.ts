@@ -123,7 +123,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'supervision/actor-process.ts field #monitors':
     'the monitors of the application, until their functions are called',
   'supervision/actor-process.ts timer setTimeout': 'one for each call that has no answer yet',
-  'supervision/actor-process.ts listener addEventListener': 'one for each start, taken off when it is done',
+  'supervision/exit-reason.ts listener addEventListener': 'one for each start, taken off when it is done',
   'supervision/actor-ref.ts const faces': 'weak: the classes that live',
   'supervision/actor-ref.ts const castsOf': 'weak: the classes that live',
   'supervision/actor-ref.ts local names': 'the methods of one class',
