@@ -67,7 +67,7 @@ export class Channels {
     event: E,
     payload: RegisteredPayload<T, E>,
   ): void {
-    this.#endpoint.broadcast(topic, event, payload)
+    this.#endpoint.outbound.broadcast(topic, event, payload)
   }
 
   /** As {@link broadcast}, to all but one connection, on whichever node that lives. */
@@ -78,7 +78,7 @@ export class Channels {
     payload: RegisteredPayload<T, E>,
   ): void {
     checkName('channels.broadcastFrom', 'connectionId', connectionId)
-    this.#endpoint.broadcast(topic, event, payload, connectionId)
+    this.#endpoint.outbound.broadcast(topic, event, payload, connectionId)
   }
 
   /** As {@link broadcast}, on this node alone. */
@@ -87,7 +87,7 @@ export class Channels {
     event: E,
     payload: RegisteredPayload<T, E>,
   ): void {
-    this.#endpoint.localBroadcast(topic, event, payload)
+    this.#endpoint.outbound.localBroadcast(topic, event, payload)
   }
 
   /** Sends to one connection that has joined the topic, on whichever node it lives. Nothing happens where it has not. */
@@ -98,7 +98,7 @@ export class Channels {
     payload: RegisteredPayload<T, E>,
   ): void {
     checkName('channels.push', 'connectionId', connectionId)
-    this.#endpoint.pushTo(connectionId, topic, event, payload)
+    this.#endpoint.outbound.push(connectionId, topic, event, payload)
   }
 
   /** Closes every connection with this connection topic, on all nodes, with 1001: the clients come back, if let in. */

@@ -1,9 +1,6 @@
-import type { CompiledChannel } from '../channel/definition.ts'
-import { checkOut, checkPresence } from '../channel/interpret.ts'
+import { checkPresence } from '../channel/interpret.ts'
 import { Router } from '../channel/router.ts'
-import { checkName } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
-import { berylError, show } from '../ground/errors.ts'
 import { Telemetry } from '../ground/telemetry.ts'
 import { GroupRegister } from '../groups/register.ts'
 import { socketPresence } from '../presence/channel-presence.ts'
@@ -17,6 +14,7 @@ import type { SupervisorEvent } from '../supervision/events.ts'
 import { FastifyHost } from './host.ts'
 import { ConnectionsInbox } from './inbox.ts'
 import type { ResolvedOptions } from './options.ts'
+import { Outbound } from './outbound.ts'
 
 /** A listener that outlives the pubsub it listens to. */
 interface Listening {
@@ -40,6 +38,7 @@ export class Endpoint {
   readonly groups: GroupRegister | undefined
   pubsub: PubSub | undefined
   sessions: Sessions | undefined
+  readonly outbound = new Outbound(this.router, () => this.pubsub)
   readonly #door: AdapterDoor
   readonly #inbox = new ConnectionsInbox(() => this.sessions, this.telemetry)
   readonly #turn: Turn
@@ -119,34 +118,9 @@ export class Endpoint {
     return new GroupRegister({
       clock: this.clock,
       lane: () => (this.pubsub as PubSub).lane('groups'),
-      broadcast: (topic, event, payload) => this.broadcast(topic, event, payload),
+      broadcast: (topic, event, payload) => this.outbound.broadcast(topic, event, payload),
       report: (event) => this.telemetry.emit('groups.event', {}, event),
     })
-  }
-
-  // Sending: checked here, at the caller. While the tree is down there is nobody to send to.
-
-  broadcast(topic: string, event: string, payload: unknown, exceptConnection?: string): void {
-    checkOut(this.#channel(topic), event, payload)
-    this.pubsub?.broadcast(topic, event, payload, exceptConnection)
-  }
-
-  localBroadcast(topic: string, event: string, payload: unknown): void {
-    checkOut(this.#channel(topic), event, payload)
-    this.pubsub?.localBroadcast(topic, event, payload)
-  }
-
-  pushTo(connectionId: string, topic: string, event: string, payload: unknown): void {
-    checkOut(this.#channel(topic), event, payload)
-    this.pubsub?.push(nodeOf(connectionId), connectionId, topic, event, payload)
-  }
-
-  /** @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED` */
-  #channel(topic: string): CompiledChannel {
-    checkName('broadcast or push', 'topic', topic)
-    const channel = this.router.match(topic)
-    if (channel === undefined) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
-    return channel
   }
 
   /** Listens to a topic over all restarts of the pubsub. */
@@ -168,9 +142,4 @@ export class Endpoint {
   report(event: SupervisorEvent): void {
     this.telemetry.emit('supervisor.event', {}, event)
   }
-}
-
-/** The node on which a connection lives is part of its id. */
-function nodeOf(connectionId: string): string {
-  return connectionId.split('.', 1)[0] as string
 }

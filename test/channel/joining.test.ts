@@ -103,14 +103,14 @@ test('W87 what is broadcast before the answer to the join follows it and joined,
   const { says, wire } = stage.connect()
   says('1', '1', 'room:1', 'phx_join')
   await stage.settle()
-  stage.endpoint.broadcast('room:1', 'rewritten', 1)
-  stage.endpoint.broadcast('room:1', 'plain', 2)
-  stage.endpoint.broadcast('room:1', 'plain', 3)
+  stage.endpoint.outbound.broadcast('room:1', 'rewritten', 1)
+  stage.endpoint.outbound.broadcast('room:1', 'plain', 2)
+  stage.endpoint.outbound.broadcast('room:1', 'plain', 3)
   await stage.settle()
   assert.deepEqual([log, wire.lines], [[], []])
   stage.adapter.confirm()
   await stage.settle()
-  stage.endpoint.broadcast('room:1', 'plain', 4)
+  stage.endpoint.outbound.broadcast('room:1', 'plain', 4)
   await stage.settle()
   assert.deepEqual(log, ['joined', 'intercept 1'])
   const heard = events(wire.lines)
@@ -129,8 +129,8 @@ test('W87 intercept waits for a joined that is async; what it does not rewrite d
   const { says, wire } = stage.connect()
   says('1', '1', 'room:1', 'phx_join')
   await stage.settle()
-  stage.endpoint.broadcast('room:1', 'rewritten', 1)
-  stage.endpoint.broadcast('room:1', 'plain', 2)
+  stage.endpoint.outbound.broadcast('room:1', 'rewritten', 1)
+  stage.endpoint.outbound.broadcast('room:1', 'plain', 2)
   stage.adapter.confirm()
   await stage.settle()
   assert.deepEqual([log, events(wire.lines)], [['joined'], ['ok', 'plain 2']])
@@ -145,7 +145,7 @@ test('W87 more than may be held refuses the join with overloaded, and nothing is
   const { says, session, wire } = stage.connect()
   says('1', '1', 'room:1', 'phx_join')
   await stage.settle()
-  for (let n = 0; n < 10; n++) stage.endpoint.broadcast('room:1', 'plain', n)
+  for (let n = 0; n < 10; n++) stage.endpoint.outbound.broadcast('room:1', 'plain', n)
   stage.adapter.confirm()
   await stage.settle()
   assert.deepEqual(wire.lines.map(short), ['1 reply error overloaded'])
@@ -158,7 +158,7 @@ test('W87 what is no JSON is the fault of who broadcasts it, also where it would
   const { says, wire } = stage.connect()
   says('1', '1', 'room:1', 'phx_join')
   await stage.settle()
-  assert.throws(() => stage.endpoint.localBroadcast('room:1', 'plain', 1n), {
+  assert.throws(() => stage.endpoint.outbound.localBroadcast('room:1', 'plain', 1n), {
     code: 'BERYL_ERR_PAYLOAD_INVALID',
   })
   stage.adapter.confirm()
@@ -197,7 +197,7 @@ const deeds: readonly [string, Deed][] = [
   ['is cut', (_stage, { session }) => session.disconnected(1006)],
   ['leaves', (_stage, { says }, topic) => says('2', 'leave', topic, 'phx_leave')],
   ['joins again', (_stage, { says }, topic) => says('9', '9', topic, 'phx_join', {})],
-  ['broadcasts', (stage) => stage.endpoint.broadcast('room:1', 'plain', 'again')],
+  ['broadcasts', (stage) => stage.endpoint.outbound.broadcast('room:1', 'plain', 'again')],
 ]
 const places = [
   'terminate',

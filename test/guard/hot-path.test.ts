@@ -41,7 +41,7 @@ test('a heartbeat costs no promise and no timer', async () => {
 test('a broadcast to 1,000 subscribers is encoded once; each gets the same bytes in one write', async () => {
   const stage = await new Stage().start()
   const clients = await stage.join(1_000)
-  const cost = await stage.cost(() => stage.endpoint.broadcast('room:1', 'shouted', { n: 1 }))
+  const cost = await stage.cost(() => stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 1 }))
   assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 1, joins: 0 })
   assert.ok(
     clients.every(({ wire }) => wire.writes.length === 1 && wire.writes[0] === clients[0]?.wire.writes[0]),
@@ -52,7 +52,7 @@ test('16 broadcasts of one turn are encoded 16 times, joined once, and written o
   const stage = await new Stage().start()
   const clients = await stage.join(1_000)
   const cost = await stage.cost(() => {
-    for (let n = 0; n < 16; n++) stage.endpoint.broadcast('room:1', 'shouted', { n })
+    for (let n = 0; n < 16; n++) stage.endpoint.outbound.broadcast('room:1', 'shouted', { n })
   })
   assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 16, joins: 1 })
   assert.ok(
@@ -66,7 +66,7 @@ test('subscribers of both versions, mixed, cost one encode, and one join for eac
   for (let pair = 0; pair < 50; pair++)
     clients.push(...(await stage.join(1, v1)), ...(await stage.join(1, v2)))
   const cost = await stage.cost(() => {
-    for (let n = 0; n < 4; n++) stage.endpoint.broadcast('room:1', 'shouted', { n })
+    for (let n = 0; n < 4; n++) stage.endpoint.outbound.broadcast('room:1', 'shouted', { n })
   })
   assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 4, joins: 2 })
   assert.equal(new Set(clients.map(({ wire }) => wire.writes[0])).size, 2)
@@ -125,7 +125,7 @@ test('a broadcast among 20,000 topics writes to the subscribers of its own, and 
     other.session.receive(frameOf('phx_join', {}, { topic: `room:${n}` }), false)
   await stage.clock.settle()
   other.wire.writes.length = 0
-  const cost = await stage.cost(() => stage.endpoint.broadcast('room:own', 'shouted', { n: 1 }))
+  const cost = await stage.cost(() => stage.endpoint.outbound.broadcast('room:own', 'shouted', { n: 1 }))
   assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 1, joins: 0 })
   assert.deepEqual(writesOf([...clients, other]), [...clients.map(() => 1), 0])
 })

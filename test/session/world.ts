@@ -186,11 +186,11 @@ export class World {
       case 'stop':
         return socket?.stop()
       case 'broadcast':
-        return this.stage.endpoint.broadcast(topic, 'plain', 1)
+        return this.stage.endpoint.outbound.broadcast(topic, 'plain', 1)
       case 'rewritten broadcast':
-        return this.stage.endpoint.broadcast(topic, 'rewritten', 1)
+        return this.stage.endpoint.outbound.broadcast(topic, 'rewritten', 1)
       case 'overload':
-        for (let n = 0; n < MAILBOX + 2; n++) this.stage.endpoint.broadcast(topic, 'rewritten', n)
+        for (let n = 0; n < MAILBOX + 2; n++) this.stage.endpoint.outbound.broadcast(topic, 'rewritten', n)
         return
       case 'tell':
         return socket?.push('plain' as never, 1 as never)
@@ -222,7 +222,7 @@ export class World {
         return this.#says(this.#seat(step.client), 'phoenix', 'heartbeat')
       case 'broadcast':
         for (let n = 0; n < step.times; n++)
-          this.stage.endpoint.broadcast(TOPICS[step.topic] as string, step.event, n)
+          this.stage.endpoint.outbound.broadcast(TOPICS[step.topic] as string, step.event, n)
         return
       case 'disconnect':
         return this.stage.sessions?.disconnect(`user:${step.client}`)
