@@ -76,12 +76,12 @@ export class PresenceRegister implements Presence {
     const { owner, name } = this.#check(topic, key, options)
     this.#checkFree(owner, topic, name)
     const said = this.#take(topic, name, meta)
+    this.#owners.watch(owner)
     // Code of the application ran: it may have ended the owner, or tracked the key itself.
     this.#owners.check(owner, topic, name)
     this.#checkFree(owner, topic, name)
     const row = this.#makeRow(owner, topic, name, said)
     this.#ledger.put(owner, row)
-    this.#owners.watch(owner)
     this.#view.add(row)
     this.#tracker?.track(row)
     return row.meta.phx_ref
