@@ -12,7 +12,7 @@ export const NOTHING: Held = Object.freeze([])
 /** More was broadcast than may wait: nothing is held any more, and the channel never begins. */
 export const OVERFLOWED: Held = Object.freeze([])
 
-/** What is held with one more. */
+/** The held broadcasts with one more. */
 export function hold(held: Held, broadcast: Broadcast, limit: number): Held {
   if (held === OVERFLOWED) return OVERFLOWED
   if (held === NOTHING) return [broadcast]

@@ -2,7 +2,7 @@ import type { ChannelOwner } from '../channel/outlet.ts'
 import type { PresenceDiff, PresenceEntry, Presences } from './diff.ts'
 
 /**
- * Who is on which topic, on all nodes: `fastify.presence`. Reads are synchronous, from this node's memory. What cannot be a
+ * Presence on topics, on all nodes: `fastify.presence`. Reads are synchronous, from this node's memory. What cannot be a
  * topic, a key or an owner is refused.
  */
 export interface Presence {
