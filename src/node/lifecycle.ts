@@ -66,21 +66,23 @@ export class Lifecycle {
   async startNested(context: StartContext): Promise<Supervisor> {
     this.#phase = 'starting'
     const tree = supervisor(context.id, berylTree(this.#endpoint)).start(context) as Promise<Supervisor>
-    await this.#begin(() => tree)
+    await this.#begin(() => tree, context.signal)
     return tree
   }
 
-  #begin(start: () => Promise<Supervisor>): Promise<void> {
+  #begin(start: () => Promise<Supervisor>, asked?: AbortSignal): Promise<void> {
     this.#lastError = undefined
-    this.#starting = this.#started(start())
+    this.#starting = this.#started(start(), asked)
     return this.#starting
   }
 
-  async #started(starting: Promise<Supervisor>): Promise<void> {
+  /** @param asked aborted when an outer tree ends this one; `killed` where its start took too long */
+  async #started(starting: Promise<Supervisor>, asked: AbortSignal | undefined): Promise<void> {
     try {
       this.#tree = await starting
     } catch (error) {
-      if (this.#phase === 'draining' || this.#stopping.signal.aborted) this.#enter('stopped')
+      const isAsked = asked?.aborted === true && asked.reason?.cause !== 'killed'
+      if (isAsked || this.#phase === 'draining' || this.#stopping.signal.aborted) this.#enter('stopped')
       else this.#enter('failed', error)
       throw error
     }

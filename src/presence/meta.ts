@@ -41,7 +41,8 @@ const WANTED = 'a JSON object'
 /** A Map, a Set or an instance with private fields alone is `{}` as JSON, which would wipe what was said before. */
 function isPlain(given: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(given)
-  return prototype === null || prototype === Object.prototype || 'toJSON' in given
+  // The plain objects of another realm (`node:vm`) have an `Object.prototype` of their own.
+  return prototype === null || Object.getPrototypeOf(prototype) === null || 'toJSON' in given
 }
 
 function stringify(topic: string, key: string, meta: object): string | undefined {

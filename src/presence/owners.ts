@@ -19,7 +19,7 @@ export class Owners {
 
   /** @throws BERYL_ERR_PRESENCE_INVALID, BERYL_ERR_PRESENCE_OWNER_ENDED */
   check(owner: unknown, topic: string, key: string): asserts owner is PresenceOwner {
-    if (!isOwner(owner)) refusePresence(key, topic, 'owner', WANTED, owner)
+    if (!isOwner(owner) || !this.#isReadable(owner)) refusePresence(key, topic, 'owner', WANTED, owner)
     if (this.#ended.has(owner) || this.#signalOf(owner)?.aborted)
       throw berylError('BERYL_ERR_PRESENCE_OWNER_ENDED', key, topic)
   }
@@ -40,6 +40,15 @@ export class Owners {
     this.#watched.add(owner)
     // Of `node:events`: another listener cannot keep it from being called.
     addAbortListener(signal, () => this.#over(owner))
+  }
+
+  /** False where the signal of an owner cannot be asked: its end would never be noticed. */
+  #isReadable(owner: PresenceOwner): boolean {
+    try {
+      return typeof (this.#signalOf(owner)?.aborted ?? false) === 'boolean'
+    } catch {
+      return false
+    }
   }
 
   /** A socket of another mount, whose channel does not know of this presence, has a signal too. */

@@ -203,6 +203,26 @@ test('an embedded tree that never started is stopped when its application closes
   await tree.stop()
 })
 
+test('an embedded tree that is stopped while it starts is stopped, and has not failed', async () => {
+  const silent = {
+    ...(await import('../../src/pubsub/local.ts')).local(),
+    start: () => new Promise<void>(() => {}),
+  }
+  const node = beryl.childSpec({ pubsub: silent })
+  const outer = await startSupervisor({ children: [] })
+  const app = Fastify()
+  await app.register(node.plugin)
+  await app.ready()
+  const starting = outer.startChild(node).then(
+    () => 'started',
+    () => 'ended',
+  )
+  await outer.stop()
+  assert.equal(await starting, 'ended')
+  assert.equal(app.channels.status().state, 'stopped')
+  await app.close()
+})
+
 // Helpers
 
 type Outer = Awaited<ReturnType<typeof embedded>>['tree']
