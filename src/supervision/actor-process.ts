@@ -180,7 +180,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
 
   #owe(message: Message, { promise }: Later<unknown>): void {
     this.#owed.add(message)
-    Promise.resolve(promise).then(
+    promise.then(
       (value) => {
         this.#owed.delete(message)
         message.reply?.(value)

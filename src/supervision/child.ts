@@ -1,6 +1,6 @@
 import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
-import { promised } from '../ground/foreign.ts'
+import { promised, settled } from '../ground/foreign.ts'
 import { check } from './check.ts'
 import type { ChildPolicy } from './child-spec.ts'
 import type { Report, SupervisorEvent } from './events.ts'
@@ -253,7 +253,7 @@ export abstract class Child implements Place {
   /** Its own start, or a getter of what that gave, may have killed it, or its supervisor. */
   #refuseKilled(life: Incarnation, result: unknown): void {
     if (life.aborted !== 'killed') return
-    this.#endLate(life, Promise.resolve(result))
+    this.#endLate(life, settled(result))
     throw endRequest(this.path, 'killed')
   }
 

@@ -1,4 +1,4 @@
-import { promised } from '../ground/foreign.ts'
+import { promised, settled } from '../ground/foreign.ts'
 import { check } from './check.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process, ProcessDetails } from './process.ts'
@@ -27,7 +27,7 @@ export function exitOf(value: unknown, owner: string): Promise<unknown> {
 export async function endLate(late: unknown): Promise<unknown> {
   if (late === 'ignore') return undefined
   const ends = exitOf(late, '')
-  await (late as Process).kill()
+  await settled((late as Process).kill())
   return ends
 }
 
