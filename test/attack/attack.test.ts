@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { heapGrowth } from './campaign.ts'
 
 // A short run of `npm run attack`, the same one each time, and the judge's own trial. Each in a process of its own: an
 // error that nobody catches is what they look for.
@@ -58,4 +59,14 @@ test('rounds of everything at once: nothing is uncaught, no control client loses
   const { code, output } = await play('main.ts', '--seed', '7', '--rounds', '8')
   t.diagnostic(output.split('\n').slice(1, 4).join('; '))
   assert.equal(code, 0, output)
+})
+
+test('a heap that grows from round to round fails a campaign; one that wavers does not', () => {
+  const MiB = 1_048_576
+  const looks = Array.from({ length: 24 }, (_, n) => n)
+  const leaking = looks.map((n) => (25 + n * 0.3) * MiB)
+  const wavering = looks.map((n) => (25 + (n % 3) * 0.4 + (n < 4 ? 5 - n : 0)) * MiB)
+  assert.ok((heapGrowth(leaking) ?? 0) > 2 * MiB)
+  assert.equal(heapGrowth(wavering), undefined)
+  assert.equal(heapGrowth(leaking.slice(0, 10)), undefined, 'too few to tell')
 })

@@ -52,6 +52,7 @@ export async function campaign(base: Omit<RunOptions, 'round'>, extent: Extent):
     extent.failed({ ...base, round }, report)
     if (!extent.goesOn) break
   }
+  if (heapGrowth(total.heap) !== undefined) total.failed++
   return total
 }
 
@@ -75,4 +76,25 @@ async function measure({ heap }: Total): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
   gc()
   heap.push(process.memoryUsage().heapUsed)
+}
+
+/** A leak of one object a round is far below this; one of a connection a round is far above it. */
+const LEVEL_BYTES = 2 * 1_048_576
+/** Looks before the code is warm, and the least that a slope needs behind them. */
+const WARM_LOOKS = 4
+
+/**
+ * The growth of the heap over the rounds, in bytes: the median of the last half of the looks beyond that of the first, the warm-up
+ * apart. `undefined` where it is level, or where there are too few looks to tell.
+ */
+export function heapGrowth(looks: readonly number[]): number | undefined {
+  const warm = looks.slice(WARM_LOOKS)
+  if (warm.length < 2 * WARM_LOOKS) return undefined
+  const half = Math.floor(warm.length / 2)
+  const growth = median(warm.slice(-half)) - median(warm.slice(0, half))
+  return growth > LEVEL_BYTES ? growth : undefined
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

@@ -1,4 +1,4 @@
-import type { Total } from './campaign.ts'
+import { heapGrowth, type Total } from './campaign.ts'
 import { moveKinds } from './moves.ts'
 
 /** What a run is worth: how much was played, and what came of it. */
@@ -12,6 +12,9 @@ export function summary(total: Total): string {
   ]
   if (heap.length > 1)
     lines.push(`heap: ${heap.map((bytes) => (bytes / 1_048_576).toFixed(1)).join(', ')} MiB`)
+  const growth = heapGrowth(heap)
+  if (growth !== undefined)
+    lines.push(`the heap is not level: it grew by ${(growth / 1_048_576).toFixed(1)} MiB`)
   for (const family of ['clients', 'handlers', 'crashes', 'adapters', 'network'] as const)
     lines.push(`${family}: ${played(total, family)}`)
   lines.push(`acts: ${part(counts, 'act: ')}`)
