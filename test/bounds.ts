@@ -84,7 +84,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   'presence/ledger.ts field #holdings':
     'owners: channels that are joined, and signals of the application, × presence.limits.keys',
-  'presence/limits.ts field #buckets': 'weak: the owners that live',
+  'presence/options.ts const resolved': 'weak: the options that live',
+  'presence/limits.ts field #dues': 'weak: the owners that live',
   'presence/owners.ts field #watched': 'weak: the signals that live',
   'presence/owners.ts field #ended': 'weak: the owners that live',
   'presence/owners.ts field #told': 'weak: the owners that live',

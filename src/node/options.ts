@@ -336,9 +336,9 @@ function pathOf(path: unknown): string {
 
 function presenceOf(presence: unknown): ResolvedPresenceOptions | undefined {
   if (presence === false) return undefined
-  if (presence === undefined || presence === true) return resolvePresenceOptions(true)
+  if (presence === undefined || presence === true) return resolvePresenceOptions()
   if (!isObject(presence)) return refuse('presence', 'a boolean or an object', presence)
-  return resolvePresenceOptions(presence as PresenceOptions)
+  return resolvePresenceOptions(presence)
 }
 
 function adapterOf(pubsub: unknown): PubSubAdapter {

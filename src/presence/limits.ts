@@ -1,11 +1,7 @@
 import { berylError } from '../ground/errors.ts'
+import { Rate } from '../ground/rate.ts'
 import type { Ledger } from './ledger.ts'
 import type { ResolvedPresenceOptions } from './options.ts'
-
-interface Bucket {
-  tokens: number
-  filledAt: number
-}
 
 /** The limits that refuse. (`shownKeys` only shows less.) */
 export type GuardedLimit = 'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond'
@@ -13,14 +9,17 @@ export type GuardedLimit = 'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond
 /** Throws at the caller whose owner does too much. What was refused costs no part of a limit. */
 export class LimitGuard {
   readonly #limits: ResolvedPresenceOptions['limits']
-  readonly #buckets = new WeakMap<object, Bucket>()
-
+  readonly #changes: Rate | undefined
+  /** The due times of owners, as {@link Rate} counts them. */
+  readonly #dues = new WeakMap<object, number>()
   readonly #reached: (limit: GuardedLimit) => void
 
   /** @param reached told of every refusal */
   constructor(limits: ResolvedPresenceOptions['limits'], reached: (limit: GuardedLimit) => void) {
     this.#limits = limits
     this.#reached = reached
+    const { changesPerSecond: perSecond } = limits
+    this.#changes = Number.isFinite(perSecond) ? new Rate({ perSecond, burst: perSecond }) : undefined
   }
 
   checkKeys(ledger: Ledger, owner: object, topic: string, key: string): void {
@@ -34,15 +33,10 @@ export class LimitGuard {
 
   /** Takes one of the changes that an owner has in a second; a second's worth may come at once. */
   takeChange(owner: object, topic: string, key: string, now: number): void {
-    const { changesPerSecond } = this.#limits
-    if (changesPerSecond === Number.POSITIVE_INFINITY) return
-    const bucket = this.#buckets.get(owner) ?? { tokens: changesPerSecond, filledAt: now }
-    const earned = ((now - bucket.filledAt) * changesPerSecond) / 1_000
-    bucket.tokens = Math.min(changesPerSecond, bucket.tokens + earned)
-    bucket.filledAt = now
-    this.#buckets.set(owner, bucket)
-    if (bucket.tokens < 1) this.#refuse(key, topic, 'changesPerSecond')
-    bucket.tokens--
+    if (this.#changes === undefined) return
+    const due = this.#dues.get(owner) ?? 0
+    if (this.#changes.waitMs(due, now) > 0) this.#refuse(key, topic, 'changesPerSecond')
+    this.#dues.set(owner, this.#changes.charge(due, now))
   }
 
   #refuse(key: string, topic: string, limit: GuardedLimit): never {

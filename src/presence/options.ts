@@ -1,5 +1,4 @@
-import { readFields } from '../ground/argument.ts'
-import { berylError, show } from '../ground/errors.ts'
+import { limitsIn, refuse, section, whole } from '../ground/option-checks.ts'
 import type { Timing } from './state.ts'
 
 /** The limits that keep one owner, or one huge topic, from costing the others too much. `false` switches one off. */
@@ -49,28 +48,34 @@ const DEFAULTS = {
 }
 const LIMITS = { keys: 10, keyBytes: 255, metaBytes: 4_096, changesPerSecond: 20, shownKeys: 1_000 }
 
+const resolved = new WeakSet<object>()
+
 /**
- * Checks the options and fills in the defaults.
+ * Checks the options and fills in the defaults. Options that are resolved already stay as they are.
  *
- * @param field what the refusals call the option
+ * @param field the option's name in refusals
  * @throws BERYL_ERR_OPTION_INVALID naming the field, what was wanted and what came
  */
 export function resolvePresenceOptions(
-  options: PresenceOptions | true = {},
+  options: PresenceOptions | ResolvedPresenceOptions = {},
   field = 'presence',
 ): ResolvedPresenceOptions {
-  const given = options === true ? {} : options
-  checkKeys(field, given, [...Object.keys(DEFAULTS), 'limits'])
-  const { limits = {}, ...times } = given
-  checkKeys(`${field}.limits`, limits, Object.keys(LIMITS))
-  const resolved = { ...DEFAULTS, ...times, limits: resolveLimits(`${field}.limits`, limits) }
-  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    const least = name === 'handoffMs' ? 0 : 1
-    if (!isInteger(resolved[name], least))
-      refuse(`${field}.${name}`, `an integer from ${least}`, resolved[name])
-  }
-  checkOrder(field, resolved)
-  return Object.freeze(resolved)
+  if (resolved.has(options)) return options as ResolvedPresenceOptions
+  const given = section(field, options, [...Object.keys(DEFAULTS), 'limits'])
+  const at = (name: keyof typeof DEFAULTS, least: number): number =>
+    whole(`${field}.${name}`, given[name], DEFAULTS[name], least)
+  const limits = section(`${field}.limits`, given.limits, Object.keys(LIMITS))
+  const made = Object.freeze({
+    broadcastMs: at('broadcastMs', 1),
+    quietPeriods: at('quietPeriods', 1),
+    downMs: at('downMs', 1),
+    permanentDownMs: at('permanentDownMs', 1),
+    handoffMs: at('handoffMs', 0),
+    limits: Object.freeze(limitsIn(`${field}.limits`, limits, LIMITS)),
+  })
+  checkOrder(field, made)
+  resolved.add(made)
+  return made
 }
 
 /** A node must be able to speak twice before it counts as down. */
@@ -79,30 +84,4 @@ function checkOrder(field: string, { broadcastMs, quietPeriods, downMs, permanen
   if (downMs < least) refuse(`${field}.downMs`, `at least 2 × broadcastMs × quietPeriods (${least})`, downMs)
   if (permanentDownMs <= downMs)
     refuse(`${field}.permanentDownMs`, `more than downMs (${downMs})`, permanentDownMs)
-}
-
-function resolveLimits(field: string, given: PresenceLimits): ResolvedPresenceOptions['limits'] {
-  const limits = { ...LIMITS }
-  for (const name of Object.keys(LIMITS) as (keyof PresenceLimits)[]) {
-    const value = given[name] ?? LIMITS[name]
-    // Resolved already: what is resolved again stays as it is.
-    const isOff = value === false || value === Number.POSITIVE_INFINITY
-    if (!isOff && !isInteger(value, 1)) refuse(`${field}.${name}`, 'an integer from 1, or false', value)
-    limits[name] = isOff ? Number.POSITIVE_INFINITY : value
-  }
-  return Object.freeze(limits)
-}
-
-function checkKeys(field: string, value: unknown, known: readonly string[]): void {
-  const fields = readFields(value) ?? refuse(field, 'an object', value)
-  const unknown = Object.keys(fields).find((key) => !known.includes(key))
-  if (unknown !== undefined) refuse(field, `only ${known.join(', ')}`, unknown)
-}
-
-function isInteger(value: unknown, least: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= least
-}
-
-function refuse(field: string, wanted: string, got: unknown): never {
-  throw berylError('BERYL_ERR_OPTION_INVALID', field, wanted, show(got))
 }

@@ -443,15 +443,18 @@ test('nothing is made for a topic without subscribers', () => {
 
 test('the options refuse what is unknown, out of range or contradictory, and name the field', () => {
   const wrong: [object, RegExp][] = [
-    [{ downms: 1 }, /option 'presence': wanted only .*downMs.*, got "downms"/],
-    [{ broadcastMs: 0 }, /'presence.broadcastMs': wanted an integer from 1, got 0/],
+    [{ downms: 1 }, /option 'presence.downms': wanted one of .*downMs.*, got "downms"/],
+    [{ broadcastMs: 0 }, /'presence.broadcastMs': wanted a whole number of at least 1, got 0/],
     [
       { downMs: 1_000 },
       /'presence.downMs': wanted at least 2 × broadcastMs × quietPeriods \(9000\), got 1000/,
     ],
     [{ permanentDownMs: 30_000 }, /'presence.permanentDownMs': wanted more than downMs \(30000\), got 30000/],
-    [{ limits: { keys: 0 } }, /'presence.limits.keys': wanted an integer from 1, or false, got 0/],
-    [{ limits: { key: 1 } }, /'presence.limits': wanted only keys, .*, got "key"/],
+    [
+      { limits: { keys: -1 } },
+      /'presence.limits.keys': wanted a whole number above 0, or false for no limit, got -1/,
+    ],
+    [{ limits: { key: 1 } }, /'presence.limits.key': wanted one of keys, .*, got "key"/],
   ]
   for (const [options, message] of wrong)
     assert.throws(

@@ -13,4 +13,9 @@ test('a limit that is switched off stays off when resolved options are resolved 
   const resolved = resolvePresenceOptions({ limits: off })
   assert.deepEqual(resolvePresenceOptions(resolved), resolved)
   assert.deepEqual(Object.values(resolved.limits), Array(5).fill(Number.POSITIVE_INFINITY))
+  assert.equal(
+    resolvePresenceOptions({ limits: { keys: 0 } }).limits.keys,
+    Number.POSITIVE_INFINITY,
+    'as all limits',
+  )
 })
