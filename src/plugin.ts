@@ -4,6 +4,7 @@ import { berylError } from './ground/errors.ts'
 import type { Groups } from './groups/groups.ts'
 import { Channels } from './node/channels.ts'
 import { Endpoint } from './node/endpoint.ts'
+import { rootOf } from './node/host.ts'
 import { Lifecycle } from './node/lifecycle.ts'
 import { attachLogger } from './node/logger.ts'
 import { type BerylOptions, type OnGiveUp, resolveOptions } from './node/options.ts'
@@ -156,13 +157,6 @@ function onCloseCalled(app: FastifyInstance, heard: () => void): void {
       return Reflect.apply(target, app, args)
     },
   })
-}
-
-/** The instance that owns `close`: those of the scopes below inherit it. */
-function rootOf(app: FastifyInstance): FastifyInstance {
-  let root: FastifyInstance = app
-  while (!Object.hasOwn(root, 'close')) root = Object.getPrototypeOf(root)
-  return root
 }
 
 /** A decorator with a getter, because Fastify would look into a value to see whether it has one. */

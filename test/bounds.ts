@@ -49,7 +49,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'channel/joining.ts field #messages': 'limits.mailbox',
   'channel/joining.ts timer setTimeout':
     'one for each topic that is being joined: limits.channelsPerConnection, limits.joinTimeoutMs',
-  'channel/mailbox.ts field #letters': 'limits.mailbox',
+  'channel/queue.ts field #queued': 'limits.mailbox',
   'node/logger.ts field #writtenAt': 'who was written about within the last second',
   'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',
@@ -65,7 +65,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
     'constant for each server, or for each socket that is being upgraded',
   'transport/websocket/neighbours.ts listener': 'constant for each server, or for each socket',
   'transport/websocket/route.ts listener': 'constant for each server, or for each socket',
-  'transport/websocket/wire.ts listener': 'constant for each connection',
+  'transport/websocket/socket-wire.ts listener': 'constant for each connection',
 
   // Topics
 
@@ -101,7 +101,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/peer.ts field #stale': 'the presences of one node, until what replaces them is complete',
   'presence/state.ts field #peers': 'the nodes that were heard within permanentDownMs',
   'presence/state.ts field #outgoing': 'what one message of another node is answered with',
-  'presence/wire.ts local vector': 'the bytes of one message',
+  'presence/messages.ts local vector': 'the bytes of one message',
 
   // Groups: by the application
 
@@ -134,9 +134,9 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'supervision/supervisor.ts field #children': 'the children that the application writes down',
   'supervision/supervisor-process.ts field #retries': 'one for each child',
   'supervision/supervisor-process.ts listener addEventListener': 'two for each supervisor',
-  'supervision/incarnation.ts timer setTimeout': 'one for each start of a child',
-  'supervision/limit.ts timer setTimeout': 'one for each length of time that children are given to stop',
-  'supervision/limit.ts field #byLength': 'the lengths of time that children are given to stop',
+  'supervision/life.ts timer setTimeout': 'one for each start of a child',
+  'supervision/time-limit.ts timer setTimeout': 'one for each length of time that children are given to stop',
+  'supervision/time-limit.ts field #byLength': 'the lengths of time that children are given to stop',
   'supervision/mailbox.ts field #waiting':
     'the requests of the application; of an actor, what it is sent: it refuses by context.mailboxLength',
   'supervision/registry.ts const holders': 'the named processes that live',

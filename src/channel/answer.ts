@@ -30,7 +30,7 @@ export function answerFrame(
 }
 
 /** Answers a message with an error of the library's own. */
-export function refuse(
+export function refuseMessage(
   outlet: Outlet,
   joinRef: Ref,
   message: Message,

@@ -70,7 +70,7 @@ export class ChannelSocket implements Socket {
       )
     }
     // Of its own: what listens to a signal that is shared is kept for ever.
-    if (this.#controller === ENDED) this.#controller = aborted()
+    if (this.#controller === ENDED) this.#controller = abortedController()
     return this.#controller.signal
   }
 
@@ -109,7 +109,7 @@ export class ChannelSocket implements Socket {
 /** Stands in all sockets that ended before anybody asked for their signal. */
 const ENDED = new AbortController()
 
-function aborted(): AbortController {
+function abortedController(): AbortController {
   const controller = new AbortController()
   controller.abort(new Error('the channel has ended'))
   return controller

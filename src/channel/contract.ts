@@ -81,7 +81,7 @@ type Outcome<R, E> = R | Failure<E> | Reply<unknown, 'custom'>
 type Failure<E> = Reply<E, 'error'>
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that ends without `return` gives void
-type Nothing = undefined | void
+export type Nothing = undefined | void
 
 /** The results of the handler of an exchange, now or as a promise. */
 export type HandlerResult<X> =
@@ -94,9 +94,11 @@ type OrNothing<R> = undefined extends R ? R | Nothing : R
 
 /** The results of `join`: the assigns (and the reply, where one is declared), or `reject(…)`. */
 export type JoinResult<A, X> =
-  DeclaresReply<X> extends true ? JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>> : Joined<A, ErrorOf<X>>
+  DeclaresReply<X> extends true
+    ? JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>>
+    : JoinedWithoutReply<A, ErrorOf<X>>
 
-type Joined<A, E> = { readonly assigns: A; readonly reply?: undefined } | Rejection<E>
+type JoinedWithoutReply<A, E> = { readonly assigns: A; readonly reply?: undefined } | Rejection<E>
 
 type JoinedWithReply<A, R, E> =
   | (undefined extends R

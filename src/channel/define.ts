@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox'
 import { readFields } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
 import { fitsName, MAX_NAME_BYTES } from '../ground/name.ts'
+import type { Fields } from '../ground/option-checks.ts'
 import { isReservedEvent, parsePattern } from '../protocol/topic.ts'
 import {
   attachCompiled,
@@ -27,8 +28,6 @@ export const defineChannel: DefineChannel = (pattern, definition) => {
   attachCompiled(result, channel)
   return result as never
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 const FIELDS = ['schema', 'join', 'joined', 'in', 'intercept', 'terminate']
 const SCHEMA_FIELDS = ['join', 'in', 'out', 'presence']
@@ -104,7 +103,7 @@ function compileIntercept(
 }
 
 function compileExchange(refuse: Refuse, field: string, exchange: unknown): CompiledExchange {
-  if (!isObject(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
+  if (!hasFields(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
   if (isTypeBox(exchange))
     return { payload: compileSchema(refuse, field, exchange, WHOLE), reply: undefined, error: undefined }
   const parts = onlyFields(refuse, field, exchange, EXCHANGE_FIELDS)
@@ -118,7 +117,7 @@ const REPLY: WholeKinds = { bytes: true, nothing: true }
 const JSON_ALONE: WholeKinds = { bytes: false, nothing: false }
 
 function compileSchema(refuse: Refuse, field: string, schema: unknown, kinds: WholeKinds): PayloadSchema {
-  if (!isObject(schema) || !isTypeBox(schema))
+  if (!hasFields(schema) || !isTypeBox(schema))
     return refuse(field, 'a TypeBox schema (Type.Unsafe makes one of any JSON schema)', schema)
   const flaw = findUncarried(schema, kinds)
   if (flaw !== undefined) return refuse(field + flaw.path, flaw.wanted, flaw.got)
@@ -162,6 +161,6 @@ function isTypeBox(value: Fields): boolean {
 
 const TYPEBOX_MARKS = ['~kind', '~unsafe', '~refine', '~binary']
 
-function isObject(value: unknown): value is Fields {
+function hasFields(value: unknown): value is Fields {
   return readFields(value) !== undefined
 }

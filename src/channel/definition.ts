@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Pattern } from '../protocol/topic.ts'
+import type { TopicPattern } from '../protocol/topic.ts'
 import type { ChannelDefinition, Connection, Socket, TerminateReason } from './infer.ts'
 import type { PayloadSchema } from './schema.ts'
 
@@ -27,7 +27,7 @@ export interface JoinRequest {
 }
 
 export interface CompiledChannel {
-  readonly pattern: Pattern
+  readonly pattern: TopicPattern
   readonly joinExchange: CompiledExchange
   readonly in: ReadonlyMap<string, CompiledEvent>
   readonly out: ReadonlyMap<string, PayloadSchema>

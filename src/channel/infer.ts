@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { CheckPattern, TopicId, TopicOf } from '../protocol/topic.ts'
+import type { MaybePromise } from '../supervision/process.ts'
 import type {
   ChannelSchema,
   CheckSchema,
@@ -163,8 +164,6 @@ export type TerminateReason =
   | { readonly kind: 'stopped'; readonly reason: StopReason }
   /** A callback threw, rejected or gave something else than it may. */
   | { readonly kind: 'crashed'; readonly error: unknown }
-
-type MaybePromise<T> = T | Promise<T>
 
 /** Handles one event that clients push. */
 export type Handler<X, S = Socket> = (payload: PayloadOf<X>, socket: S) => MaybePromise<HandlerResult<X>>

@@ -59,7 +59,7 @@ export function refusal(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): unknown 
 function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
   const { reply: replySchema, error: errorSchema } = channel.joinExchange
   if (result instanceof Rejection) {
-    checkPayload(channel, 'the error of join', errorSchema, result.error)
+    checkDeclared(channel, 'the error of join', errorSchema, result.error)
     // Must be JSON: an answer has to go out, whatever it says.
     JSON.stringify(result.error)
     return { kind: 'rejected', error: result.error }
@@ -86,7 +86,7 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
   }
   if (reply === undefined && replySchema !== undefined && replySchema.misfit(undefined) === undefined)
     return { kind: 'ok', assigns, reply: {} }
-  checkPayload(channel, 'the reply of join', replySchema, reply)
+  checkDeclared(channel, 'the reply of join', replySchema, reply)
   return { kind: 'ok', assigns, reply }
 }
 
@@ -128,12 +128,12 @@ function outcome(
 ): ReplyVerdict & { kind: 'none' | 'reply' } {
   if (result instanceof Reply) {
     if (result.status === 'error')
-      checkPayload(channel, `the error of "${event}"`, exchange.error, result.response)
+      checkDeclared(channel, `the error of "${event}"`, exchange.error, result.response)
     return { kind: 'reply', status: result.status, response: result.response }
   }
   if (exchange.reply === undefined) {
     if (result === undefined) return NONE
-    return refuse(
+    return refuseResult(
       channel,
       event,
       'undefined (no reply is declared), fail(…), reply(…), stop(…) or later(…)',
@@ -143,15 +143,15 @@ function outcome(
   if (result === undefined) {
     // A schema that takes nothing (Void, Undefined, Any, Unknown): the reply is there, and empty.
     if (exchange.reply.misfit(undefined) === undefined) return { kind: 'reply', status: 'ok', response: {} }
-    return refuse(channel, event, 'the declared reply, fail(…), reply(…), stop(…) or later(…)', result)
+    return refuseResult(channel, event, 'the declared reply, fail(…), reply(…), stop(…) or later(…)', result)
   }
-  checkPayload(channel, `the reply of "${event}"`, exchange.reply, result)
+  checkDeclared(channel, `the reply of "${event}"`, exchange.reply, result)
   return { kind: 'reply', status: 'ok', response: result }
 }
 
 const NONE = { kind: 'none' } as const
 
-function refuse(channel: CompiledChannel, event: string, wanted: string, got: unknown): never {
+function refuseResult(channel: CompiledChannel, event: string, wanted: string, got: unknown): never {
   throw berylError(
     'BERYL_ERR_RESULT_INVALID',
     channel.pattern.source,
@@ -166,7 +166,7 @@ function refuse(channel: CompiledChannel, event: string, wanted: string, got: un
  *
  * @throws `BERYL_ERR_PAYLOAD_INVALID`
  */
-function checkPayload(
+function checkDeclared(
   channel: CompiledChannel,
   what: string,
   schema: PayloadSchema | undefined,
@@ -193,7 +193,7 @@ export function checkOut(channel: CompiledChannel, event: string, payload: unkno
     const got = typeof name === 'string' ? name : show(name)
     throw berylError('BERYL_ERR_EVENT_UNDECLARED', channel.pattern.source, got, declared || 'none')
   }
-  checkPayload(channel, `the event "${event}"`, schema, payload)
+  checkDeclared(channel, `the event "${event}"`, schema, payload)
 }
 
 /**
@@ -202,7 +202,7 @@ export function checkOut(channel: CompiledChannel, event: string, payload: unkno
  * @throws `BERYL_ERR_PAYLOAD_INVALID`
  */
 export function checkPresence(channel: CompiledChannel, meta: unknown): void {
-  checkPayload(channel, 'a presence', channel.presence, meta)
+  checkDeclared(channel, 'a presence', channel.presence, meta)
 }
 
 function crashed(error: unknown): { kind: 'crashed'; error: unknown } {

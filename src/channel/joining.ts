@@ -4,7 +4,7 @@ import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Message, type Ref, sameRef } from '../protocol/message.ts'
 import { matchTopic } from '../protocol/topic.ts'
-import { answer, answerFrame, refuse } from './answer.ts'
+import { answer, answerFrame, refuseMessage } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import { OVERLOADED } from './ending.ts'
 import type { TerminateReason } from './infer.ts'
@@ -103,7 +103,7 @@ export class JoiningTopic implements PendingTopic {
   }
 
   #refuse(message: Message): void {
-    refuse(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
+    refuseMessage(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
   }
 
   // The way in

@@ -4,7 +4,7 @@ import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Message, Ref } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
-import { answer, answerFrame, refuse } from './answer.ts'
+import { answer, answerFrame, refuseMessage } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent } from './definition.ts'
 import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
@@ -222,7 +222,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   }
 
   #refuse(message: Message, response: { reason: ReplyReason; errors?: unknown }): void {
-    refuse(this.outlet, this.#wireRef, message, response)
+    refuseMessage(this.outlet, this.#wireRef, message, response)
   }
 
   // Broadcasts that are rewritten

@@ -45,12 +45,12 @@ export type RegisteredChannel<T extends string> = T extends string
 type ChannelFor<P extends string, D = Registered> =
   D extends ChannelDefinition<infer Q> ? (Q extends P ? D : never) : never
 
-type SchemaOf<T extends string> = RegisteredChannel<T>['schema']
+type SchemaAt<T extends string> = RegisteredChannel<T>['schema']
 
 /** The events that may be sent to a topic. */
-export type RegisteredEvent<T extends string> = IsRegistered extends true ? EventOut<SchemaOf<T>> : string
+export type RegisteredEvent<T extends string> = IsRegistered extends true ? EventOut<SchemaAt<T>> : string
 
 /** The payload of an event that is sent to a topic. */
 export type RegisteredPayload<T extends string, E> = IsRegistered extends true
-  ? PayloadOutOf<SchemaOf<T>, E>
+  ? PayloadOutOf<SchemaAt<T>, E>
   : unknown

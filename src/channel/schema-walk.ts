@@ -1,7 +1,7 @@
 // The parts of a schema that cannot cross the wire. Only JSON does, and bytes where a whole payload is bytes.
 
 /** A schema in a schema that no message can keep: where it stands (a JSON pointer) and what it is. */
-export interface Uncarried {
+export interface UncarriedPart {
   readonly path: string
   readonly wanted: string
   readonly got: string
@@ -14,7 +14,7 @@ export interface WholeKinds {
   readonly nothing: boolean
 }
 
-type Node = Readonly<Record<string, unknown>>
+type SchemaNode = Readonly<Record<string, unknown>>
 
 /** Keywords that hold data, or names, and no schemas. */
 const DATA = new Set(['const', 'enum', 'default', 'examples', 'required'])
@@ -33,7 +33,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The first schema that is wrong within `schema`; `undefined` where there is none. */
-export function findUncarried(schema: unknown, kinds: WholeKinds): Uncarried | undefined {
+export function findUncarried(schema: unknown, kinds: WholeKinds): UncarriedPart | undefined {
   return new Walk(kinds).look(schema, '', true)
 }
 
@@ -46,14 +46,16 @@ class Walk {
     this.#kinds = kinds
   }
 
-  look(schema: unknown, path: string, isWhole: boolean): Uncarried | undefined {
+  look(schema: unknown, path: string, isWhole: boolean): UncarriedPart | undefined {
     const seen = isWhole ? this.#seen.whole : this.#seen.part
     if (typeof schema !== 'object' || schema === null || seen.has(schema)) return undefined
     seen.add(schema)
-    return this.#flaw(schema as Node, path, isWhole) ?? this.#within(schema as Node, path, isWhole)
+    return (
+      this.#flaw(schema as SchemaNode, path, isWhole) ?? this.#within(schema as SchemaNode, path, isWhole)
+    )
   }
 
-  #flaw(node: Node, path: string, isWhole: boolean): Uncarried | undefined {
+  #flaw(node: SchemaNode, path: string, isWhole: boolean): UncarriedPart | undefined {
     if (isBinary(node)) return this.#kinds.bytes && isWhole ? undefined : { path, ...BYTES }
     const kind = String(node['~kind'] ?? node.type)
     if (kind === 'Undefined' || kind === 'Void') {
@@ -65,7 +67,7 @@ class Walk {
   }
 
   /** The alternatives of a union stand where it stands; whatever else a schema holds is a part of it. */
-  #within(node: Node, path: string, isWhole: boolean): Uncarried | undefined {
+  #within(node: SchemaNode, path: string, isWhole: boolean): UncarriedPart | undefined {
     return firstOf(Object.keys(node), (key) => {
       const at = `${path}/${key}`
       if (DATA.has(key)) return undefined
@@ -77,7 +79,7 @@ class Walk {
     })
   }
 
-  #each(schemas: unknown, path: string, isWhole: boolean): Uncarried | undefined {
+  #each(schemas: unknown, path: string, isWhole: boolean): UncarriedPart | undefined {
     if (typeof schemas !== 'object' || schemas === null) return undefined
     return firstOf(Object.entries(schemas), ([key, schema]) => this.look(schema, `${path}/${key}`, isWhole))
   }
@@ -97,7 +99,7 @@ function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R
   return undefined
 }
 
-function isBinary(schema: Node): boolean {
+function isBinary(schema: SchemaNode): boolean {
   return schema['~binary'] === true
 }
 
@@ -105,7 +107,7 @@ function isBinary(schema: Node): boolean {
 export function isOpen(schema: unknown, seen = new Set<object>()): boolean {
   if (typeof schema !== 'object' || schema === null || seen.has(schema)) return false
   seen.add(schema)
-  const node = schema as Node
+  const node = schema as SchemaNode
   if (isBinary(node)) return false
   const kind = node['~kind']
   if (kind === 'Any' || kind === 'Unknown' || '~unsafe' in node) return true

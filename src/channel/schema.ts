@@ -89,7 +89,7 @@ export class PayloadSchema {
     return this.#validator
       .Errors(value)
       .slice(0, MAX_ISSUES)
-      .map(({ instancePath, message }) => ({ path: instancePath, message: asText(message) }))
+      .map(({ instancePath, message }) => ({ path: instancePath, message: issueText(message) }))
   }
 }
 
@@ -104,7 +104,7 @@ const BYTES: Misfit = { issues: [{ path: '', message: 'must be JSON, not binary'
 const FAILED: PayloadIssue = { path: '', message: 'must pass its check' }
 
 /** The message of a check is the application's, and may be anything. */
-function asText(message: unknown): string {
+function issueText(message: unknown): string {
   if (typeof message === 'string') return message
   promised(message)?.catch(() => {})
   return show(message)

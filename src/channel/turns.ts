@@ -2,8 +2,8 @@ import { isAbortError, promised, settled } from '../ground/foreign.ts'
 import type { Message } from '../protocol/message.ts'
 import { Broadcast } from '../pubsub/broadcast.ts'
 import { type Ending, OVERLOADED } from './ending.ts'
-import { Mailbox } from './mailbox.ts'
 import type { ChannelRuntime, Outlet, WaitingTopic } from './outlet.ts'
+import { Queue } from './queue.ts'
 import { Later } from './result.ts'
 
 /**
@@ -19,7 +19,7 @@ export abstract class Turns implements WaitingTopic {
   protected isBusy = false
   /** The end that is due when the callback that is at work is done. */
   protected ending: Ending | undefined
-  #mailbox: Mailbox | undefined
+  #mailbox: Queue | undefined
   /** The leave that waits in the mailbox. */
   #leaving: Message | undefined
   #isDrainDue = false
@@ -71,7 +71,7 @@ export abstract class Turns implements WaitingTopic {
   }
 
   #enqueue(message: Message): void {
-    this.#mailbox ??= new Mailbox(this.runtime.mailboxLimit)
+    this.#mailbox ??= new Queue(this.runtime.mailboxLimit)
     if (message.event === 'phx_leave' && this.#leaving === undefined) this.#leaving = message
     else if (!this.#mailbox.hasRoomForMessage) return this.refuseToWait(message)
     this.#mailbox.put(message)
@@ -153,7 +153,7 @@ export abstract class Turns implements WaitingTopic {
   protected rewriteLater(broadcast: Broadcast): void {
     if (this.#isOverloaded) return
     broadcast.keep()
-    this.#mailbox ??= new Mailbox(this.runtime.mailboxLimit)
+    this.#mailbox ??= new Queue(this.runtime.mailboxLimit)
     if (this.#mailbox.hasRoomForBroadcast) this.#mailbox.put(broadcast)
     else this.#isOverloaded = true
     if (this.#isDrainDue) return

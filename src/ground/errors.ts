@@ -276,24 +276,25 @@ export function show(value: unknown): string {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(cut(value))
-  if (typeof value === 'function') return isName(value.name) ? `function ${cut(value.name)}` : 'a function'
+  if (typeof value === 'string') return JSON.stringify(oneLine(value))
+  if (typeof value === 'function')
+    return isFilled(value.name) ? `function ${oneLine(value.name)}` : 'a function'
   if (Array.isArray(value)) return `an array of ${value.length}`
-  if (typeof value !== 'object' || value === null) return cut(String(value))
+  if (typeof value !== 'object' || value === null) return oneLine(String(value))
   const name: unknown = value.constructor?.name
-  if (isName(name) && name !== 'Object') return `an instance of ${cut(name)}`
+  if (isFilled(name) && name !== 'Object') return `an instance of ${oneLine(name)}`
   const keys = Object.keys(value)
   return keys.length === 0
     ? '{}'
-    : `{ ${keys.slice(0, 5).map(cut).join(', ')}${keys.length > 5 ? ', …' : ''} }`
+    : `{ ${keys.slice(0, 5).map(oneLine).join(', ')}${keys.length > 5 ? ', …' : ''} }`
 }
 
-function isName(name: unknown): name is string {
+function isFilled(name: unknown): name is string {
   return typeof name === 'string' && name !== ''
 }
 
 /** On one line. */
-function cut(text: string): string {
+function oneLine(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 60)}…` : text
   return short.replaceAll(/[\r\n]+/g, ' ')
 }

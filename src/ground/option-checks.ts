@@ -8,22 +8,22 @@ export type Fields = Readonly<Record<string, unknown>>
 
 export function section(field: string, value: unknown, allowed: readonly string[]): Fields {
   if (value === undefined) return {}
-  const fields = readFields(value) ?? refuse(field, 'an object', value)
+  const fields = readFields(value) ?? refuseOption(field, 'an object', value)
   for (const key of Object.keys(fields)) {
     if (!allowed.includes(key))
-      refuse(field === 'options' ? key : `${field}.${key}`, `one of ${allowed.join(', ')}`, key)
+      refuseOption(field === 'options' ? key : `${field}.${key}`, `one of ${allowed.join(', ')}`, key)
   }
   return fields
 }
 
 export function flag(field: string, value: unknown, byDefault: boolean): boolean {
   if (value === undefined) return byDefault
-  return typeof value === 'boolean' ? value : refuse(field, 'a boolean', value)
+  return typeof value === 'boolean' ? value : refuseOption(field, 'a boolean', value)
 }
 
 export function fn(field: string, value: unknown): ((...args: never[]) => unknown) | undefined {
   if (value === undefined || typeof value === 'function') return value as undefined
-  return refuse(field, 'a function', value)
+  return refuseOption(field, 'a function', value)
 }
 
 export function whole(
@@ -37,14 +37,14 @@ export function whole(
   if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max)
     return value as number
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
-  return refuse(field, `a whole number ${range}`, value)
+  return refuseOption(field, `a whole number ${range}`, value)
 }
 
 export function limit(field: string, value: unknown, byDefault: number): number {
   if (value === false || value === 0) return Number.POSITIVE_INFINITY
   if (value === undefined) return byDefault
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number
-  return refuse(field, 'a whole number above 0, or false for no limit', value)
+  return refuseOption(field, 'a whole number above 0, or false for no limit', value)
 }
 
 export function list<T>(
@@ -54,9 +54,9 @@ export function list<T>(
   is: (item: unknown) => boolean,
 ): readonly T[] {
   if (value === undefined) return []
-  if (!isArray(value)) return refuse(field, `an array: ${wanted}`, value)
+  if (!isArray(value)) return refuseOption(field, `an array: ${wanted}`, value)
   const wrong = value.findIndex((item) => !is(item))
-  if (wrong !== -1) return refuse(`${field}[${wrong}]`, wanted, value[wrong])
+  if (wrong !== -1) return refuseOption(`${field}[${wrong}]`, wanted, value[wrong])
   return Object.freeze([...value])
 }
 
@@ -78,7 +78,7 @@ export function isObject(value: unknown): value is Fields {
   }
 }
 
-export function refuse(field: string, wanted: string, got: unknown): never {
+export function refuseOption(field: string, wanted: string, got: unknown): never {
   throw berylError('BERYL_ERR_OPTION_INVALID', field, wanted, show(got))
 }
 
@@ -99,10 +99,10 @@ export function rate(field: string, value: unknown, byDefault: RateOptions | und
   if (value === undefined) return new Rate(byDefault as RateOptions)
   const { perSecond, burst } = section(field, value, ['perSecond', 'burst'])
   if (!Number.isFinite(perSecond) || !((perSecond as number) > 0)) {
-    return refuse(`${field}.perSecond`, 'a number above 0', perSecond)
+    return refuseOption(`${field}.perSecond`, 'a number above 0', perSecond)
   }
   if (burst !== undefined && !(Number.isFinite(burst) && (burst as number) >= 1)) {
-    return refuse(`${field}.burst`, 'a number of at least 1', burst)
+    return refuseOption(`${field}.burst`, 'a number of at least 1', burst)
   }
   return new Rate((burst === undefined ? { perSecond } : { perSecond, burst }) as RateOptions)
 }

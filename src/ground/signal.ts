@@ -1,7 +1,7 @@
 import { tell } from './foreign.ts'
 
-type Handler = (event: Event) => unknown
-type Listener = Handler | { handleEvent: Handler }
+type SignalHandler = (event: Event) => unknown
+type SignalListener = SignalHandler | { handleEvent: SignalHandler }
 
 /**
  * The signal itself, with listeners that harm nobody: what one throws, or rejects with, is given to `failed`, where Node
@@ -10,9 +10,9 @@ type Listener = Handler | { handleEvent: Handler }
 export function guardSignal(signal: AbortSignal, failed: (error: unknown) => void): AbortSignal {
   const { addEventListener, removeEventListener } = signal
   // The same listener is always the same to the signal, which tells by it what to add once and what to take off.
-  const guards = new WeakMap<object, Handler>()
-  const guarded = (listener: unknown): Handler => {
-    if (!isListener(listener)) return listener as Handler
+  const guards = new WeakMap<object, SignalHandler>()
+  const guarded = (listener: unknown): SignalHandler => {
+    if (!isListener(listener)) return listener as SignalHandler
     const known = guards.get(listener)
     if (known !== undefined) return known
     const guard = (event: Event): void => tell(() => call(listener, signal, event), failed)
@@ -40,10 +40,10 @@ export function guardSignal(signal: AbortSignal, failed: (error: unknown) => voi
   })
 }
 
-function isListener(value: unknown): value is Listener {
+function isListener(value: unknown): value is SignalListener {
   return typeof value === 'function' || (typeof value === 'object' && value !== null)
 }
 
-function call(listener: Listener, signal: AbortSignal, event: Event): unknown {
+function call(listener: SignalListener, signal: AbortSignal, event: Event): unknown {
   return typeof listener === 'function' ? listener.call(signal, event) : listener.handleEvent(event)
 }

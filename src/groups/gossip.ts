@@ -4,7 +4,7 @@ import { Replicated } from '../replication/replicated.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { GroupSet, Segment } from './group-set.ts'
-import { type Digest, decodeMessage, encodeMessage, type Message, paginate } from './wire.ts'
+import { type Digest, decodeMessage, encodeMessage, type GroupMessage, paginate } from './messages.ts'
 
 /** The event of groups: bytes came that are no message of this version. */
 export interface GroupsEvent {
@@ -33,7 +33,7 @@ const LONGEST_SILENCE_PERIODS = 10
  * times compares what it has with the others.
  */
 export class GroupGossip implements Process {
-  readonly #process: Replicated<Message>
+  readonly #process: Replicated<GroupMessage>
   readonly #init: GossipInit
   #quiet = 0
   #silent = 0
@@ -87,7 +87,7 @@ export class GroupGossip implements Process {
       this.#tellDigest(undefined, false)
   }
 
-  #take(from: string, message: Message): void {
+  #take(from: string, message: GroupMessage): void {
     switch (message.kind) {
       case 'digest':
         this.#compare(from, message)

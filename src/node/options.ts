@@ -11,7 +11,7 @@ import {
   limitsIn,
   list,
   rate,
-  refuse,
+  refuseOption,
   section,
   whole,
 } from '../ground/option-checks.ts'
@@ -197,7 +197,7 @@ export interface ResolvedLimits {
  */
 export function resolveOptions(options: BerylOptions): ResolvedOptions {
   const root = section('options', options, [...ROOT, ...OF_SCOPES])
-  for (const name of OF_SCOPES) if (root[name] !== undefined) refuse(name, NO_SCOPE, root[name])
+  for (const name of OF_SCOPES) if (root[name] !== undefined) refuseOption(name, NO_SCOPE, root[name])
   const supervision = section('supervision', root.supervision, ['intensity', 'periodMs', 'onGiveUp'])
   return Object.freeze({
     path: pathOf(root.path),
@@ -219,7 +219,7 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
     supervision: Object.freeze({
       intensity: whole('supervision.intensity', supervision.intensity, 3, 0),
       periodMs: whole('supervision.periodMs', supervision.periodMs, 5_000, 1),
-      onGiveUp: giveUp(supervision.onGiveUp),
+      onGiveUp: onGiveUpOf(supervision.onGiveUp),
     }),
     children: list<ChildInit>('children', root.children, 'a child spec', isObject),
     clock: clockOf(root.clock),
@@ -236,7 +236,7 @@ function heartbeatOf(value: unknown): ResolvedOptions['heartbeat'] {
   const timeoutMs = limit('heartbeat.timeoutMs', given.timeoutMs, 60_000)
   if (timeoutMs <= intervalMs) {
     const which = given.intervalMs === undefined ? ', where it is not given' : ''
-    refuse('heartbeat.timeoutMs', `more than heartbeat.intervalMs (${intervalMs}${which})`, timeoutMs)
+    refuseOption('heartbeat.timeoutMs', `more than heartbeat.intervalMs (${intervalMs}${which})`, timeoutMs)
   }
   return Object.freeze({ intervalMs, timeoutMs })
 }
@@ -331,24 +331,26 @@ const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/
 function pathOf(path: unknown): string {
   if (path === undefined) return '/socket'
   if (typeof path === 'string' && /^\/[^?#\s]*[^/?#\s]$/.test(path)) return path
-  return refuse('path', 'a path such as "/socket", without a trailing slash', path)
+  return refuseOption('path', 'a path such as "/socket", without a trailing slash', path)
 }
 
 function presenceOf(presence: unknown): ResolvedPresenceOptions | undefined {
   if (presence === false) return undefined
   if (presence === undefined || presence === true) return resolvePresenceOptions()
-  if (!isObject(presence)) return refuse('presence', 'a boolean or an object', presence)
+  if (!isObject(presence)) return refuseOption('presence', 'a boolean or an object', presence)
   return resolvePresenceOptions(presence)
 }
 
 function adapterOf(pubsub: unknown): PubSubAdapter {
   if (pubsub === undefined) return local()
-  return has(pubsub, ADAPTER) ? (pubsub as PubSubAdapter) : refuse('pubsub', `an adapter: ${ADAPTER}`, pubsub)
+  return has(pubsub, ADAPTER)
+    ? (pubsub as PubSubAdapter)
+    : refuseOption('pubsub', `an adapter: ${ADAPTER}`, pubsub)
 }
 
 function clockOf(clock: unknown): Clock {
   if (clock === undefined) return systemClock
-  return has(clock, CLOCK) ? (clock as Clock) : refuse('clock', `a clock: ${CLOCK}`, clock)
+  return has(clock, CLOCK) ? (clock as Clock) : refuseOption('clock', `a clock: ${CLOCK}`, clock)
 }
 
 const ADAPTER: readonly (keyof PubSubAdapter)[] = ['start', 'publish', 'subscribe', 'unsubscribe', 'stop']
@@ -363,11 +365,11 @@ function has(value: unknown, methods: readonly string[]): boolean {
   }
 }
 
-function giveUp(onGiveUp: unknown): OnGiveUp {
+function onGiveUpOf(onGiveUp: unknown): OnGiveUp {
   if (onGiveUp === undefined) return 'close'
   if (onGiveUp === 'close' || onGiveUp === 'exit' || typeof onGiveUp === 'function')
     return onGiveUp as OnGiveUp
-  return refuse('supervision.onGiveUp', "'close', 'exit' or a function", onGiveUp)
+  return refuseOption('supervision.onGiveUp', "'close', 'exit' or a function", onGiveUp)
 }
 
 function originCheck(check: unknown): ResolvedOptions['originAllowed'] {
@@ -375,7 +377,7 @@ function originCheck(check: unknown): ResolvedOptions['originAllowed'] {
   if (check === false) return () => true
   if (typeof check === 'function') return check as ResolvedOptions['originAllowed']
   const rules = list<string>('checkOrigin', check, ORIGIN, (item) => typeof item === 'string').map(
-    (entry, index) => parseOriginRule(entry) ?? refuse(`checkOrigin[${index}]`, ORIGIN, entry),
+    (entry, index) => parseOriginRule(entry) ?? refuseOption(`checkOrigin[${index}]`, ORIGIN, entry),
   )
   return (origin) => originIsListed(origin, rules)
 }

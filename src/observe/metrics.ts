@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, register as defaultRegister, Gauge, Histogram, type Registry } from 'prom-client'
 import { closeCodes } from '../ground/errors.ts'
-import { refuse, section } from '../ground/option-checks.ts'
+import { refuseOption, section } from '../ground/option-checks.ts'
 import type { BerylLoad } from '../node/channels.ts'
 import '../plugin.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
@@ -24,14 +24,14 @@ export interface MetricsOptions {
  *
  * @example await app.register(berylMetrics, { path: '/metrics' })
  */
-export const berylMetrics = fp(plugin, {
+export const berylMetrics = fp(metricsPlugin, {
   fastify: '5.x',
   name: 'fastify-beryl/metrics',
   decorators: { fastify: ['channels'] },
 })
 
-async function plugin(app: FastifyInstance, given: MetricsOptions): Promise<void> {
-  const { register = defaultRegister, prefix = 'beryl_', path } = checkOptions(given)
+async function metricsPlugin(app: FastifyInstance, given: MetricsOptions): Promise<void> {
+  const { register = defaultRegister, prefix = 'beryl_', path } = checkMetricsOptions(given)
   const metrics = new Metrics(app, register as Registry, prefix)
   metrics.gauges()
   metrics.counters()
@@ -47,15 +47,15 @@ async function plugin(app: FastifyInstance, given: MetricsOptions): Promise<void
 }
 
 /** @throws `BERYL_ERR_OPTION_INVALID` */
-function checkOptions(given: unknown): MetricsOptions {
+function checkMetricsOptions(given: unknown): MetricsOptions {
   const options = section('options', given, ['register', 'prefix', 'path', 'logLevel', 'logSerializers'])
   const { register, prefix = '', path } = options
   if (register !== undefined && !isRegistry(register))
-    refuse('register', 'a registry of prom-client', register)
+    refuseOption('register', 'a registry of prom-client', register)
   if (typeof prefix !== 'string' || !/^([a-zA-Z_:][\w:]{0,254})?$/.test(prefix))
-    refuse('prefix', 'what a name of Prometheus can begin with', prefix)
+    refuseOption('prefix', 'what a name of Prometheus can begin with', prefix)
   if (path !== undefined && !(typeof path === 'string' && path.startsWith('/')))
-    refuse('path', 'a path such as "/metrics"', path)
+    refuseOption('path', 'a path such as "/metrics"', path)
   return options as MetricsOptions
 }
 

@@ -1,7 +1,7 @@
 import { LANE_PAGE_BYTES } from '../replication/lane.ts'
 import { type Incarnation, NO_INCARNATION } from './incarnation.ts'
+import type { RowsMessage } from './messages.ts'
 import type { Row } from './row.ts'
-import type { RowsMessage } from './wire.ts'
 
 /** One change: the row that it brought, and the dot of the one that it took away (0: none). An update has both. */
 interface Change {

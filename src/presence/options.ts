@@ -1,4 +1,4 @@
-import { limitsIn, refuse, section, whole } from '../ground/option-checks.ts'
+import { limitsIn, refuseOption, section, whole } from '../ground/option-checks.ts'
 import type { Timing } from './state.ts'
 
 /** The limits that keep one owner, or one huge topic, from costing the others too much. `false` switches one off. */
@@ -81,7 +81,8 @@ export function resolvePresenceOptions(
 /** A node must be able to speak twice before it counts as down. */
 function checkOrder(field: string, { broadcastMs, quietPeriods, downMs, permanentDownMs }: Timing): void {
   const least = broadcastMs * quietPeriods * 2
-  if (downMs < least) refuse(`${field}.downMs`, `at least 2 × broadcastMs × quietPeriods (${least})`, downMs)
+  if (downMs < least)
+    refuseOption(`${field}.downMs`, `at least 2 × broadcastMs × quietPeriods (${least})`, downMs)
   if (permanentDownMs <= downMs)
-    refuse(`${field}.permanentDownMs`, `more than downMs (${downMs})`, permanentDownMs)
+    refuseOption(`${field}.permanentDownMs`, `more than downMs (${downMs})`, permanentDownMs)
 }

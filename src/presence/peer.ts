@@ -1,6 +1,6 @@
 import { compareIncarnations, type Incarnation, NO_INCARNATION } from './incarnation.ts'
+import type { RowsMessage } from './messages.ts'
 import type { Row } from './row.ts'
-import type { RowsMessage } from './wire.ts'
 
 /** The rows that become visible and that cease to be. */
 export interface Visible {

@@ -1,8 +1,8 @@
 import { compareIncarnations, type Incarnation, MAX_GENERATION } from './incarnation.ts'
 import { Journal, type JournalSize } from './journal.ts'
+import type { Goodbye, Heartbeat, PresenceMessage, Progress, Request, RowsMessage } from './messages.ts'
 import { Peer, type Visible } from './peer.ts'
 import type { Row } from './row.ts'
-import type { Goodbye, Heartbeat, Message, Progress, Request, RowsMessage } from './wire.ts'
 
 /** When things happen, in milliseconds of monotonic time. See `PresenceOptions` for the defaults. */
 export interface Timing {
@@ -15,7 +15,7 @@ export interface Timing {
 /** A message to send: to one node, or to all. */
 export interface Outgoing {
   readonly to: string | undefined
-  readonly message: Message
+  readonly message: PresenceMessage
 }
 
 /** The events of a peer. */
@@ -90,7 +90,7 @@ export class State {
   }
 
   /** Takes a message of another node, and gives the answers. */
-  receive(from: string, message: Message, now: number): Outgoing[] {
+  receive(from: string, message: PresenceMessage, now: number): Outgoing[] {
     if (from === this.#init.node) this.#init.report({ type: 'name_conflict', node: from })
     else this.#dispatch(from, message, now)
     return this.#flush()
@@ -103,7 +103,7 @@ export class State {
   // rows        is asked back   dropped               taken          is asked back
   // request     answered        answered              answered       answered
   // goodbye     dropped         dropped               taken          succeeds, taken
-  #dispatch(from: string, message: Message, now: number): void {
+  #dispatch(from: string, message: PresenceMessage, now: number): void {
     if (message.kind === 'request') this.#answer(from, message)
     if (message.kind === 'heartbeat') this.#heed(message.vector)
     const peer = this.#peers.get(from) ?? this.#meet(from, message, now)
@@ -113,7 +113,7 @@ export class State {
     else if (order === 0 || this.#succeed(peer, message)) this.#take(peer, message, now)
   }
 
-  #take(peer: Peer, message: Message, now: number): void {
+  #take(peer: Peer, message: PresenceMessage, now: number): void {
     if (peer.status === 'leaving' || peer.status === 'gone') return
     if (message.kind === 'goodbye') this.#takeGoodbye(peer, message, now)
     else this.#hear(peer, now)
@@ -122,7 +122,7 @@ export class State {
   }
 
   /** Only its own heartbeat makes a node known: what comes late from a dead one must not bring it back. */
-  #meet(from: string, message: Message, now: number): Peer | undefined {
+  #meet(from: string, message: PresenceMessage, now: number): Peer | undefined {
     if (message.kind === 'goodbye') return undefined
     if (message.kind !== 'heartbeat') {
       this.#send(from, this.#heartbeat(true))
@@ -144,7 +144,7 @@ export class State {
     return this.#peers.delete(oldest.node)
   }
 
-  #succeed(peer: Peer, message: Message): boolean {
+  #succeed(peer: Peer, message: PresenceMessage): boolean {
     if (message.kind === 'heartbeat' || message.kind === 'goodbye') {
       peer.succeed(message.incarnation)
       return true
@@ -154,7 +154,7 @@ export class State {
   }
 
   /** A node that runs under an incarnation which counts as former here sees from our vector that it has to rise. */
-  #correct(peer: Peer, message: Message): void {
+  #correct(peer: Peer, message: PresenceMessage): void {
     if (message.kind === 'heartbeat') this.#send(peer.node, this.#heartbeat(false, peer))
   }
 
@@ -257,7 +257,7 @@ export class State {
     return { kind: 'heartbeat', incarnation, greeting, sequence, vector }
   }
 
-  #send(to: string | undefined, message: Message): void {
+  #send(to: string | undefined, message: PresenceMessage): void {
     this.#outgoing.push({ to, message })
   }
 
@@ -268,6 +268,6 @@ export class State {
   }
 }
 
-function isRows(message: Message): message is RowsMessage {
+function isRows(message: PresenceMessage): message is RowsMessage {
   return message.kind === 'changes' || message.kind === 'snapshot'
 }

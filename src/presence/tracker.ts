@@ -4,10 +4,10 @@ import { Replicated } from '../replication/replicated.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { Incarnation } from './incarnation.ts'
+import { decodeMessage, encodeMessage, type PresenceMessage } from './messages.ts'
 import type { Visible } from './peer.ts'
 import type { Row } from './row.ts'
 import { type Outgoing, type PeerEvent, State, type Timing } from './state.ts'
-import { decodeMessage, encodeMessage, type Message } from './wire.ts'
 
 /** The events of a tracker. */
 export type TrackerEvent =
@@ -36,7 +36,7 @@ export interface TrackerInit {
  * any moment: what its successor needs is outside of it.
  */
 export class Tracker implements Process {
-  readonly #process: Replicated<Message>
+  readonly #process: Replicated<PresenceMessage>
   readonly #init: TrackerInit
   readonly #state: State
   #draining = false

@@ -24,7 +24,7 @@ export type CheckPattern<P extends string> = P extends ''
       : P
 
 /** A parsed pattern: an exact topic, or a prefix with a trailing `*`. */
-export interface Pattern {
+export interface TopicPattern {
   readonly source: string
   /** The whole topic, or what stands before the `*`. */
   readonly prefix: string
@@ -36,7 +36,7 @@ export interface Pattern {
  *
  * @throws `BERYL_ERR_CHANNEL_INVALID` where it is empty, too long, or has a `*` anywhere but at its end.
  */
-export function parsePattern(source: unknown): Pattern {
+export function parsePattern(source: unknown): TopicPattern {
   const refuse = (wanted: string): never => {
     const name = typeof source === 'string' ? source : show(source)
     throw berylError('BERYL_ERR_CHANNEL_INVALID', name, 'pattern', wanted, show(source))
@@ -52,7 +52,7 @@ export function parsePattern(source: unknown): Pattern {
 }
 
 /** The part of `topic` that the pattern's `*` stands for (`''` for an exact pattern); `undefined` where it does not match. */
-export function matchTopic(pattern: Pattern, topic: string): string | undefined {
+export function matchTopic(pattern: TopicPattern, topic: string): string | undefined {
   if (!pattern.wildcard) return topic === pattern.prefix ? '' : undefined
   return topic.startsWith(pattern.prefix) ? topic.slice(pattern.prefix.length) : undefined
 }

@@ -26,7 +26,7 @@ export interface SlowReader {
   caughtUp(): void
 }
 
-interface Progress {
+interface ReaderProgress {
   readonly sentBytes: number
   readonly at: number
 }
@@ -45,7 +45,7 @@ const ROOM_AGAIN = 0.75
 export class Backlog {
   readonly #limits: BackpressureLimits
   readonly #clock: Clock
-  readonly #readers = new Map<SlowReader, Progress>()
+  readonly #readers = new Map<SlowReader, ReaderProgress>()
   #watch: Watch | undefined
   #isFull = false
 

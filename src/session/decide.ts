@@ -32,7 +32,7 @@ export type Situation =
   | 'malformed'
 
 /** The channel on a message's topic, as far as it matters here. */
-export interface Joined {
+export interface HeldTopic {
   readonly isJoining: boolean
   readonly joinRef: Ref
 }
@@ -42,7 +42,7 @@ export function isHeartbeat({ topic, event }: Message): boolean {
   return topic === PHOENIX_TOPIC && event === 'heartbeat'
 }
 
-export function decide(message: Message, joined: Joined | undefined): Situation {
+export function decide(message: Message, joined: HeldTopic | undefined): Situation {
   const { topic, event } = message
   if (isHeartbeat(message)) return 'heartbeat'
   if (joined?.isJoining) return 'wait'

@@ -11,8 +11,8 @@ export class Turn {
   readonly #clock: Clock
   #outboxes: Outbox[] = []
   /** The last two joins: subscribers may speak two versions. */
-  #latest: Joined | undefined
-  #previous: Joined | undefined
+  #latest: JoinedFrames | undefined
+  #previous: JoinedFrames | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -42,7 +42,7 @@ export class Turn {
   }
 }
 
-interface Joined {
+interface JoinedFrames {
   readonly frames: readonly Frame[]
   readonly joined: Frame
 }

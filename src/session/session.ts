@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { answer, refuse } from '../channel/answer.ts'
+import { answer, refuseMessage } from '../channel/answer.ts'
 import type { TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic, WaitingTopic } from '../channel/outlet.ts'
@@ -216,7 +216,7 @@ export class Session extends Reports implements Outlet, SlowReader {
     if (this.#meter.isFlooding(now)) {
       this.close(1008, 'rate limit', { kind: 'closed', code: 1008 })
     } else if (message.ref !== null) {
-      refuse(this, message.joinRef, message, { reason: 'rate_limited', retry_after_ms: waitMs })
+      refuseMessage(this, message.joinRef, message, { reason: 'rate_limited', retry_after_ms: waitMs })
     }
     return false
   }
@@ -283,7 +283,7 @@ export class Session extends Reports implements Outlet, SlowReader {
       case 'leave_unjoined':
         return answer(this, message.joinRef, message, 'ok', {})
       case 'reserved_event':
-        return refuse(this, message.joinRef ?? held?.joinRef, message, { reason: 'reserved_event' })
+        return refuseMessage(this, message.joinRef ?? held?.joinRef, message, { reason: 'reserved_event' })
       case 'unmatched':
         return this.#unmatched(message)
       case 'stale':
@@ -305,7 +305,7 @@ export class Session extends Reports implements Outlet, SlowReader {
     const topic = message.topic as string
     const { router, channelsPerConnection, topicBytes } = this.#runtime
     if (!fitsName(topic, topicBytes)) {
-      return refuse(this, message.joinRef, message, { reason: 'topic_too_long' })
+      return refuseMessage(this, message.joinRef, message, { reason: 'topic_too_long' })
     }
     const definition = router.match(topic)
     if (definition === undefined) return this.#unmatched(message)
@@ -314,7 +314,7 @@ export class Session extends Reports implements Outlet, SlowReader {
     if (waitMs > 0) return void this.#tooOften(message, waitMs, now, 'limits.joins')
     // A rejoin takes the place of the channel that it replaces.
     if (old === undefined && this.channelCount >= channelsPerConnection) {
-      return refuse(this, message.joinRef, message, { reason: 'too many channels joined' })
+      return refuseMessage(this, message.joinRef, message, { reason: 'too many channels joined' })
     }
     const predecessor = old?.supersede()
     if (predecessor !== undefined && this.#isOvertaken(topic)) return this.#joinAgain(message, predecessor)
@@ -336,7 +336,7 @@ export class Session extends Reports implements Outlet, SlowReader {
   }
 
   #unmatched(message: Message): void {
-    refuse(this, null, message, { reason: 'unmatched topic' })
+    refuseMessage(this, null, message, { reason: 'unmatched topic' })
   }
 
   // Outlet: what the channels of this session ask of it

@@ -1,17 +1,17 @@
 import type { Timer } from '../ground/clock.ts'
 import { promised } from '../ground/foreign.ts'
 import type { Behaviour } from './actor-ref.ts'
-import { refuse } from './check.ts'
+import { refuseSpec } from './check.ts'
 
 /** A message in an actor's mailbox: its work, the way of its result, the word to its sender if none comes. */
-export interface Message {
+export interface ActorMessage {
   perform(actor: Behaviour): unknown
   reply?(value: unknown): void
   refuse?(error: unknown): void
 }
 
 /** A method to run, its result wanted by nobody. */
-export class Cast implements Message {
+export class Cast implements ActorMessage {
   readonly method: string
   readonly #args: readonly unknown[]
 
@@ -61,7 +61,7 @@ export class Call extends Cast {
 }
 
 /** The first message of every actor. While it is handled, what others send waits. */
-export class Init implements Message {
+export class Init implements ActorMessage {
   readonly #args: readonly unknown[]
   readonly #path: string
   #done = false
@@ -108,7 +108,7 @@ export class Init implements Message {
 
   #check(value: unknown): unknown {
     if (value !== undefined && value !== 'ignore')
-      refuse(this.#path, 'result of init', "undefined or 'ignore'", value)
+      refuseSpec(this.#path, 'result of init', "undefined or 'ignore'", value)
     return value
   }
 

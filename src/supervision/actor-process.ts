@@ -1,7 +1,7 @@
 import { berylError } from '../ground/errors.ts'
 import { promised, settled, tell } from '../ground/foreign.ts'
-import { Call, Cast, Init, type Message } from './actor-message.ts'
-import { type ActorRef, type Behaviour, type Callee, Later, makeRef } from './actor-ref.ts'
+import { type ActorMessage, Call, Cast, Init } from './actor-message.ts'
+import { type ActorRef, type Behaviour, type Callee, DeferredReply, makeRef } from './actor-ref.ts'
 import { warn } from './events.ts'
 import { Exit } from './exit.ts'
 import { checkReason, type ExitReason, exitError, whenKilled } from './exit-reason.ts'
@@ -21,7 +21,7 @@ export interface ActorContext extends Owned {
   /** Ends the actor after this message: `terminate` runs, then the reply goes out, then it exits. @default 'normal' */
   readonly stop: (reason?: ExitReason) => void
   /** Returned from a method: the reply follows, the mailbox goes on meanwhile. If it rejects, the actor crashes. */
-  readonly later: <R>(reply: Promise<R>) => Later<R>
+  readonly later: <R>(reply: Promise<R>) => DeferredReply<R>
 }
 
 /** The parts of an actor process. */
@@ -38,7 +38,9 @@ export interface ActorParts<T extends Behaviour> {
  * A gen_server: one actor, its mailbox, and its end. A synchronous method of an idle actor runs within the call and costs
  * the promise of its reply and nothing else.
  */
-export class ActorProcess<T extends Behaviour> implements Process, Callee, ScopeOwner, Receiver<Message> {
+export class ActorProcess<T extends Behaviour>
+  implements Process, Callee, ScopeOwner, Receiver<ActorMessage>
+{
   readonly #ended = new Exit()
   readonly exited = this.#ended.exited
   readonly callTimeoutMs: number | 'infinity'
@@ -48,12 +50,12 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   readonly #name: string | undefined
   #scope: Scope | undefined = undefined
   #context: ActorContext | undefined = undefined
-  readonly #mailbox = new Mailbox<Message>(this)
-  #current: Message | undefined = undefined
+  readonly #mailbox = new Mailbox<ActorMessage>(this)
+  #current: ActorMessage | undefined = undefined
   /** The work that runs now if it is asynchronous. */
   #running: Promise<unknown> | undefined = undefined
   /** Messages that got no answer yet, the waiting ones apart: promised replies, and what came while it terminates. */
-  readonly #owed = new Set<Message>()
+  readonly #owed = new Set<ActorMessage>()
   readonly #monitors = new Set<(reason: ExitReason) => void>()
   #asked: ExitReason | undefined = undefined
   #terminating = false
@@ -119,7 +121,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     this.#push({ perform: callback })
   }
 
-  receive(message: Message): MaybePromise<void> {
+  receive(message: ActorMessage): MaybePromise<void> {
     this.#current = message
     const result = message.perform(this.#actor)
     const pending = promised(result)
@@ -142,7 +144,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     return this.#mailbox.length === 0 ? {} : { note: `${this.#mailbox.length} waiting` }
   }
 
-  #push(message: Message): void {
+  #push(message: ActorMessage): void {
     if (this.#terminating) this.#owed.add(message)
     else this.#mailbox.push(message)
   }
@@ -161,8 +163,8 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     return 'ignore'
   }
 
-  #handled(message: Message, value: unknown): MaybePromise<void> {
-    const isLater = value instanceof Later
+  #handled(message: ActorMessage, value: unknown): MaybePromise<void> {
+    const isLater = value instanceof DeferredReply
     if (this.#isEnding()) return isLater ? undefined : message.reply?.(value)
     this.#running = undefined
     if (isLater) this.#owe(message, value)
@@ -178,7 +180,7 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
     return this.#exit !== undefined || this.#terminating
   }
 
-  #owe(message: Message, { promise }: Later<unknown>): void {
+  #owe(message: ActorMessage, { promise }: DeferredReply<unknown>): void {
     this.#owed.add(message)
     promise.then(
       (value) => {
@@ -190,10 +192,10 @@ export class ActorProcess<T extends Behaviour> implements Process, Callee, Scope
   }
 
   /** Heard from here on: the method may never come to give it back. */
-  #later<T>(reply: Promise<T>): Later<T> {
+  #later<T>(reply: Promise<T>): DeferredReply<T> {
     const promise = settled(reply) as Promise<T>
     promise.then(undefined, (error: unknown) => this.crash(error))
-    return new Later(promise)
+    return new DeferredReply(promise)
   }
 
   #stop(reason: ExitReason): void {

@@ -15,7 +15,7 @@ export interface Behaviour {
 }
 
 /** A reply that follows later, while the mailbox goes on. Made by `context.later`. */
-export class Later<T> {
+export class DeferredReply<T> {
   readonly promise: Promise<T>
 
   constructor(promise: Promise<T>) {
@@ -23,7 +23,7 @@ export class Later<T> {
   }
 }
 
-type Replied<R> = Awaited<R> extends Later<infer T> ? Awaited<T> : Awaited<R>
+type Replied<R> = Awaited<R> extends DeferredReply<infer T> ? Awaited<T> : Awaited<R>
 
 type MethodsOf<T> = {
   [K in keyof T as K extends keyof Behaviour
@@ -43,10 +43,10 @@ type Calls<T> = {
  * A way to one incarnation of an actor, as a pid is: each public method of the class becomes an asynchronous call. After
  * the actor's end every call fails at once with BERYL_ERR_NOPROC; the next incarnation has another ref.
  */
-export type ActorRef<T> = Calls<T> & Ref
+export type ActorRef<T> = Calls<T> & ProcessRef
 
 /** The methods of a ref without replies: they never fail, also when nobody is there. Made by {@link cast}. */
-export type ActorCasts<R extends Ref> = {
+export type ActorCasts<R extends ProcessRef> = {
   readonly [K in keyof R]: R[K] extends (...args: infer A) => unknown ? (...args: A) => void : never
 }
 
@@ -59,7 +59,7 @@ export interface Callee {
 }
 
 /** The base of all refs: it keeps the process out of sight. */
-export class Ref {
+export class ProcessRef {
   readonly #callee: Callee
   readonly #timeoutMs: number | 'infinity'
 
@@ -69,13 +69,13 @@ export class Ref {
   }
 
   /** The process behind a ref. @throws BERYL_ERR_ARGUMENT where it is none */
-  static callee(ref: Ref, call = 'ref'): Callee {
+  static callee(ref: ProcessRef, call = 'ref'): Callee {
     if (typeof ref !== 'object' || ref === null || !(#callee in ref))
       refuseArgument(call, 'ref', 'the ref of an actor', ref)
     return ref.#callee
   }
 
-  static call(ref: Ref, method: string, args: readonly unknown[]): Promise<unknown> {
+  static call(ref: ProcessRef, method: string, args: readonly unknown[]): Promise<unknown> {
     return ref.#callee.call(method, args, ref.#timeoutMs)
   }
 }
@@ -92,7 +92,7 @@ class CastRef {
   }
 }
 
-type RefClass = new (callee: Callee, timeoutMs: number | 'infinity') => Ref
+type RefClass = new (callee: Callee, timeoutMs: number | 'infinity') => ProcessRef
 
 interface Faces {
   readonly Calls: RefClass
@@ -103,7 +103,7 @@ interface Faces {
 const faces = new WeakMap<object, Faces>()
 
 /** Makes the ref to a process whose methods are those of `behaviour`, up to `root`, the class that all actors extend. */
-export function makeRef(behaviour: Behaviour, root: object, callee: Callee): Ref {
+export function makeRef(behaviour: Behaviour, root: object, callee: Callee): ProcessRef {
   return new (facesOf(Object.getPrototypeOf(behaviour), root).Calls)(callee, callee.callTimeoutMs)
 }
 
@@ -113,8 +113,8 @@ export function makeRef(behaviour: Behaviour, root: object, callee: Callee): Ref
  * @param timeoutMs milliseconds, or `'infinity'`
  * @example await withTimeout(counter, 100).increment()
  */
-export function withTimeout<T extends Ref>(ref: T, timeoutMs: number | 'infinity'): T {
-  const callee = Ref.callee(ref, 'withTimeout')
+export function withTimeout<T extends ProcessRef>(ref: T, timeoutMs: number | 'infinity'): T {
+  const callee = ProcessRef.callee(ref, 'withTimeout')
   if (!isDuration(timeoutMs)) refuseArgument('withTimeout', 'timeoutMs', A_DURATION, timeoutMs)
   return new (ref.constructor as RefClass)(callee, timeoutMs) as T
 }
@@ -124,8 +124,8 @@ export function withTimeout<T extends Ref>(ref: T, timeoutMs: number | 'infinity
  *
  * @example cast(counter).increment()
  */
-export function cast<R extends Ref>(ref: R): ActorCasts<R> {
-  const callee = Ref.callee(ref, 'cast')
+export function cast<R extends ProcessRef>(ref: R): ActorCasts<R> {
+  const callee = ProcessRef.callee(ref, 'cast')
   const Casts = castsOf.get(ref.constructor)
   return new (Casts as Faces['Casts'])(callee) as ActorCasts<R>
 }
@@ -136,8 +136,8 @@ export function cast<R extends Ref>(ref: R): ActorCasts<R> {
  *
  * @returns a function after which the listener is not called any more
  */
-export function monitor(ref: Ref, listener: (reason: ExitReason) => void): () => void {
-  const callee = Ref.callee(ref, 'monitor')
+export function monitor(ref: ProcessRef, listener: (reason: ExitReason) => void): () => void {
+  const callee = ProcessRef.callee(ref, 'monitor')
   checkFunction('monitor', 'listener', listener)
   return callee.monitor(listener)
 }
@@ -154,10 +154,10 @@ function facesOf(prototype: object, root: object): Faces {
 }
 
 function makeFaces(methods: readonly string[]): Faces {
-  class Calls extends Ref {}
+  class Calls extends ProcessRef {}
   class Casts extends CastRef {}
   for (const method of methods) {
-    define<Ref>(Calls.prototype, method, (ref, args) => Ref.call(ref, method, args))
+    define<ProcessRef>(Calls.prototype, method, (ref, args) => ProcessRef.call(ref, method, args))
     define<CastRef>(Casts.prototype, method, (ref, args) => CastRef.cast(ref, method, args))
   }
   return { Calls, Casts }

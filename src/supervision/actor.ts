@@ -2,8 +2,8 @@
 
 import { refuseArgument } from '../ground/argument.ts'
 import { type ActorContext, ActorProcess } from './actor-process.ts'
-import { type ActorRef, type Behaviour, type InitResult, Ref } from './actor-ref.ts'
-import { A_DURATION, check, checkKeys, checkString, isDuration, isInstance } from './check.ts'
+import { type ActorRef, type Behaviour, type InitResult, ProcessRef } from './actor-ref.ts'
+import { A_DURATION, check, checkKeys, checkNonEmpty, isDuration, isInstance } from './check.ts'
 import {
   type ChildInit,
   type ChildPolicy,
@@ -99,9 +99,9 @@ export abstract class Actor implements Behaviour {
 
   /** The ref of the living actor of this class that holds the name; `undefined` where there is none. */
   static whereis<T extends Actor>(this: ActorClass<T>, name: string): ActorRef<T> | undefined {
-    checkString(`${this.name}.whereis`, 'name', name)
+    checkNonEmpty(`${this.name}.whereis`, 'name', name)
     const holder = whereis(name)
-    return holder instanceof Ref && classOf.get(holder) === this ? (holder as ActorRef<T>) : undefined
+    return holder instanceof ProcessRef && classOf.get(holder) === this ? (holder as ActorRef<T>) : undefined
   }
 
   /** The ref of an actor, for itself to hand out: `Counter.self(this)`. What it calls so waits for its own turn. */
@@ -153,7 +153,7 @@ function checkSpec(
 }
 
 /** Which class a named ref is of: names are shared by all. */
-const classOf = new WeakMap<Ref, unknown>()
+const classOf = new WeakMap<ProcessRef, unknown>()
 
 /** The spec of an actor as a child. Each `with…` gives a spec that differs in one thing. */
 export class ActorSpec<T extends Actor, I extends string = string> implements ChildInit<ActorStart<T>, I> {
@@ -183,7 +183,7 @@ export class ActorSpec<T extends Actor, I extends string = string> implements Ch
   }
 
   withId<const J extends string>(id: J): ActorSpec<T, J> {
-    checkString('withId', 'id', id)
+    checkNonEmpty('withId', 'id', id)
     return new ActorSpec(this.#class, this.#args, { ...this.#options, id })
   }
 

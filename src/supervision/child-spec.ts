@@ -1,6 +1,6 @@
 import { readFields } from '../ground/argument.ts'
 import { show } from '../ground/errors.ts'
-import { A_DURATION, checkKeys, isDuration, isOneOf, refuse } from './check.ts'
+import { A_DURATION, checkKeys, isDuration, isOneOf, refuseSpec } from './check.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
 
 /** The rule by which an ended child is started again: always, after abnormal exits only, never. */
@@ -59,11 +59,11 @@ export function resolveChildSpec<R extends StartResult, I extends string>(
   owner: string,
 ): ChildSpec<R, I> {
   if (isResolved(init)) return init
-  if (readFields(init) === undefined) refuse(owner, 'a child', 'a child spec', init)
+  if (readFields(init) === undefined) refuseSpec(owner, 'a child', 'a child spec', init)
   checkKeys(owner, `child ${show(init.id)}`, init, ['id', 'start', ...POLICY_KEYS])
   const { id, start } = init
-  if (typeof id !== 'string' || id === '') refuse(owner, 'id of a child', 'a non-empty string', id)
-  if (typeof start !== 'function') refuse(owner, `child '${id}', start`, 'a function', start)
+  if (typeof id !== 'string' || id === '') refuseSpec(owner, 'id of a child', 'a non-empty string', id)
+  if (typeof start !== 'function') refuseSpec(owner, `child '${id}', start`, 'a function', start)
   const spec = Object.freeze({ id, start, ...resolvePolicy(init, owner, `child '${id}'`) })
   resolved.add(spec)
   return spec
@@ -75,7 +75,7 @@ export function resolvePolicy(init: Partial<ChildPolicy>, owner: string, child: 
   const standard = type === 'supervisor' ? 'infinity' : WORKER_MS
   const { shutdownMs = standard, startTimeoutMs = standard } = init
   const check = (field: keyof ChildPolicy, valid: boolean, wanted: string): void => {
-    if (!valid) refuse(owner, `${child}, ${field}`, wanted, init[field])
+    if (!valid) refuseSpec(owner, `${child}, ${field}`, wanted, init[field])
   }
   check('restart', isOneOf(restart, RESTARTS), "'permanent', 'transient' or 'temporary'")
   check('type', isOneOf(type, TYPES), "'worker' or 'supervisor'")
@@ -105,9 +105,9 @@ export function checkSignificant(
   if (!policy.significant) return
   const field = `${child}, significant`
   if (autoShutdown === 'never')
-    refuse(owner, field, "false, since the supervisor's autoShutdown is 'never'", true)
+    refuseSpec(owner, field, "false, since the supervisor's autoShutdown is 'never'", true)
   if (policy.restart === 'permanent')
-    refuse(owner, field, 'false, since a permanent child never stays down', true)
+    refuseSpec(owner, field, 'false, since a permanent child never stays down', true)
 }
 
 function isResolved<R extends StartResult, I extends string>(init: ChildInit<R, I>): init is ChildSpec<R, I> {

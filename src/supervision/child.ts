@@ -6,9 +6,9 @@ import type { ChildPolicy } from './child-spec.ts'
 import type { Report, SupervisorEvent } from './events.ts'
 import { describe, type ExitReason, endRequest, isNormal } from './exit-reason.ts'
 import { detailsOf, endLate, exitOf, handleOf } from './foreign-process.ts'
-import { Incarnation, type Place } from './incarnation.ts'
-import { type Deadlines, Limit } from './limit.ts'
+import { Life, type Place } from './life.ts'
 import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
+import { type Deadlines, TimeLimit } from './time-limit.ts'
 
 /** The supervisor that holds a child, as the child sees it. */
 export interface ChildOwner {
@@ -38,7 +38,7 @@ export type StartOutcome = StartFailure | undefined
 
 interface Rare {
   /** The time that a pending start has left. */
-  limit?: Limit
+  limit?: TimeLimit
   abandoned: number
   stillRunning: number
 }
@@ -50,7 +50,7 @@ interface Rare {
 export abstract class Child implements Place {
   readonly #owner: ChildOwner
   state: ChildState = 'stopped'
-  #life: Incarnation | undefined = undefined
+  #life: Life | undefined = undefined
   #starts = 0
   /** Parts that hardly any child ever has. */
   #rare: Rare | undefined = undefined
@@ -89,7 +89,7 @@ export abstract class Child implements Place {
 
   start(): MaybePromise<StartOutcome> {
     this.#starts += 1
-    const life = new Incarnation(this, this.#starts)
+    const life = new Life(this, this.#starts)
     this.#life = life
     this.state = 'starting'
     try {
@@ -160,7 +160,7 @@ export abstract class Child implements Place {
     settles?.then(settled, settled)
   }
 
-  ended(life: Incarnation): void {
+  ended(life: Life): void {
     if (this.#life === life && this.state === 'running') this.#owner.childExited(this)
   }
 
@@ -188,8 +188,8 @@ export abstract class Child implements Place {
     this.#rare?.limit?.set(0)
   }
 
-  async #startLater(life: Incarnation, pending: Promise<unknown>): Promise<StartOutcome> {
-    const limit = new Limit(this.clock, this.policy.startTimeoutMs)
+  async #startLater(life: Life, pending: Promise<unknown>): Promise<StartOutcome> {
+    const limit = new TimeLimit(this.clock, this.policy.startTimeoutMs)
     const rare = this.#makeRare()
     rare.limit = limit
     try {
@@ -205,7 +205,7 @@ export abstract class Child implements Place {
     }
   }
 
-  #startTimedOut(life: Incarnation, pending: Promise<unknown>): StartFailure {
+  #startTimedOut(life: Life, pending: Promise<unknown>): StartFailure {
     const asked = life.aborted
     const error =
       asked === undefined
@@ -217,7 +217,7 @@ export abstract class Child implements Place {
   }
 
   /** A late start is never adopted: two incarnations would run at once, one of them unsupervised. */
-  #endLate(life: Incarnation, pending: Promise<unknown>): void {
+  #endLate(life: Life, pending: Promise<unknown>): void {
     let settled = false
     const rest = pending.then(endLate).finally(() => {
       settled = true
@@ -226,14 +226,14 @@ export abstract class Child implements Place {
     this.clock.setImmediate(() => settled || this.abandoned(rest, life.incarnation))
   }
 
-  #startFailed(life: Incarnation, error: unknown): StartFailure {
+  #startFailed(life: Life, error: unknown): StartFailure {
     life.abort({ error })
     this.tell({ type: 'child_start_failed', ...this.#name(), error })
     this.#forget()
     return new StartFailure(error)
   }
 
-  #adopt(life: Incarnation, result: unknown): StartOutcome {
+  #adopt(life: Life, result: unknown): StartOutcome {
     this.#refuseKilled(life, result)
     if (result === 'ignore') {
       life.abort('normal')
@@ -251,13 +251,13 @@ export abstract class Child implements Place {
   }
 
   /** Its own start, or a getter of what that gave, may have killed it, or its supervisor. */
-  #refuseKilled(life: Incarnation, result: unknown): void {
+  #refuseKilled(life: Life, result: unknown): void {
     if (life.aborted !== 'killed') return
     this.#endLate(life, settled(result))
     throw endRequest(this.path, 'killed')
   }
 
-  #ask(life: Incarnation, deadlines: Deadlines): void {
+  #ask(life: Life, deadlines: Deadlines): void {
     const { shutdownMs } = this.policy
     if (shutdownMs !== 'brutal') life.shutdown('shutdown')
     if (shutdownMs === 'brutal' || shutdownMs === 0) life.kill()

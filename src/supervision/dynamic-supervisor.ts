@@ -1,6 +1,6 @@
 import { berylError, show } from '../ground/errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
-import { check, checkKeys, checkReadable, refuse } from './check.ts'
+import { check, checkKeys, checkReadable, refuseSpec } from './check.ts'
 import { type StartFailure, type StartOutcome, startFailed } from './child.ts'
 import {
   type ChildInit,
@@ -11,11 +11,11 @@ import {
 } from './child-spec.ts'
 import { type ChildTemplate, DynamicChild, type Template } from './dynamic-child.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
-import { Deadlines } from './limit.ts'
 import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
 import type { ChildInfo } from './supervisor.ts'
-import { type CommonOptions, checkOptions, refuseAutoShutdown } from './supervisor-flags.ts'
+import { type CommonOptions, checkSupervisorOptions, refuseAutoShutdown } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
+import { Deadlines } from './time-limit.ts'
 
 interface DynamicCommonOptions extends Omit<CommonOptions, 'autoShutdown'> {
   /** The limit of children, those that are being restarted included. @default unlimited */
@@ -59,11 +59,11 @@ export class DynamicSupervisor<
   #started = 0
 
   constructor(options: TemplateOptions<A, R> | SpecPoolOptions, parent?: StartContext) {
-    super(checkOptions(options, ['child', 'maxChildren']), parent)
+    super(checkSupervisorOptions(options, ['child', 'maxChildren']), parent)
     refuseAutoShutdown(this.path, options)
     const { maxChildren = Number.POSITIVE_INFINITY, child } = options
     if (typeof maxChildren !== 'number' || !(maxChildren >= 0))
-      refuse(this.path, 'maxChildren', 'a number from 0', maxChildren)
+      refuseSpec(this.path, 'maxChildren', 'a number from 0', maxChildren)
     this.#maxChildren = maxChildren
     this.#template = child === undefined ? undefined : this.#resolveTemplate(child)
   }
@@ -189,7 +189,8 @@ export class DynamicSupervisor<
 
   #resolveTemplate(child: ChildTemplate<A, R>): Template {
     checkKeys(this.path, 'the child', child, ['start', ...POLICY_KEYS])
-    if (typeof child.start !== 'function') refuse(this.path, 'start of the child', 'a function', child.start)
+    if (typeof child.start !== 'function')
+      refuseSpec(this.path, 'start of the child', 'a function', child.start)
     const policy = resolvePolicy(child, this.path, 'the child')
     checkSignificant(policy, this.flags.autoShutdown, this.path, 'the child')
     const start = (context: StartContext, ...args: readonly unknown[]): MaybePromise<StartResult> =>

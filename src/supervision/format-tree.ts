@@ -17,12 +17,12 @@ export function formatTree(root: TreeNode): string {
   return rows.map(({ label, text }) => `${label.padEnd(width)}  ${text}`.trimEnd()).join('\n')
 }
 
-interface Row {
+interface TreeLine {
   readonly label: string
   readonly text: string
 }
 
-function draw(node: TreeNode, lead: string, below: string): Row[] {
+function draw(node: TreeNode, lead: string, below: string): TreeLine[] {
   const rows = [{ label: lead + node.id, text: describeNode(node) }]
   const more = node.omitted ?? 0
   node.children.forEach((child, index) => {

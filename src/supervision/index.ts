@@ -8,7 +8,14 @@ export {
   type InitArgs,
 } from './actor.ts'
 export type { ActorContext, ActorProcess } from './actor-process.ts'
-export { type ActorCasts, type ActorRef, cast, type Later, monitor, withTimeout } from './actor-ref.ts'
+export {
+  type ActorCasts,
+  type ActorRef,
+  cast,
+  type DeferredReply,
+  monitor,
+  withTimeout,
+} from './actor-ref.ts'
 export type {
   AutoShutdown,
   ChildInit,

@@ -1,5 +1,5 @@
 import type { Actor, ActorStart, InitArgs } from './actor.ts'
-import { checkReadable, checkString } from './check.ts'
+import { checkNonEmpty, checkReadable } from './check.ts'
 import type { ChildInit } from './child-spec.ts'
 import {
   type ActorPoolOptions,
@@ -27,7 +27,7 @@ export type AnySupervisor = Supervisor | DynamicSupervisor<never, StartResult> |
  * `currentSupervisor<SpecPool>('imports')`.
  */
 export function currentSupervisor<S extends AnySupervisor = Supervisor>(name: string): S | undefined {
-  checkString('currentSupervisor', 'name', name)
+  checkNonEmpty('currentSupervisor', 'name', name)
   const holder = whereis(name)
   return holder instanceof SupervisorProcess ? (holder as unknown as S) : undefined
 }
@@ -64,7 +64,7 @@ async function holderOf<S extends Pick<Supervisor, 'untilRunning'>>(
 ): Promise<S> {
   checkReadable('supervise', options)
   const name: unknown = options.name
-  checkString('supervise', 'name', name)
+  checkNonEmpty('supervise', 'name', name)
   for (;;) {
     const holder = whereis(name as string)
     if (!(holder instanceof kind)) return start()

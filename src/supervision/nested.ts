@@ -1,6 +1,6 @@
 import { refuseArgument } from '../ground/argument.ts'
 import type { Actor, ActorStart, InitArgs } from './actor.ts'
-import { checkString } from './check.ts'
+import { checkNonEmpty } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import {
   type ActorPoolOptions,
@@ -73,7 +73,7 @@ export function dynamicSupervisor<const I extends string>(
 
 /** The inside of the options is looked at when the supervisor starts: then it has a path to be named by. */
 function checkNested(call: string, id: unknown, options: unknown, policy: unknown): void {
-  checkString(call, 'id', id)
+  checkNonEmpty(call, 'id', id)
   if (typeof options !== 'object' || options === null) refuseArgument(call, 'options', 'an object', options)
   checkPolicy(call, policy)
 }

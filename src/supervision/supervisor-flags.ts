@@ -1,5 +1,5 @@
 import type { Clock } from '../ground/clock.ts'
-import { check, checkKeys, hasMethods, refuse } from './check.ts'
+import { check, checkKeys, hasMethods, refuseSpec } from './check.ts'
 import type { AutoShutdown } from './child-spec.ts'
 import type { Report } from './events.ts'
 import type { Intensity, Strategy } from './restart-policy.ts'
@@ -51,7 +51,7 @@ const CLOCK = ['now', 'date', 'setTimeout', 'setInterval', 'setImmediate']
  * @param keys the options that supervisors of this kind take besides
  * @throws BERYL_ERR_CHILD_SPEC
  */
-export function checkOptions<O extends CommonOptions>(options: O, keys: readonly string[]): O {
+export function checkSupervisorOptions<O extends CommonOptions>(options: O, keys: readonly string[]): O {
   const owner = typeof options?.name === 'string' ? options.name : 'supervisor'
   checkKeys(owner, 'options', options, [...COMMON_KEYS, ...keys])
   const { name, report, signal, clock } = options
@@ -73,22 +73,23 @@ export function checkOptions<O extends CommonOptions>(options: O, keys: readonly
 export function resolveFlags(owner: string, options: CommonOptions): Flags {
   const { intensity = 1, periodMs = 5_000, autoShutdown = 'never' } = options
   if (!Number.isInteger(intensity) || intensity < 0)
-    refuse(owner, 'intensity', 'an integer from 0', intensity)
-  if (!Number.isInteger(periodMs) || periodMs < 1) refuse(owner, 'periodMs', 'an integer from 1', periodMs)
+    refuseSpec(owner, 'intensity', 'an integer from 0', intensity)
+  if (!Number.isInteger(periodMs) || periodMs < 1)
+    refuseSpec(owner, 'periodMs', 'an integer from 1', periodMs)
   if (!AUTO_SHUTDOWNS.includes(autoShutdown))
-    refuse(owner, 'autoShutdown', "'never', 'any_significant' or 'all_significant'", autoShutdown)
+    refuseSpec(owner, 'autoShutdown', "'never', 'any_significant' or 'all_significant'", autoShutdown)
   return Object.freeze({ intensity, periodMs, autoShutdown })
 }
 
 /** Children that come and go cannot end their supervisor, as in OTP. @throws BERYL_ERR_CHILD_SPEC */
 export function refuseAutoShutdown(owner: string, { autoShutdown = 'never' }: CommonOptions): void {
   if (autoShutdown !== 'never')
-    refuse(owner, 'autoShutdown', "'never', since the supervisor is a dynamic one", autoShutdown)
+    refuseSpec(owner, 'autoShutdown', "'never', since the supervisor is a dynamic one", autoShutdown)
 }
 
 /** @throws BERYL_ERR_CHILD_SPEC */
 export function resolveStrategy(owner: string, strategy: Strategy = 'one_for_one'): Strategy {
   if (!STRATEGIES.includes(strategy))
-    refuse(owner, 'strategy', "'one_for_one', 'one_for_all' or 'rest_for_one'", strategy)
+    refuseSpec(owner, 'strategy', "'one_for_one', 'one_for_all' or 'rest_for_one'", strategy)
   return strategy
 }

@@ -1,14 +1,14 @@
 import { berylError } from '../ground/errors.ts'
-import { checkReadable, checkString, refuse } from './check.ts'
+import { checkNonEmpty, checkReadable, refuseSpec } from './check.ts'
 import { StartFailure, type StartOutcome, startFailed } from './child.ts'
 import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
-import { Deadlines } from './limit.ts'
 import type { ChildState, HandleOf, ProcessDetails, StartContext, StartResult } from './process.ts'
 import { restartGroup, type Strategy } from './restart-policy.ts'
 import { SpecChild } from './spec-child.ts'
-import { type CommonOptions, checkOptions, resolveStrategy } from './supervisor-flags.ts'
+import { type CommonOptions, checkSupervisorOptions, resolveStrategy } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
+import { Deadlines } from './time-limit.ts'
 
 /** The options of a static supervisor. */
 export interface SupervisorOptions<C extends readonly ChildInit[] = readonly ChildInit[]>
@@ -52,10 +52,10 @@ export class Supervisor<
   readonly #children = new Map<string, SpecChild>()
 
   constructor(options: SupervisorOptions<C>, parent?: StartContext) {
-    super(checkOptions(options, ['strategy', 'children']), parent)
+    super(checkSupervisorOptions(options, ['strategy', 'children']), parent)
     this.#strategy = resolveStrategy(this.path, options.strategy)
     const children: unknown = options.children ?? []
-    if (!Array.isArray(children)) refuse(this.path, 'children', 'an array of child specs', children)
+    if (!Array.isArray(children)) refuseSpec(this.path, 'children', 'an array of child specs', children)
     for (const init of children) this.#addStatic(init)
   }
 
@@ -74,7 +74,7 @@ export class Supervisor<
   which<I extends IdIn<C>>(id: I): HandleIn<C, I> | undefined
   which(id: string): unknown
   which(id: string): unknown {
-    checkString('which', 'id', id)
+    checkNonEmpty('which', 'id', id)
     return this.#children.get(id)?.handle
   }
 
@@ -221,7 +221,7 @@ export class Supervisor<
   }
 
   #addStatic(init: ChildInit): void {
-    if (this.#children.has(init?.id)) refuse(this.path, `child '${init.id}'`, 'an id of its own', init.id)
+    if (this.#children.has(init?.id)) refuseSpec(this.path, `child '${init.id}'`, 'an id of its own', init.id)
     this.#add(init)
   }
 
@@ -242,7 +242,7 @@ export class Supervisor<
   }
 
   #find(id: string): SpecChild {
-    checkString(this.path, 'id of a child', id)
+    checkNonEmpty(this.path, 'id of a child', id)
     const child = this.#children.get(id)
     if (child === undefined) throw berylError('BERYL_ERR_CHILD_NOT_FOUND', this.path, `'${id}'`)
     return child

@@ -7,7 +7,7 @@ import {
 } from 'node:worker_threads'
 import { refuseArgument } from '../ground/argument.ts'
 import { berylError } from '../ground/errors.ts'
-import { checkKeys, checkString, isInstance } from './check.ts'
+import { checkKeys, checkNonEmpty, isInstance } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy, POLICY_KEYS } from './child-spec.ts'
 import { type ExitReason, whenKilled } from './exit-reason.ts'
 import type { Process, StartContext } from './process.ts'
@@ -47,7 +47,7 @@ export function thread<const I extends string>(
   url: URL | string,
   given: ThreadOptions = {},
 ): ChildInit<ThreadProcess, I> {
-  checkString('thread', 'id', id)
+  checkNonEmpty('thread', 'id', id)
   const isUrl = isInstance(url, URL) || (typeof url === 'string' && url !== '')
   if (!isUrl) refuseArgument('thread', 'url', 'a URL or the path of a module', url)
   checkKeys('thread', 'options', given, [...WORKER_KEYS, ...POLICY_KEYS])

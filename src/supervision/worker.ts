@@ -2,7 +2,7 @@ import { checkFunction } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
 import { isAbortError, promised, tell } from '../ground/foreign.ts'
 import { guardSignal } from '../ground/signal.ts'
-import { checkString } from './check.ts'
+import { checkNonEmpty } from './check.ts'
 import { type ChildInit, type ChildPolicy, checkPolicy } from './child-spec.ts'
 import { warn } from './events.ts'
 import { Exit } from './exit.ts'
@@ -46,7 +46,7 @@ export function worker<const I extends string, H = unknown>(
   run: WorkerRun<H>,
   policy: Partial<ChildPolicy> = {},
 ): ChildInit<WorkerProcess<H>, I> {
-  checkString('worker', 'id', id)
+  checkNonEmpty('worker', 'id', id)
   checkFunction('worker', 'run', run)
   checkPolicy('worker', policy)
   return { ...policy, id, start: (context) => new WorkerProcess<H>(context).begin(run) }
@@ -184,7 +184,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
         return takeReady()
       },
       stopped: () => {
-        this.#stopped ??= aborted(signal())
+        this.#stopped ??= whenAborted(signal())
         return this.#stopped
       },
       setTimeout,
@@ -195,7 +195,7 @@ export class WorkerProcess<H> implements Process, ScopeOwner {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function whenAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true })

@@ -30,7 +30,7 @@ export interface AdapterFact {
 const TIMEOUT_MS = 15_000
 
 /** One node: its adapter, and what came for it. */
-class Probe {
+class AdapterProbe {
   readonly adapter: PubSubAdapter
   readonly heard: [topic: string, text: string][] = []
   readonly statuses: AdapterStatus[] = []
@@ -80,7 +80,7 @@ class Probe {
   }
 }
 
-type Play = (probes: Probe[], stage: AdapterStage) => Promise<void>
+type Play = (probes: AdapterProbe[], stage: AdapterStage) => Promise<void>
 
 function fact(title: string, nodes: number, play: Play, needsOutage = false): AdapterFact {
   return {
@@ -89,7 +89,7 @@ function fact(title: string, nodes: number, play: Play, needsOutage = false): Ad
     async run(stage) {
       checkStage(stage)
       const { timeoutMs = TIMEOUT_MS } = stage
-      const probes = Array.from({ length: nodes }, () => new Probe(stage.adapter(), timeoutMs))
+      const probes = Array.from({ length: nodes }, () => new AdapterProbe(stage.adapter(), timeoutMs))
       try {
         for (const [index, probe] of probes.entries()) await probe.start(`node-${index}`)
         await play(probes, stage)

@@ -1,11 +1,11 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { ClientMessage, ServerMessage } from '../client/codec.ts'
 import { checkPattern, checkPayload, checkText } from './arguments.ts'
+import { type Arrival, Arrivals, type Crash, type Wanted } from './arrivals.ts'
 import { inspectShort } from './failure.ts'
-import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
 import type { Patience } from './patience.ts'
 import { matches, type Pattern } from './pattern.ts'
-import { type PresenceMeta, type PresenceState, Presences } from './presences.ts'
+import { type PresenceMeta, type PresenceState, SyncedPresences } from './presences.ts'
 import { TestPush } from './push.ts'
 import type {
   EventReceived,
@@ -24,7 +24,7 @@ import type {
 /** The client of a channel, as the channel sees it. */
 export interface Line {
   readonly patience: Patience
-  readonly mailbox: Mailbox<ServerMessage>
+  readonly arrivals: Arrivals<ServerMessage>
   readonly crashes: readonly Crash[]
   readonly isClosed: boolean
   nextRef(): string
@@ -32,7 +32,7 @@ export interface Line {
   /** From now on the channel observes what comes for its topic. */
   attach(channel: Attached): void
   /** Hears what is broadcast on a topic, until the returned function is called or the client is gone. */
-  listen(topic: string, listener: (broadcast: Letter) => void): () => void
+  listen(topic: string, listener: (broadcast: Arrival) => void): () => void
 }
 
 export interface Attached {
@@ -61,8 +61,8 @@ export class JoinRefused extends Error {
 export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   readonly topic: string
   readonly #line: Line
-  readonly #broadcasts: Mailbox<Letter>
-  readonly #presences = new Presences()
+  readonly #broadcasts: Arrivals<Arrival>
+  readonly #presences = new SyncedPresences()
   #joinRef: string | null = null
   #reply: unknown
   #hasEnded = false
@@ -71,7 +71,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   constructor(line: Line, topic: string) {
     this.topic = topic
     this.#line = line
-    this.#broadcasts = new Mailbox(line.patience, line.crashes)
+    this.#broadcasts = new Arrivals(line.patience, line.crashes)
   }
 
   /** The client's own name for its join; `null` before there is one. */
@@ -115,7 +115,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   async leave(): Promise<void> {
     const isClosed = this.#wantedEnd('leave', 'phx_close')
     await this.#send(this.#line.nextRef(), 'phx_leave', undefined).expectReply('ok')
-    await this.#line.mailbox.expect(isClosed)
+    await this.#line.arrivals.expect(isClosed)
   }
 
   // Received by this client: pushed to it alone, or broadcast
@@ -127,7 +127,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
   ): Promise<Received<SchemaOf<D>, E>> {
     checkExpected('expectPush', event, pattern)
     const wanted = this.#wantedPush('expectPush', event, pattern)
-    const { payload } = await this.#line.mailbox.expect({
+    const { payload } = await this.#line.arrivals.expect({
       ...wanted,
       isHopeless: () => this.#hasEnded || this.#line.isClosed,
     })
@@ -140,7 +140,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     pattern?: Pattern<Received<SchemaOf<D>, E>>,
   ): Promise<void> {
     checkExpected('refutePush', event, pattern)
-    return this.#line.mailbox.refute(this.#wantedPush('refutePush', event, pattern))
+    return this.#line.arrivals.refute(this.#wantedPush('refutePush', event, pattern))
   }
 
   // Broadcast on the topic, from all nodes, whoever is passed by
@@ -170,13 +170,13 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
 
   /** Waits for the server to close the channel (`phx_close`): it was left, stopped or replaced. */
   async expectClose(): Promise<void> {
-    await this.#line.mailbox.expect(this.#wantedEnd('expectClose', 'phx_close'))
+    await this.#line.arrivals.expect(this.#wantedEnd('expectClose', 'phx_close'))
   }
 
   /** Waits for the channel to crash (`phx_error`). Gives the error of the callback that failed. */
   async expectError(): Promise<unknown> {
-    await this.#line.mailbox.expect(this.#wantedEnd('expectError', 'phx_error'))
-    return this.#line.mailbox.crash(this.topic)
+    await this.#line.arrivals.expect(this.#wantedEnd('expectError', 'phx_error'))
+    return this.#line.arrivals.crash(this.topic)
   }
 
   // Presence
@@ -221,13 +221,13 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     const { topic } = this
     this.#line.send({ joinRef: this.#joinRef, ref, topic, event, payload })
     const isHopeless = (): boolean => this.#hasEnded || this.#line.isClosed
-    return new TestPush<never>(this.#line.mailbox, { topic, event, ref }, isHopeless)
+    return new TestPush<never>(this.#line.arrivals, { topic, event, ref }, isHopeless)
   }
 
   #refused(response: unknown): JoinRefused {
     this.#unlisten?.()
     this.#unlisten = undefined
-    return new JoinRefused(this.topic, response, this.#line.mailbox.crash(this.topic))
+    return new JoinRefused(this.topic, response, this.#line.arrivals.crash(this.topic))
   }
 
   /** Version 1 names no join: there, whatever comes for the topic is ours. */
@@ -245,8 +245,8 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     return { ...this.#describe(operator, event, pattern), fits }
   }
 
-  #wantedBroadcast(operator: string, event: string, pattern: unknown): Wanted<Letter> {
-    const fits = (letter: Letter): boolean => letter.event === event && matches(letter.payload, pattern)
+  #wantedBroadcast(operator: string, event: string, pattern: unknown): Wanted<Arrival> {
+    const fits = (arrival: Arrival): boolean => arrival.event === event && matches(arrival.payload, pattern)
     return { ...this.#describe(operator, event, pattern), fits }
   }
 
@@ -260,7 +260,7 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     return { ...this.#describe(operator, event, undefined), fits, isHopeless }
   }
 
-  #describe(operator: string, event: string, pattern: unknown): Omit<Wanted<Letter>, 'fits'> {
+  #describe(operator: string, event: string, pattern: unknown): Omit<Wanted<Arrival>, 'fits'> {
     const no = operator.startsWith('refute') ? 'no ' : ''
     const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
     const summary = `expected ${no}"${event}"${looks} on "${this.topic}"`

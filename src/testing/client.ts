@@ -8,9 +8,9 @@ import { type Frame, framePayload, isBinaryFrame } from '../protocol/frame.ts'
 import type { TopicOf } from '../protocol/topic.ts'
 import type { InProcessConnection } from '../transport/in-process.ts'
 import { checkPattern, checkPayload, checkText, checkWhole } from './arguments.ts'
+import { type Arrival, Arrivals, type Crash, type Wanted } from './arrivals.ts'
 import { type Attached, type Line, TestChannel } from './channel.ts'
 import { inspectShort } from './failure.ts'
-import { type Crash, type Letter, Mailbox, type Wanted } from './mailbox.ts'
 import { type Closed, MemoryWire, type WireListener } from './memory-wire.ts'
 import { Patience } from './patience.ts'
 import { matches, type Pattern } from './pattern.ts'
@@ -30,7 +30,7 @@ export class TestClient {
   readonly #app: FastifyInstance
   readonly #codec: ClientCodec
   readonly #patience: Patience
-  readonly #mailbox: Mailbox<ServerMessage>
+  readonly #arrivals: Arrivals<ServerMessage>
   readonly #wire: MemoryWire
   readonly #channels = new Map<string, Set<Attached>>()
   readonly #cleanups: (() => void)[] = []
@@ -42,7 +42,7 @@ export class TestClient {
     this.#app = app
     this.#codec = codec
     this.#patience = new Patience(connection.clock, timeoutMs)
-    this.#mailbox = new Mailbox(this.#patience, this.crashes)
+    this.#arrivals = new Arrivals(this.#patience, this.crashes)
     this.#wire = new MemoryWire(connection, this.#listener())
     this.connection = this.#wire.connection
     this.#recordCrashes()
@@ -96,7 +96,7 @@ export class TestClient {
   async heartbeat(): Promise<void> {
     const heartbeat = { topic: 'phoenix', event: 'heartbeat', ref: this.#nextRef() }
     this.send({ joinRef: null, payload: {}, ...heartbeat })
-    await new TestPush(this.#mailbox, heartbeat, () => this.#closed !== undefined).expectReply('ok')
+    await new TestPush(this.#arrivals, heartbeat, () => this.#closed !== undefined).expectReply('ok')
   }
 
   /** Sends a message as it is: any refs, any topic. */
@@ -115,7 +115,7 @@ export class TestClient {
   /** Waits for a message that looks like this, whatever its topic. */
   async expectMessage(pattern: Pattern<ServerMessage>): Promise<ServerMessage> {
     checkPattern('expectMessage', pattern)
-    return this.#mailbox.expect({
+    return this.#arrivals.expect({
       ...this.#wantedMessage('expectMessage', `expected a message ${inspectShort(pattern)}`, pattern),
       isHopeless: () => this.#closed !== undefined,
     })
@@ -124,7 +124,7 @@ export class TestClient {
   /** Lets all that is ready run and makes sure that no message looks like this. */
   async refuteMessage(pattern: Pattern<ServerMessage>): Promise<void> {
     checkPattern('refuteMessage', pattern)
-    return this.#mailbox.refute(
+    return this.#arrivals.refute(
       this.#wantedMessage('refuteMessage', `expected no message ${inspectShort(pattern)}`, pattern),
     )
   }
@@ -156,10 +156,10 @@ export class TestClient {
     const closed = await this.#patience.until(
       () => this.#closed,
       () => false,
-      () => this.#mailbox.failure(wanted),
+      () => this.#arrivals.failure(wanted),
     )
     if (code === undefined || closed.code === code) return closed
-    throw this.#mailbox.failure(wanted, { ...NOWHERE, event: 'closed', payload: closed })
+    throw this.#arrivals.failure(wanted, { ...NOWHERE, event: 'closed', payload: closed })
   }
 
   #wantedMessage(operator: string, summary: string, pattern: unknown): Wanted<ServerMessage> {
@@ -186,7 +186,7 @@ export class TestClient {
       const message = this.#codec.decode(contentOf(frame))
       this.received.push(message)
       for (const channel of this.#channels.get(message.topic) ?? []) channel.observe(message)
-      this.#mailbox.put(message)
+      this.#arrivals.put(message)
     }
   }
 
@@ -208,7 +208,7 @@ export class TestClient {
     return String(++this.#refs)
   }
 
-  #listen(topic: string, listener: (broadcast: Letter) => void): () => void {
+  #listen(topic: string, listener: (broadcast: Arrival) => void): () => void {
     const end = this.#app.channels.subscribe(topic, listener)
     this.#cleanups.push(end)
     return end
@@ -223,7 +223,7 @@ export class TestClient {
     const isClosed = (): boolean => this.#closed !== undefined
     return {
       patience: this.#patience,
-      mailbox: this.#mailbox,
+      arrivals: this.#arrivals,
       crashes: this.crashes,
       get isClosed() {
         return isClosed()

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import qs from 'qs'
 import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
 import { readFields, refuseArgument } from '../ground/argument.ts'
-import { isObject, refuse, section, whole } from '../ground/option-checks.ts'
+import { isObject, refuseOption, section, whole } from '../ground/option-checks.ts'
+import { rootOf } from '../node/host.ts'
 import {
   announceClient,
   CLIENT_KEY_HEADER,
@@ -54,7 +55,7 @@ export class ConnectRefused extends Error {
  *   `BERYL_ERR_OPTION_INVALID`
  */
 export async function connect(app: FastifyInstance, options: ConnectOptions = {}): Promise<TestClient> {
-  const given = checkOptions(options)
+  const given = checkConnectOptions(options)
   const root = await readied(app)
   let connection: InProcessConnection | undefined
   const key = announceClient({
@@ -72,7 +73,11 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
   return new TestClient(app, codecOf(given), connection, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
 }
 
-/** The outermost instance, ready. @throws `BERYL_ERR_ARGUMENT` where that is none, or has no fastify-beryl */
+/**
+ * The outermost instance, ready: the `ready` of a scope runs no `onReady` hooks, on which the tree starts.
+ *
+ * @throws `BERYL_ERR_ARGUMENT` where that is none, or has no fastify-beryl
+ */
 async function readied(app: FastifyInstance): Promise<FastifyInstance> {
   const wanted = 'a Fastify instance with fastify-beryl'
   if (!isApp(app, 'ready')) refuseArgument('connect', 'app', wanted, app)
@@ -93,16 +98,16 @@ function isApp(app: unknown, member: 'ready' | 'channels'): boolean {
 const KINDS = { ready: 'function', channels: 'object' } as const
 
 /** @throws `BERYL_ERR_OPTION_INVALID` */
-function checkOptions(options: unknown): ConnectOptions {
+function checkConnectOptions(options: unknown): ConnectOptions {
   const given = section('options', options, [...TEXTS, 'params', 'headers', 'timeoutMs'])
   for (const field of TEXTS) {
     if (given[field] !== undefined && typeof given[field] !== 'string')
-      refuse(field, 'a string', given[field])
+      refuseOption(field, 'a string', given[field])
   }
-  if (given.params !== undefined && !isObject(given.params)) refuse('params', 'an object', given.params)
+  if (given.params !== undefined && !isObject(given.params)) refuseOption('params', 'an object', given.params)
   const headers = given.headers === undefined ? {} : readFields(given.headers)
   if (headers === undefined || Object.values(headers).some((value) => typeof value !== 'string'))
-    refuse('headers', 'an object of strings', given.headers)
+    refuseOption('headers', 'an object of strings', given.headers)
   whole('timeoutMs', given.timeoutMs, DEFAULT_TIMEOUT_MS, 1)
   return given as ConnectOptions
 }
@@ -111,12 +116,6 @@ const TEXTS = ['authToken', 'vsn', 'remoteAddress', 'path'] as const
 
 const DEFAULT_TIMEOUT_MS = 5_000
 const DEFAULT_VERSION = '2.0.0'
-
-/** The `ready` of a scope runs no `onReady` hooks, on which the tree starts: only that of the outermost instance does. */
-function rootOf(app: FastifyInstance): FastifyInstance {
-  const parent: unknown = Object.getPrototypeOf(app)
-  return parent === Object.prototype || parent === null ? app : rootOf(parent as FastifyInstance)
-}
 
 function urlOf(app: FastifyInstance, { params, vsn = DEFAULT_VERSION, path }: ConnectOptions): string {
   return `${path ?? app.channels.path}/websocket?${qs.stringify({ ...params, vsn })}`

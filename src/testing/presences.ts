@@ -12,7 +12,7 @@ interface Diff {
 }
 
 /** The presences of a topic, as a client works them out of `presence_state` and the diffs that follow. */
-export class Presences {
+export class SyncedPresences {
   #state = new Map<string, PresenceMeta[]>()
 
   list(): PresenceState {

@@ -1,7 +1,7 @@
 import type { ServerMessage } from '../client/codec.ts'
 import { checkPattern, checkText } from './arguments.ts'
+import type { Arrivals, Wanted } from './arrivals.ts'
 import { inspectShort } from './failure.ts'
-import type { Mailbox, Wanted } from './mailbox.ts'
 import { matches, type Pattern } from './pattern.ts'
 import type { ResponseTo } from './types.ts'
 
@@ -16,18 +16,18 @@ export class TestPush<X = unknown> {
   readonly ref: string
   readonly #topic: string
   readonly #event: string
-  readonly #mailbox: Mailbox<ServerMessage>
+  readonly #arrivals: Arrivals<ServerMessage>
   readonly #isHopeless: () => boolean
 
   constructor(
-    mailbox: Mailbox<ServerMessage>,
+    arrivals: Arrivals<ServerMessage>,
     { topic, event, ref }: { topic: string; event: string; ref: string },
     isHopeless: () => boolean,
   ) {
     this.ref = ref
     this.#topic = topic
     this.#event = event
-    this.#mailbox = mailbox
+    this.#arrivals = arrivals
     this.#isHopeless = isHopeless
   }
 
@@ -48,10 +48,10 @@ export class TestPush<X = unknown> {
     const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
     const summary = `expected a reply "${expected.status}"${looks} to "${this.#event}"`
     const wanted = this.#wanted('expectReply', summary, expected)
-    const reply = await this.#mailbox.expect(wanted)
+    const reply = await this.#arrivals.expect(wanted)
     const given = reply.payload as ReplyPayload
     if (given.status !== expected.status || !matches(given.response, pattern))
-      throw this.#mailbox.failure(wanted, reply)
+      throw this.#arrivals.failure(wanted, reply)
     return given.response as ResponseTo<X, Status>
   }
 
@@ -60,7 +60,7 @@ export class TestPush<X = unknown> {
    * of the test's, a timer) is not waited for.
    */
   refuteReply(): Promise<void> {
-    return this.#mailbox.refute(
+    return this.#arrivals.refute(
       this.#wanted('refuteReply', `expected no reply to "${this.#event}"`, undefined),
     )
   }
@@ -72,7 +72,7 @@ export class TestPush<X = unknown> {
       `expected an answer to "${push.#event}" on "${push.#topic}"`,
       undefined,
     )
-    return push.#mailbox.expect(wanted).then(({ payload }) => payload as ReplyPayload)
+    return push.#arrivals.expect(wanted).then(({ payload }) => payload as ReplyPayload)
   }
 
   #wanted(operator: string, summary: string, expected: unknown): Wanted<ServerMessage> {

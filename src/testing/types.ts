@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import type { ChannelSchema } from '../channel/contract.ts'
+import type { ChannelSchema, Nothing } from '../channel/contract.ts'
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { RegisteredChannel } from '../channel/registered.ts'
 import type { PayloadIn, PayloadOut } from '../channel/schema.ts'
@@ -34,9 +34,6 @@ export type OkResponse<X> = X extends { reply: infer R extends TSchema } ? Answe
 /** A reply of `undefined` comes as `{}`. */
 type Answered<R> = unknown extends R ? R : R extends Nothing ? Record<string, never> : R
 
-// biome-ignore lint/suspicious/noConfusingVoidType: the type of Type.Void()
-type Nothing = undefined | void
-
 /** The response of an `error` reply: the declared one, or one of the library's own. */
 type ErrorResponse<X> = X extends { error: infer E extends TSchema }
   ? PayloadIn<E> | { reason: string }
@@ -66,9 +63,11 @@ export type ExchangeOf<D, E> = E extends keyof ExchangesIn<SchemaOf<D>>
 
 type SchemasOut<S> = S extends { out: infer O } ? O : Record<never, never>
 
-type PresenceEvent = 'presence_state' | 'presence_diff'
+type PresenceEventName = 'presence_state' | 'presence_diff'
 
-export type EventReceived<S> = S extends { out: infer O } ? (keyof O & string) | PresenceEvent : PresenceEvent
+export type EventReceived<S> = S extends { out: infer O }
+  ? (keyof O & string) | PresenceEventName
+  : PresenceEventName
 
 /** The payload that a client receives with an event. */
 export type Received<S, E> = E extends keyof SchemasOut<S> ? PayloadIn<SchemasOut<S>[E] & TSchema> : unknown

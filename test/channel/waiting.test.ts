@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Type } from 'typebox'
-import { Mailbox } from '../../src/channel/mailbox.ts'
+import { Queue } from '../../src/channel/queue.ts'
 import { type ChannelDefinition, defineChannel, later } from '../../src/index.ts'
 import { Broadcast } from '../../src/pubsub/broadcast.ts'
 import { Gates } from '../limits/stage.ts'
@@ -104,7 +104,7 @@ test('W88 broadcasts do not use up the room for the messages of a client, nor th
 })
 
 test('a mailbox takes and gives in order, and holds no more than waits', () => {
-  const mailbox = new Mailbox(1_000_000)
+  const mailbox = new Queue(1_000_000)
   let put = 0
   let taken = 0
   for (let round = 0; round < 500; round++) {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { decodeMessage, encodeMessage, type PresenceMessage } from '../../src/presence/messages.ts'
 import { makeRow, type Row } from '../../src/presence/row.ts'
 import { type Outgoing, State } from '../../src/presence/state.ts'
-import { decodeMessage, encodeMessage, type Message } from '../../src/presence/wire.ts'
 
 const TIMING = { broadcastMs: 1_000, quietPeriods: 3, downMs: 10_000, permanentDownMs: 60_000 }
 const SMALL = { changes: 4, pageBytes: 150 }
@@ -39,7 +39,7 @@ class Replica {
     return makeRow({ topic: 't', key, owner: 1, ref, json: '{}' })
   }
 
-  hear(from: string, message: Message, now = 0): Outgoing[] {
+  hear(from: string, message: PresenceMessage, now = 0): Outgoing[] {
     const answers = this.state.receive(from, decodeMessage(encodeMessage(message)), now)
     this.said.push(...answers)
     return answers
@@ -85,7 +85,7 @@ const script = fc.array(fc.nat(300), { minLength: 1, maxLength: 60, size: 'max' 
 /** Asks and answers until nothing is left to say. */
 function exchange(a: Replica, b: Replica): void {
   let left = 10_000
-  const queue: [from: Replica, to: Replica, message: Message][] = []
+  const queue: [from: Replica, to: Replica, message: PresenceMessage][] = []
   const post = (from: Replica, to: Replica, out: readonly Outgoing[]): void => {
     for (const { to: name, message } of out)
       if (name === undefined || name === to.name) queue.push([from, to, message])
@@ -108,7 +108,7 @@ test('P2 P3 C21 the messages of one node give the same state in every order and 
   check(t, 500, arbitrary, ([changes, deliveries]) => {
     const a = new Replica('a')
     const b = new Replica('b')
-    const messages: Message[] = []
+    const messages: PresenceMessage[] = []
     // Every kind of message that a node may ever send: deltas, full states, ranges of any age.
     change(a, changes, () => {
       const { sequence } = a.state.journal
@@ -214,7 +214,7 @@ test('P5 C21 after a leave was seen, no older delta and no older state brings th
   check(t, 300, script, (changes) => {
     const a = new Replica('a')
     const b = new Replica('b')
-    const old: Message[] = []
+    const old: PresenceMessage[] = []
     change(a, changes, () =>
       old.push(...a.state.journal.since(0), ...a.state.tick(0).map((out) => out.message)),
     )
@@ -441,7 +441,7 @@ test('P11 every message survives encoding, and its second encoding is the same b
       })
     const upTo = after + made.length
     const incarnation = { generation: start, nonce: 2 ** 32 - 1 }
-    const message: Message = {
+    const message: PresenceMessage = {
       kind: 'changes',
       incarnation,
       answers: { generation: 0, nonce: 0 },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { encodeMessage as encodeGroups } from '../../src/groups/messages.ts'
 import { GroupRegister } from '../../src/groups/register.ts'
-import { encodeMessage as encodeGroups } from '../../src/groups/wire.ts'
+import { encodeMessage as encodePresence, type PresenceMessage } from '../../src/presence/messages.ts'
 import { makeRow } from '../../src/presence/row.ts'
-import { encodeMessage as encodePresence, type Message } from '../../src/presence/wire.ts'
 import { encodeEnvelope } from '../../src/pubsub/envelope.ts'
 import { ManualClock, Network, TestNode } from '../presence/network.ts'
 import { Listener, Node } from '../pubsub/lab.ts'
@@ -61,14 +61,14 @@ const presenceMessage: fc.Arbitrary<Uint8Array> = fc
       ...makeRow({ topic: 't', key: 'k', owner: 1, ref: 'r', json: '{}' }),
       ...({ owner, key, meta, topic, dot: after + n + 1 } as object),
     }))
-    const messages: Message[] = [
+    const messages: PresenceMessage[] = [
       { kind: 'heartbeat', incarnation: own, greeting: flag, sequence: a, vector },
       { kind: 'changes', incarnation: own, answers: other, after, upTo, until, gone: [], rows: odd },
       { kind: 'snapshot', incarnation: own, answers: other, after, upTo, until, gone: [], rows: odd },
       { kind: 'request', incarnation: own, of: other, since: a },
       { kind: 'goodbye', incarnation: own, holdMs: a },
     ]
-    return encodePresence(messages[kind] as Message)
+    return encodePresence(messages[kind] as PresenceMessage)
   })
 
 test('P11 garbage on the lane of presence ends no process, and the good nodes are heard beside it', (t) => {

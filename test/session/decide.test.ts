@@ -2,17 +2,17 @@ import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Message, Ref } from '../../src/protocol/message.ts'
-import { decide, type Joined, type Situation } from '../../src/session/decide.ts'
+import { decide, type HeldTopic, type Situation } from '../../src/session/decide.ts'
 
 const nothing = undefined
-const joining = (joinRef: Ref = '1'): Joined => ({ isJoining: true, joinRef })
-const joined = (joinRef: Ref = '1'): Joined => ({ isJoining: false, joinRef })
+const joining = (joinRef: Ref = '1'): HeldTopic => ({ isJoining: true, joinRef })
+const joined = (joinRef: Ref = '1'): HeldTopic => ({ isJoining: false, joinRef })
 
 interface Row {
   readonly what: string
   /** `[joinRef, topic, event]` */
   readonly says: readonly [Ref, unknown, unknown]
-  readonly has: Joined | undefined
+  readonly has: HeldTopic | undefined
   readonly means: Situation
 }
 

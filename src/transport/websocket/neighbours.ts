@@ -66,17 +66,17 @@ export async function ensureWebSocketServer(app: FastifyInstance, ours: Ours): P
   return true
 }
 
-type Listener = (...args: unknown[]) => void
+type UpgradeListener = (...args: unknown[]) => void
 
-function listenersOf(server: EventEmitter): Listener[] {
-  return (server.listeners('upgrade') as Listener[]).filter((each) => markOf(each) !== undefined)
+function listenersOf(server: EventEmitter): UpgradeListener[] {
+  return (server.listeners('upgrade') as UpgradeListener[]).filter((each) => markOf(each) !== undefined)
 }
 
 /**
  * Under which symbol a listener of @fastify/websocket keeps the socket in the request: each copy of the package has its
  * own. It does so before it looks at the request, which must not be looked at here. `undefined`: a listener of others.
  */
-function markOf(listener: Listener): symbol | undefined {
+function markOf(listener: UpgradeListener): symbol | undefined {
   if (listener.name !== 'onUpgrade') return undefined
   const request = {
     get method(): never {
@@ -97,18 +97,18 @@ function markOf(listener: Listener): symbol | undefined {
  *
  * @throws `BERYL_ERR_WEBSOCKET_TWICE` where each client would be routed, and asked, more than once.
  */
-function checkRoutedOnce(app: FastifyInstance, own: readonly Listener[]): void {
+function checkRoutedOnce(app: FastifyInstance, own: readonly UpgradeListener[]): void {
   const others = listenersOf(app.server).filter((each) => !own.includes(each))
   if (others.length === 0) return comeLast(app, own)
-  const mark = own[0] === undefined ? markOf(others[0] as Listener) : markOf(own[0])
-  if (others.length > 1 || markOf(others[0] as Listener) !== mark)
+  const mark = own[0] === undefined ? markOf(others[0] as UpgradeListener) : markOf(own[0])
+  if (others.length > 1 || markOf(others[0] as UpgradeListener) !== mark)
     throw berylError('BERYL_ERR_WEBSOCKET_TWICE', others.length + 1)
   // Theirs came later, to a scope beside ours. It routes ours too.
   for (const each of own) app.server.off('upgrade', each)
   comeLast(app, others)
 }
 
-function comeLast({ server }: FastifyInstance, listeners: readonly Listener[]): void {
+function comeLast({ server }: FastifyInstance, listeners: readonly UpgradeListener[]): void {
   for (const each of listeners)
     if (server.listeners('upgrade').includes(each)) server.off('upgrade', each).on('upgrade', each)
 }

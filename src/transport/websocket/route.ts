@@ -19,9 +19,9 @@ import {
   type Ours,
   separate,
 } from './neighbours.ts'
+import { answerClose, SenderWire, SocketWire } from './socket-wire.ts'
 import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
 import { checkVersions } from './versions.ts'
-import { answerClose, SenderWire, SocketWire } from './wire.ts'
 
 export interface WebSocketOptions extends Omit<DoorOptions, 'pathEnd'> {
   readonly path: string

@@ -43,7 +43,7 @@ export class Upgrades {
     app.server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
       const socket = socketOf(request)
       if (socket === undefined) return
-      if (this.#isClosing) endLate(socket)
+      if (this.#isClosing) endBehindAnswer(socket)
       else if (isBehindAnother(request, socket)) endUnread(socket)
       // Most are done when @fastify/websocket has heard of them: they are read.
       else if (stream.listenerCount('data') === 0) this.#watch(socket, timeoutMs)
@@ -56,13 +56,17 @@ export class Upgrades {
    */
   #watch(socket: Socket, timeoutMs: number): void {
     this.#pending.set(socket, socket.bytesWritten)
-    socket.setTimeout(timeoutMs, lookAgain).on('end', cut).on('close', this.#forget)
+    socket.setTimeout(timeoutMs, lookAgain).on('end', cutUnread).on('close', this.#forget)
   }
 
   /** A WebSocket has taken the socket over. */
   taken(socket: Socket): void {
     if (!this.#pending.delete(socket)) return
-    socket.off('timeout', lookAgain).off('timeout', cut).off('end', cut).off('close', this.#forget)
+    socket
+      .off('timeout', lookAgain)
+      .off('timeout', cutUnread)
+      .off('end', cutUnread)
+      .off('close', this.#forget)
   }
 
   /** Ends what has been answered, waits for what is on its way, and ends that of which nothing comes in time. */
@@ -82,7 +86,7 @@ const known = new WeakMap<object, Upgrades>()
  * While Fastify closes it answers an upgrade with 503 before any hook, and nobody ends the socket, which no server counts
  * as idle: `close` would wait for as long as the client stays. Clients come back within 10 ms, so there is often one.
  */
-function endLate(socket: Socket): void {
+function endBehindAnswer(socket: Socket): void {
   // Behind the answer, which another listener gives in this turn.
   queueMicrotask(() => socket.destroySoon())
 }
@@ -145,10 +149,10 @@ function isRead(socket: Socket): boolean {
 
 // Listeners, shared by all sockets
 
-function cut(this: Socket): void {
+function cutUnread(this: Socket): void {
   if (!isRead(this)) this.destroy()
 }
 
 function lookAgain(this: Socket): void {
-  this.off('timeout', lookAgain).setTimeout(SECOND_LOOK_MS, cut)
+  this.off('timeout', lookAgain).setTimeout(SECOND_LOOK_MS, cutUnread)
 }

@@ -14,7 +14,7 @@ import type { Entry, Segment } from './group-set.ts'
  *
  *     entry        group text · 0, or 1 and topic text
  */
-export type Message =
+export type GroupMessage =
   | Digest
   | { readonly kind: 'request' }
   | { readonly kind: 'segments'; readonly segments: readonly Segment[] }
@@ -31,7 +31,7 @@ const MAGIC = 0x67
 const VERSION = 1
 const KINDS = ['digest', 'request', 'segments'] as const
 
-export function encodeMessage(message: Message): Uint8Array {
+export function encodeMessage(message: GroupMessage): Uint8Array {
   const out = new ByteWriter()
     .uint(MAGIC)
     .uint(VERSION)
@@ -56,7 +56,7 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /** @throws MalformedMessage for anything that {@link encodeMessage} did not make */
-export function decodeMessage(bytes: Uint8Array): Message {
+export function decodeMessage(bytes: Uint8Array): GroupMessage {
   const from = new ByteReader(bytes)
   if (from.uint() !== MAGIC) throw new MalformedMessage('not a message of groups')
   if (from.uint() !== VERSION) throw new MalformedMessage('a version that is not known')
@@ -107,7 +107,7 @@ function sizeOf({ entries }: Segment): number {
   )
 }
 
-function readBody(from: ByteReader, kind: (typeof KINDS)[number] | undefined): Message {
+function readBody(from: ByteReader, kind: (typeof KINDS)[number] | undefined): GroupMessage {
   switch (kind) {
     case 'digest':
       return { kind, greeting: from.uint() === 1, known: from.uint(), holding: from.uint() }

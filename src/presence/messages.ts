@@ -18,7 +18,7 @@ import { type PresenceMeta, type Row, receivedRow } from './row.ts'
  *     rows          JSON: [[dot - previous dot, owner, key, meta, topic], …]; without topic where it is that of the
  *                   row before. One text, because one parse of many rows costs a third of many parses.
  */
-export type Message = Heartbeat | RowsMessage | Request | Goodbye
+export type PresenceMessage = Heartbeat | RowsMessage | Request | Goodbye
 
 interface FromIncarnation {
   readonly incarnation: Incarnation
@@ -73,7 +73,7 @@ const VERSION = 1
 const KINDS = ['heartbeat', 'changes', 'snapshot', 'request', 'goodbye'] as const
 
 /** The same message always gives the same bytes. */
-export function encodeMessage(message: Message): Uint8Array {
+export function encodeMessage(message: PresenceMessage): Uint8Array {
   const out = new ByteWriter()
     .uint(MAGIC)
     .uint(VERSION)
@@ -104,7 +104,7 @@ export function encodeMessage(message: Message): Uint8Array {
  * @param skipped told of a row that is none, which holds up no other
  * @throws MalformedMessage, SyntaxError or RangeError for anything else that {@link encodeMessage} did not make
  */
-export function decodeMessage(bytes: Uint8Array, skipped: Skipped = () => {}): Message {
+export function decodeMessage(bytes: Uint8Array, skipped: Skipped = () => {}): PresenceMessage {
   const from = new ByteReader(bytes)
   if (from.uint() !== MAGIC) throw new MalformedMessage('not a message of a tracker')
   if (from.uint() !== VERSION) throw new MalformedMessage('a version that is not known')
@@ -115,7 +115,11 @@ export function decodeMessage(bytes: Uint8Array, skipped: Skipped = () => {}): M
 
 type Skipped = (error: MalformedMessage) => void
 
-function readMessage(from: ByteReader, kind: (typeof KINDS)[number] | undefined, skipped: Skipped): Message {
+function readMessage(
+  from: ByteReader,
+  kind: (typeof KINDS)[number] | undefined,
+  skipped: Skipped,
+): PresenceMessage {
   const incarnation = readIncarnation(from)
   switch (kind) {
     case 'heartbeat':

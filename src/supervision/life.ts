@@ -14,20 +14,20 @@ export interface Place {
   readonly report: Report | undefined
   abandoned(rest: Promise<unknown>, incarnation: number): void
   /** The process of this incarnation has ended. */
-  ended(life: Incarnation): void
+  ended(life: Life): void
 }
 
 /** A process that was killed may take so long to end; then it is abandoned, so that nobody can hold up a stop. */
 export const KILL_MS = 5_000
 
 /** The one that waits for the end of an incarnation, and its deadline. */
-interface Ending {
+interface EndWait {
   wake?: (reason: ExitReason) => void
   deadline?: Timer
 }
 
 /** One life of a child, from one start to one exit: what `start` is given, and what came of it. */
-export class Incarnation implements StartContext {
+export class Life implements StartContext {
   readonly #place: Place
   readonly incarnation: number
   process: Process | undefined = undefined
@@ -38,7 +38,7 @@ export class Incarnation implements StartContext {
   #aborter: AbortController | undefined = undefined
   #aborted: ExitReason | undefined = undefined
   #exited: Promise<unknown> | undefined = undefined
-  #ending: Ending | undefined = undefined
+  #ending: EndWait | undefined = undefined
 
   constructor(place: Place, incarnation: number) {
     this.#place = place
@@ -157,7 +157,7 @@ export class Incarnation implements StartContext {
     this.#place.ended(this)
   }
 
-  #makeEnding(): Ending {
+  #makeEnding(): EndWait {
     this.#ending ??= {}
     return this.#ending
   }

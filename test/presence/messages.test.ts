@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import {
+  decodeMessage,
+  encodeMessage,
+  type PresenceMessage,
+  type RowsMessage,
+} from '../../src/presence/messages.ts'
 import { makeRow } from '../../src/presence/row.ts'
-import { decodeMessage, encodeMessage, type Message, type RowsMessage } from '../../src/presence/wire.ts'
 import { ByteReader, ByteWriter } from '../../src/replication/bytes.ts'
 
 const incarnation = { generation: 300, nonce: 5 }
 const nobody = { generation: 0, nonce: 0 }
 
-function hex(message: Message): string {
+function hex(message: PresenceMessage): string {
   return Buffer.from(encodeMessage(message)).toString('hex')
 }
 
@@ -32,7 +37,7 @@ test('golden bytes: a heartbeat', () => {
 test('golden bytes: changes', () => {
   const first = makeRow({ topic: 't', key: 'k', owner: 7, ref: 'r1', json: '{"n":1}' })
   const second = makeRow({ topic: 't', key: 'k2', owner: 7, ref: 'r2', previousRef: 'r1', json: '{}' })
-  const message: Message = {
+  const message: PresenceMessage = {
     kind: 'changes',
     incarnation,
     answers: nobody,

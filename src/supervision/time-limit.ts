@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../ground/clock.ts'
 
-/** A limit of time that may be set anew while it runs. {@link Limit.over} resolves when it is reached, if ever. */
-export class Limit {
+/** A limit of time that may be set anew while it runs. {@link TimeLimit.over} resolves when it is reached, if ever. */
+export class TimeLimit {
   readonly over: Promise<void>
   readonly #clock: Clock
   #reach: () => void = () => {}

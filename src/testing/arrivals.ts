@@ -2,7 +2,7 @@ import { failure, inspectShort } from './failure.ts'
 import type { Patience } from './patience.ts'
 
 /** Anything that comes: a message of the server, or a broadcast that was heard. */
-export interface Letter {
+export interface Arrival {
   readonly topic: string
   readonly event: string
   readonly payload: unknown
@@ -17,19 +17,19 @@ export interface Crash {
 }
 
 /** An expectation of a test: something that comes, or must not. */
-export interface Wanted<L extends Letter> {
+export interface Wanted<L extends Arrival> {
   /** The method that the test called. */
   readonly operator: string
   readonly summary: string
   readonly topic: string
   readonly expected: unknown
-  readonly fits: (letter: L) => boolean
+  readonly fits: (arrival: L) => boolean
   /** True where nothing that fits can come any more. */
   readonly isHopeless?: () => boolean
 }
 
 /** The arrivals that were not expected yet, in order. */
-export class Mailbox<L extends Letter> {
+export class Arrivals<L extends Arrival> {
   readonly #patience: Patience
   readonly #crashes: readonly Crash[]
   #unread: L[] = []
@@ -39,12 +39,12 @@ export class Mailbox<L extends Letter> {
     this.#crashes = crashes
   }
 
-  put(letter: L): void {
-    this.#unread.push(letter)
+  put(arrival: L): void {
+    this.#unread.push(arrival)
     this.#patience.wake()
   }
 
-  /** Waits for the first letter that fits, and takes it out. */
+  /** Waits for the first arrival that fits, and takes it out. */
   expect(wanted: Wanted<L>): Promise<L> {
     return this.#patience.until(
       () => this.#take(wanted.fits),
@@ -53,11 +53,11 @@ export class Mailbox<L extends Letter> {
     )
   }
 
-  /** Lets all that is ready run, and fails where a letter fits. */
+  /** Lets all that is ready run, and fails where an arrival fits. */
   async refute(wanted: Wanted<L>): Promise<void> {
     await this.#patience.settle()
-    const letter = this.#unread.find(wanted.fits)
-    if (letter !== undefined) throw this.failure(wanted, letter)
+    const arrival = this.#unread.find(wanted.fits)
+    if (arrival !== undefined) throw this.failure(wanted, arrival)
   }
 
   /** The failure of an expectation, with what came instead. */
@@ -65,7 +65,7 @@ export class Mailbox<L extends Letter> {
     const cause = this.crash(topic)
     if (actual !== undefined)
       return failure({ operator, summary, instead: [line(actual)], expected, actual, cause })
-    const unread = this.#unread.filter((letter) => letter.topic === topic)
+    const unread = this.#unread.filter((arrival) => arrival.topic === topic)
     return failure({ operator, summary, instead: unread.map(line), expected, actual: unread, cause })
   }
 
@@ -74,13 +74,13 @@ export class Mailbox<L extends Letter> {
     return this.#crashes.findLast((crash) => crash.topic === topic)?.error
   }
 
-  #take(fits: (letter: L) => boolean): L | undefined {
+  #take(fits: (arrival: L) => boolean): L | undefined {
     const index = this.#unread.findIndex(fits)
     return index === -1 ? undefined : this.#unread.splice(index, 1)[0]
   }
 }
 
-function line({ event, payload }: Letter): string {
+function line({ event, payload }: Arrival): string {
   if (event !== 'phx_reply') return `${event} ${inspectShort(payload)}`
   const { status, response } = payload as { status: string; response: unknown }
   return `reply "${status}" ${inspectShort(response)}`
