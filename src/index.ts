@@ -22,6 +22,7 @@ export { Binary } from './channel/schema.ts'
 export type { Clock, Timer } from './ground/clock.ts'
 export type { BerylError, BerylErrorCode, CloseCode, ReplyReason, UpgradeStatus } from './ground/errors.ts'
 export { closeCodes, errorTable, replyReasons, upgradeStatuses } from './ground/errors.ts'
+export type { Limit, RateLimit } from './ground/option-checks.ts'
 export type {
   LimitName,
   TelemetryEvents,
@@ -31,8 +32,9 @@ export type {
 } from './ground/telemetry.ts'
 export type { Groups } from './groups/groups.ts'
 export type { BerylLoad, BerylStatus, Channels } from './node/channels.ts'
-export type { BerylOptions, CheckOrigin, Limit, OnGiveUp, RateLimit } from './node/options.ts'
+export type { BerylOptions, OnGiveUp } from './node/options.ts'
 export { beryl, beryl as default } from './plugin.ts'
 export type { PresenceDiff, PresenceEntry, Presences } from './presence/diff.ts'
 export type { Presence, PresenceOwner } from './presence/presence.ts'
 export type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'
+export type { CheckOrigin } from './transport/options.ts'

@@ -36,3 +36,14 @@ export function readFields(value: unknown): Readonly<Record<string, unknown>> | 
     return undefined
   }
 }
+
+/** True where it is an object, or a function, whose properties of these names are functions. */
+export function hasMethods<T>(value: unknown, names: readonly (keyof T & string)[]): value is T {
+  try {
+    const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+    return isObject && names.every((name) => typeof Reflect.get(value, name) === 'function')
+  } catch {
+    // A value that throws when it is read has none.
+    return false
+  }
+}

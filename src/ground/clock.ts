@@ -15,6 +15,14 @@ export interface Clock {
   setImmediate(callback: () => void): Timer
 }
 
+export const CLOCK_METHODS: readonly (keyof Clock)[] = [
+  'now',
+  'date',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+]
+
 /** A pending call. Cancelling twice, or after it ran, does nothing. */
 export interface Timer {
   cancel(): void

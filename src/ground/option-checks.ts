@@ -6,6 +6,12 @@ import { Rate, type RateOptions } from './rate.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
+/** A limit, or `false` (or 0) for none. */
+export type Limit = number | false
+
+/** A limit of how often, or `false` for none. */
+export type RateLimit = RateOptions | false
+
 export function section(field: string, value: unknown, allowed: readonly string[]): Fields {
   if (value === undefined) return {}
   const fields = readFields(value) ?? refuseOption(field, 'an object', value)
@@ -21,9 +27,14 @@ export function flag(field: string, value: unknown, byDefault: boolean): boolean
   return typeof value === 'boolean' ? value : refuseOption(field, 'a boolean', value)
 }
 
-export function fn(field: string, value: unknown): ((...args: never[]) => unknown) | undefined {
-  if (value === undefined || typeof value === 'function') return value as undefined
+export function fn<F extends (...args: never[]) => unknown>(field: string, value: unknown): F | undefined {
+  if (value === undefined || isFunction<F>(value)) return value
   return refuseOption(field, 'a function', value)
+}
+
+/** A function. Its signature is taken on trust, as nothing at run time tells it. */
+export function isFunction<F extends (...args: never[]) => unknown>(value: unknown): value is F {
+  return typeof value === 'function'
 }
 
 export function whole(
@@ -34,8 +45,7 @@ export function whole(
   max = Number.MAX_SAFE_INTEGER,
 ): number {
   if (value === undefined) return byDefault
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max)
-    return value as number
+  if (isWhole(value) && value >= min && value <= max) return value
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
   return refuseOption(field, `a whole number ${range}`, value)
 }
@@ -43,24 +53,29 @@ export function whole(
 export function limit(field: string, value: unknown, byDefault: number): number {
   if (value === false || value === 0) return Number.POSITIVE_INFINITY
   if (value === undefined) return byDefault
-  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number
+  if (isWhole(value) && value > 0) return value
   return refuseOption(field, 'a whole number above 0, or false for no limit', value)
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
 
 export function list<T>(
   field: string,
   value: unknown,
   wanted: string,
-  is: (item: unknown) => boolean,
+  is: (item: unknown) => item is T,
 ): readonly T[] {
   if (value === undefined) return []
   if (!isArray(value)) return refuseOption(field, `an array: ${wanted}`, value)
-  const wrong = value.findIndex((item) => !is(item))
-  if (wrong !== -1) return refuseOption(`${field}[${wrong}]`, wanted, value[wrong])
-  return Object.freeze([...value])
+  const items = [...value]
+  if (items.every(is)) return Object.freeze(items)
+  const wrong = items.findIndex((item) => !is(item))
+  return refuseOption(`${field}[${wrong}]`, wanted, items[wrong])
 }
 
-function isArray(value: unknown): value is never[] {
+function isArray(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value)
   } catch {
@@ -88,21 +103,23 @@ export function limitsIn<K extends string>(
   given: Fields,
   defaults: Readonly<Record<K, number>>,
 ): Record<K, number> {
-  const entries = Object.entries<number>(defaults)
-  return Object.fromEntries(
-    entries.map(([name, byDefault]) => [name, limit(`${field}.${name}`, given[name], byDefault)]),
-  ) as Record<K, number>
+  const limits: Record<K, number> = { ...defaults }
+  for (const name in limits) limits[name] = limit(`${field}.${name}`, given[name], defaults[name])
+  return limits
 }
 
 export function rate(field: string, value: unknown, byDefault: RateOptions | undefined): Rate | undefined {
-  if (value === false || value === 0 || (value === undefined && byDefault === undefined)) return undefined
-  if (value === undefined) return new Rate(byDefault as RateOptions)
+  if (value === false || value === 0) return undefined
+  if (value === undefined) return byDefault && new Rate(byDefault)
   const { perSecond, burst } = section(field, value, ['perSecond', 'burst'])
-  if (!Number.isFinite(perSecond) || !((perSecond as number) > 0)) {
+  if (!isFiniteNumber(perSecond) || perSecond <= 0) {
     return refuseOption(`${field}.perSecond`, 'a number above 0', perSecond)
   }
-  if (burst !== undefined && !(Number.isFinite(burst) && (burst as number) >= 1)) {
-    return refuseOption(`${field}.burst`, 'a number of at least 1', burst)
-  }
-  return new Rate((burst === undefined ? { perSecond } : { perSecond, burst }) as RateOptions)
+  if (burst === undefined) return new Rate({ perSecond })
+  if (isFiniteNumber(burst) && burst >= 1) return new Rate({ perSecond, burst })
+  return refuseOption(`${field}.burst`, 'a number of at least 1', burst)
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value)
 }

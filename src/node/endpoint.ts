@@ -67,7 +67,7 @@ export class Endpoint {
   }
 
   startSessions(): Sessions {
-    const { limits, heartbeat, drain, backpressure } = this.options
+    const { limits } = this.options
     const { clock, host } = this
     this.sessions = new Sessions(
       {
@@ -86,7 +86,7 @@ export class Endpoint {
         mailboxLimit: limits.mailbox,
         joinTimeoutMs: limits.joinTimeoutMs,
       },
-      { idleMs: heartbeat.timeoutMs, intervalMs: heartbeat.intervalMs, drain, backpressure },
+      this.options,
     )
     return this.sessions
   }

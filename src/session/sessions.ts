@@ -6,7 +6,8 @@ import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
 import type { Admission } from './admission.ts'
-import { Backlog, type BackpressureLimits } from './backlog.ts'
+import { Backlog } from './backlog.ts'
+import type { ResolvedSessionOptions } from './options.ts'
 import { Session, type SessionRuntime } from './session.ts'
 import type { SessionLoad } from './topics.ts'
 import type { Wire } from './wire.ts'
@@ -17,25 +18,6 @@ const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 
-/** The way in which the server goes: see `BerylOptions.drain`. Resolved. */
-export interface DrainOptions {
-  readonly batch: number
-  readonly pauseMs: number
-  readonly handlerMs: number
-  readonly closeMs: number
-  readonly timeoutMs: number
-}
-
-/** The options of the directory itself, beside what it hands to its sessions. */
-export interface SessionsOptions {
-  /** A client may be silent for so long. One timer watches over all of them. */
-  readonly idleMs: number
-  /** Clients should let hear of them so often. */
-  readonly intervalMs: number
-  readonly drain: DrainOptions
-  readonly backpressure: BackpressureLimits
-}
-
 /**
  * The coordinator: who is connected. It supervises one session for each client, all of them temporary, and when it ends
  * it closes every connection with 1012: a client must never be connected and deaf.
@@ -45,7 +27,7 @@ export class Sessions implements Process {
   readonly exited = this.#exit.exited
   readonly #runtime: SessionRuntime
   readonly #clock: Clock
-  readonly #options: SessionsOptions
+  readonly #options: ResolvedSessionOptions
   readonly #backlog: Backlog
   readonly #sessions = new Map<string, Session>()
   readonly #byConnectionTopic = new Map<string, Set<Session>>()
@@ -57,7 +39,7 @@ export class Sessions implements Process {
 
   constructor(
     runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'>,
-    options: SessionsOptions,
+    options: ResolvedSessionOptions,
   ) {
     const { clock } = runtime
     this.#backlog = new Backlog(options.backpressure, clock)
@@ -231,11 +213,11 @@ export class Sessions implements Process {
     for (const session of [...this.#sessions.values()]) {
       if (session.expiresAt !== undefined && date >= session.expiresAt) {
         session.close(1001, 'expired', DISCONNECT)
-      } else if (session.silentMs(now) >= this.#options.idleMs) session.idle()
+      } else if (session.silentMs(now) >= this.#options.heartbeat.timeoutMs) session.idle()
     }
   }
 }
 
-function sweepMs({ idleMs, intervalMs }: SessionsOptions): number {
-  return Math.max(20, Math.min(5_000, intervalMs, idleMs / SWEEPS_PER_TIMEOUT))
+function sweepMs({ heartbeat: { intervalMs, timeoutMs } }: ResolvedSessionOptions): number {
+  return Math.max(20, Math.min(5_000, intervalMs, timeoutMs / SWEEPS_PER_TIMEOUT))
 }

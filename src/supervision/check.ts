@@ -33,17 +33,6 @@ export function checkNonEmpty(call: string, argument: string, value: unknown): v
   if (typeof value !== 'string' || value === '') refuseArgument(call, argument, 'a non-empty string', value)
 }
 
-/** True where it is an object, or a function, whose properties of these names are functions. */
-export function hasMethods(value: unknown, names: readonly string[]): boolean {
-  try {
-    const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
-    return isObject && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
-  } catch {
-    // A value that throws when it is read has none.
-    return false
-  }
-}
-
 /** As `instanceof`, which a proxy may make throw. */
 export function isInstance(value: unknown, of: abstract new (...args: never[]) => unknown): boolean {
   try {

@@ -1,7 +1,7 @@
-import { checkFunction, refuseArgument } from '../ground/argument.ts'
+import { checkFunction, hasMethods, refuseArgument } from '../ground/argument.ts'
 import type { Clock, Timer } from '../ground/clock.ts'
 import { tell } from '../ground/foreign.ts'
-import { hasMethods, isMilliseconds } from './check.ts'
+import { isMilliseconds } from './check.ts'
 import { warn } from './events.ts'
 
 /** Anything that emits events to listeners: an EventEmitter, a socket, a stream. */
@@ -77,7 +77,7 @@ export class Scope implements Owned {
   }
 
   readonly spawn = (work: Promise<unknown> | (() => Promise<unknown>)): void => {
-    const isWork = typeof work === 'function' || hasMethods(work, ['then'])
+    const isWork = typeof work === 'function' || hasMethods<PromiseLike<unknown>>(work, ['then'])
     if (!isWork) refuseArgument('spawn', 'work', 'a promise, or a function that gives one', work)
     const failed = (error: unknown): void => {
       if (!this.#closed) this.#owner.crash(error)
@@ -111,5 +111,5 @@ function checkTimer(call: string, callback: unknown, ms: unknown): void {
 
 /** An emitter may be a function, too. */
 function isEmitter(value: unknown): boolean {
-  return hasMethods(value, ['on', 'off'])
+  return hasMethods<Emitter<unknown>>(value, ['on', 'off'])
 }

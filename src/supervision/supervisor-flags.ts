@@ -1,5 +1,6 @@
-import type { Clock } from '../ground/clock.ts'
-import { check, checkKeys, hasMethods, refuseSpec } from './check.ts'
+import { hasMethods } from '../ground/argument.ts'
+import { CLOCK_METHODS, type Clock } from '../ground/clock.ts'
+import { check, checkKeys, refuseSpec } from './check.ts'
 import type { AutoShutdown } from './child-spec.ts'
 import type { Report } from './events.ts'
 import type { Intensity, Strategy } from './restart-policy.ts'
@@ -43,7 +44,6 @@ const COMMON_KEYS: readonly string[] = [
   'signal',
   'clock',
 ] satisfies (keyof CommonOptions)[]
-const CLOCK = ['now', 'date', 'setTimeout', 'setInterval', 'setImmediate']
 
 /**
  * Checks what may be anything in JavaScript: that there are options, that each key has a meaning, and what is no flag.
@@ -60,10 +60,10 @@ export function checkSupervisorOptions<O extends CommonOptions>(options: O, keys
   check(report === undefined || typeof report === 'function', owner, 'report', 'a function', report)
   check(signal === undefined || signal instanceof AbortSignal, owner, 'signal', 'an AbortSignal', signal)
   check(
-    clock === undefined || hasMethods(clock, CLOCK),
+    clock === undefined || hasMethods<Clock>(clock, CLOCK_METHODS),
     owner,
     'clock',
-    `a clock: ${CLOCK.join(', ')}`,
+    `a clock: ${CLOCK_METHODS.join(', ')}`,
     clock,
   )
   return options

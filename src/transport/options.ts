@@ -1,0 +1,123 @@
+import type { FastifyRequest } from 'fastify'
+import type { ConnectContext, ConnectGrant, Connection } from '../channel/infer.ts'
+import type { Rejection } from '../channel/result.ts'
+import {
+  type Fields,
+  flag,
+  fn,
+  isFunction,
+  type Limit,
+  limitsIn,
+  list,
+  refuseOption,
+} from '../ground/option-checks.ts'
+import { originIsHost, originIsListed, parseOriginRule } from './origin.ts'
+
+/** Which browsers' pages may connect: those of the same host, a list, all, or as a function says. */
+export type CheckOrigin = boolean | readonly string[] | ((origin: string, request: FastifyRequest) => boolean)
+
+/** The way in. */
+export interface TransportOptions {
+  /** Clients connect to `<path>/websocket`. @default '/socket' */
+  readonly path?: string
+  /**
+   * Decides who may connect, before the upgrade. What it gives becomes `connection.assigns`; `reject(…)` answers 403; a
+   * throw answers as Fastify's error handler does (500). @default everybody, with {}
+   */
+  readonly connect?: (
+    context: ConnectContext,
+  ) => ConnectGrant | Rejection | undefined | Promise<ConnectGrant | Rejection | undefined>
+  /** The name under which `channels.disconnect` finds a connection, such as `user:42`. @default none */
+  readonly connectionTopic?: (connection: Connection) => string | undefined
+  /** Which pages may connect. Clients that are no browsers send no Origin and are let in. @default true */
+  readonly checkOrigin?: CheckOrigin
+  /** WebSocket sub-protocols that the server speaks, best first. @default [] */
+  readonly subprotocols?: readonly string[]
+  /** permessage-deflate. Costs some hundred KiB for each connection that uses it. @default false */
+  readonly compression?: boolean
+}
+
+/** The limits of clients on their way in, and of what their sockets carry. */
+export interface TransportLimits {
+  /** Bytes of one message, unpacked. Above: close 1009. @default 65_536 */
+  readonly payloadBytes?: Limit
+  /** Fragments of one message. Above: close 1008. @default 1024 */
+  readonly fragments?: Limit
+  /** Pieces in which one message may trickle in. Above: close 1008. @default 8192 */
+  readonly bufferedChunks?: Limit
+  /** Connections of this node. Above: 503 with Retry-After. @default 20_000 */
+  readonly connections?: Limit
+  /** Connections from one address. Above: 429. @default false */
+  readonly connectionsPerIp?: Limit
+  /** Connections that are being let in. Above: 503. @default 1000 */
+  readonly pendingUpgrades?: Limit
+  /** `connect` may take so long. Above: 503. @default 10_000 */
+  readonly handshakeTimeoutMs?: Limit
+}
+
+/** {@link TransportOptions} checked and filled in. */
+export interface ResolvedTransportOptions {
+  readonly path: string
+  readonly connect: (context: ConnectContext) => unknown
+  readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
+  readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
+  readonly checksOrigin: boolean
+  readonly subprotocols: readonly string[]
+  readonly compression: boolean
+}
+
+/** {@link TransportLimits} filled in: `Infinity` where there is none. */
+export type ResolvedTransportLimits = Readonly<Record<keyof TransportLimits, number>>
+
+export const TRANSPORT_LIMITS: ResolvedTransportLimits = {
+  payloadBytes: 65_536,
+  fragments: 1_024,
+  bufferedChunks: 8_192,
+  connections: 20_000,
+  connectionsPerIp: Number.POSITIVE_INFINITY,
+  pendingUpgrades: 1_000,
+  handshakeTimeoutMs: 10_000,
+}
+
+export function resolveTransportLimits(given: Fields): ResolvedTransportLimits {
+  return limitsIn('limits', given, TRANSPORT_LIMITS)
+}
+
+export function resolveTransportOptions(given: Fields): ResolvedTransportOptions {
+  return {
+    path: pathOf(given.path),
+    connect: fn<ResolvedTransportOptions['connect']>('connect', given.connect) ?? (() => ({})),
+    connectionTopic: fn('connectionTopic', given.connectionTopic),
+    originAllowed: originCheck(given.checkOrigin),
+    checksOrigin: given.checkOrigin !== false,
+    subprotocols: list('subprotocols', given.subprotocols, 'a name without spaces or commas', isToken),
+    compression: flag('compression', given.compression, false),
+  }
+}
+
+function pathOf(path: unknown): string {
+  if (path === undefined) return '/socket'
+  if (typeof path === 'string' && /^\/[^?#\s]*[^/?#\s]$/.test(path)) return path
+  return refuseOption('path', 'a path such as "/socket", without a trailing slash', path)
+}
+
+/** A token of RFC 9110, as a sub-protocol has to be. */
+function isToken(item: unknown): item is string {
+  return typeof item === 'string' && /^[!#$%&'*+.^_`|~\w-]+$/.test(item)
+}
+
+function originCheck(check: unknown): ResolvedTransportOptions['originAllowed'] {
+  if (check === undefined || check === true) return (origin, request) => originIsHost(origin, request.host)
+  if (check === false) return () => true
+  if (isFunction<ResolvedTransportOptions['originAllowed']>(check)) return check
+  const rules = list('checkOrigin', check, ORIGIN, isString).map(
+    (entry, index) => parseOriginRule(entry) ?? refuseOption(`checkOrigin[${index}]`, ORIGIN, entry),
+  )
+  return (origin) => originIsListed(origin, rules)
+}
+
+const ORIGIN = 'an origin such as "https://example.com" or "//*.example.com"'
+
+function isString(item: unknown): item is string {
+  return typeof item === 'string'
+}
