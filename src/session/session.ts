@@ -2,76 +2,46 @@ import type { FastifyBaseLogger } from 'fastify'
 import { answer, refuseMessage } from '../channel/answer.ts'
 import type { TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
-import type { ChannelRuntime, JoinedTopic, Outlet, PendingTopic, WaitingTopic } from '../channel/outlet.ts'
-import type { Router } from '../channel/router.ts'
-import type { Clock } from '../ground/clock.ts'
+import type { JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
 import type { CloseCode } from '../ground/errors.ts'
 import { fitsName } from '../ground/name.ts'
 import type { JoinOutcome, LimitName } from '../ground/telemetry.ts'
-import type { Watch } from '../ground/watch.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { type Codec, type JsonParse, MalformedFrame, type Message } from '../protocol/message.ts'
+import { type Codec, MalformedFrame, type Message } from '../protocol/message.ts'
 import type { Admission } from './admission.ts'
-import { type Backlog, type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
+import { type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide, isHeartbeat } from './decide.ts'
-import { InFlight } from './in-flight.ts'
-import { Meter, type MeterRates } from './meter.ts'
-import { Outbox, type Turn } from './outbox.ts'
-import { Reports, type ReportsRuntime } from './reports.ts'
+import { Intake } from './intake.ts'
+import { Meter } from './meter.ts'
+import { Outbox } from './outbox.ts'
+import type { SessionRuntime } from './runtime.ts'
 import { NOTHING_WAITS, type SessionLoad, Topics } from './topics.ts'
 import type { Wire } from './wire.ts'
-
-/** Shared by all sessions of a tree. */
-export interface SessionRuntime extends ChannelRuntime, ReportsRuntime {
-  readonly router: Router
-  readonly turn: Turn
-  readonly backlog: Backlog
-  /** By whose time clients are judged. */
-  readonly watch: Watch
-  readonly clock: Clock
-  readonly parse: JsonParse
-  readonly channelsPerConnection: number
-  readonly topicBytes: number
-  readonly rates: MeterRates
-  /** Async callbacks at work for one client. Above, its socket is not read until half of them are done. */
-  readonly pendingHandlers: number
-  /** The session has ended; its connection is closing, or gone. Once. */
-  closed(session: Session, code: number, reason: string): void
-  /** The connection of a session is gone, down to the socket. Once. */
-  gone(session: Session): void
-}
 
 /**
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
  * temporary process: its channels end with it.
  */
-export class Session extends Reports implements Outlet, SlowReader {
+export class Session extends Intake implements Outlet, SlowReader {
   readonly codec: Codec
   readonly connectionTopic: string | undefined
   readonly expiresAt: number | undefined
-  readonly wire: Wire
-  readonly #runtime: SessionRuntime
+  readonly #runtime: SessionRuntime<Session>
   readonly #outbox: Outbox
   readonly #meter: Meter
   #topics: Topics | undefined
-  #open = true
   /** The server goes: nothing more is taken, and what is at work is finished. */
   #isDraining = false
   #isGone = false
-  #bytesRead = 0
-  #activeAt: number
-  #inFlight: InFlight | undefined
 
-  constructor(runtime: SessionRuntime, admission: Admission, wire: Wire) {
-    super(runtime, admission.connection)
+  constructor(runtime: SessionRuntime<Session>, admission: Admission, wire: Wire) {
+    super(runtime, admission.connection, wire)
     this.codec = admission.codec
     this.connectionTopic = admission.connectionTopic
     this.expiresAt = admission.expiresAt
-    this.wire = wire
     this.#runtime = runtime
     this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
     this.#meter = new Meter(runtime.rates)
-    this.#activeAt = runtime.watch.now
   }
 
   get log(): FastifyBaseLogger {
@@ -86,7 +56,7 @@ export class Session extends Reports implements Outlet, SlowReader {
   get load(): SessionLoad {
     const { waitingMessages, longestMailbox } = this.#topics?.waiting ?? NOTHING_WAITS
     const { bufferedBytes } = this.wire
-    return { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks: this.#inFlight?.count ?? 0 }
+    return { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks: this.pendingCallbacks }
   }
 
   /** The channel that this client has joined on a topic. */
@@ -96,7 +66,7 @@ export class Session extends Reports implements Outlet, SlowReader {
 
   /** Takes one WebSocket message. Never throws. */
   receive(data: Buffer, isBinary: boolean): void {
-    if (!this.#open || this.#isDraining) return
+    if (!this.isOpen || this.#isDraining) return
     let message: Message
     try {
       message = this.codec.decode(data, isBinary, this.#runtime.parse)
@@ -111,26 +81,12 @@ export class Session extends Reports implements Outlet, SlowReader {
   }
 
   /**
-   * For how long no byte came from the client, by the time of the watch. Looked at now and then, so that messages need not be
-   * counted.
-   */
-  silentMs(now: number): number {
-    const { bytesRead } = this.wire
-    // A paused socket delivers nothing, so its silence proves nothing.
-    if (bytesRead !== this.#bytesRead || this.#inFlight?.isPaused) {
-      this.#bytesRead = bytesRead
-      this.#activeAt = now
-    }
-    return now - this.#activeAt
-  }
-
-  /**
    * Closes the connection behind what was sent, and ends its channels for `reason`.
    *
    * @param text What the client is told: nothing where Phoenix says nothing.
    */
   close(code: CloseCode, text: string, reason: TerminateReason): void {
-    if (!this.#open) return
+    if (!this.isOpen) return
     this.#end(reason)
     this.#outbox.flush()
     this.wire.close(code, text)
@@ -144,14 +100,14 @@ export class Session extends Reports implements Outlet, SlowReader {
   async drain(code: CloseCode, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
     this.#isDraining = true
     for (const topic of [...(this.#topics?.values() ?? [])]) topic.shutdown(reason)
-    this.#inFlight?.release()
-    await this.#inFlight?.settled(graceMs)
+    this.release()
+    await this.callbacksSettled(graceMs)
     this.close(code, text, reason)
   }
 
   /** The connection is gone. */
   disconnected(code: number): void {
-    if (this.#open) {
+    if (this.isOpen) {
       this.#end({ kind: 'closed', code })
       this.#runtime.closed(this, code, '')
     }
@@ -171,9 +127,9 @@ export class Session extends Reports implements Outlet, SlowReader {
   }
 
   #end(reason: TerminateReason): void {
-    this.#open = false
+    this.isOpen = false
     // A paused socket would not hear the client's answer to the close.
-    this.#inFlight?.release()
+    this.release()
     const topics = [...(this.#topics?.values() ?? [])]
     this.#topics = undefined
     for (const topic of topics) this.#guarded(() => topic.close(reason))
@@ -219,34 +175,6 @@ export class Session extends Reports implements Outlet, SlowReader {
       refuseMessage(this, message.joinRef, message, { reason: 'rate_limited', retry_after_ms: waitMs })
     }
     return false
-  }
-
-  /** An async callback began. */
-  pending(): void {
-    this.#atWork().began()
-  }
-
-  /** An async callback is done. */
-  settled(): void {
-    this.#atWork().done()
-  }
-
-  get isFull(): boolean {
-    return this.#inFlight?.isFull ?? false
-  }
-
-  get isOverdue(): boolean {
-    return this.#inFlight?.isOverdue ?? false
-  }
-
-  awaitRoom(topic: WaitingTopic): void {
-    if (this.#open && this.#atWork().wait(topic)) this.limitReached('limits.pendingHandlers')
-  }
-
-  /** Made on first use: most clients never meet an async callback. */
-  #atWork(): InFlight {
-    this.#inFlight ??= new InFlight(this, this.#runtime.pendingHandlers, this.#runtime.clock)
-    return this.#inFlight
   }
 
   /** True where the client is so far behind that it should be spared what can be told later in one piece. */
@@ -327,7 +255,7 @@ export class Session extends Reports implements Outlet, SlowReader {
 
   /** `terminate` of the old channel may have ended the connection, or let another message in that took the topic. */
   #isOvertaken(topic: string): boolean {
-    return !this.#open || this.#topics?.has(topic) === true
+    return !this.isOpen || this.#topics?.has(topic) === true
   }
 
   #joinAgain(message: Message, predecessor: Frame): void {
@@ -342,12 +270,12 @@ export class Session extends Reports implements Outlet, SlowReader {
   // Outlet: what the channels of this session ask of it
 
   send(frame: Frame): void {
-    if (this.#open) this.#outbox.send(frame)
+    if (this.isOpen) this.#outbox.send(frame)
   }
 
   redeliver(messages: readonly Message[]): void {
     this.#guarded(() => {
-      for (const message of messages) if (this.#open) this.#route(message)
+      for (const message of messages) if (this.isOpen) this.#route(message)
     })
   }
 
@@ -367,7 +295,7 @@ export class Session extends Reports implements Outlet, SlowReader {
 
   #forget(topic: PendingTopic | JoinedTopic): void {
     this.#topics?.forget(topic)
-    this.#inFlight?.forget(topic)
+    this.waitsNoMore(topic)
   }
 
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {

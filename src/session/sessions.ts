@@ -8,7 +8,8 @@ import type { Process } from '../supervision/process.ts'
 import type { Admission } from './admission.ts'
 import { Backlog } from './backlog.ts'
 import type { ResolvedSessionOptions } from './options.ts'
-import { Session, type SessionRuntime } from './session.ts'
+import type { SessionRuntime } from './runtime.ts'
+import { Session } from './session.ts'
 import type { SessionLoad } from './topics.ts'
 import type { Wire } from './wire.ts'
 
@@ -25,7 +26,7 @@ const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 export class Sessions implements Process {
   readonly #exit = new Exit()
   readonly exited = this.#exit.exited
-  readonly #runtime: SessionRuntime
+  readonly #runtime: SessionRuntime<Session>
   readonly #clock: Clock
   readonly #options: ResolvedSessionOptions
   readonly #backlog: Backlog
@@ -38,7 +39,7 @@ export class Sessions implements Process {
   #draining: Promise<void> | undefined
 
   constructor(
-    runtime: Omit<SessionRuntime, 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'>,
+    runtime: Omit<SessionRuntime<Session>, 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'>,
     options: ResolvedSessionOptions,
   ) {
     const { clock } = runtime

@@ -1,0 +1,22 @@
+import type { ChannelRuntime } from '../channel/outlet.ts'
+import type { Router } from '../channel/router.ts'
+import type { JsonParse } from '../protocol/message.ts'
+import type { Backlog } from './backlog.ts'
+import type { IntakeRuntime } from './intake.ts'
+import type { MeterRates } from './meter.ts'
+import type { Turn } from './outbox.ts'
+
+/** Shared by all sessions of a tree. */
+export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime {
+  readonly router: Router
+  readonly turn: Turn
+  readonly backlog: Backlog
+  readonly parse: JsonParse
+  readonly channelsPerConnection: number
+  readonly topicBytes: number
+  readonly rates: MeterRates
+  /** The session has ended; its connection is closing, or gone. Once. */
+  closed(session: S, code: number, reason: string): void
+  /** The connection of a session is gone, down to the socket. Once. */
+  gone(session: S): void
+}
