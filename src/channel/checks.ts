@@ -17,7 +17,7 @@ export function guardChecks(schema: unknown): void {
     if (typeof node !== 'object' || node === null || guarded.has(node)) continue
     guarded.add(node)
     for (const key of Reflect.ownKeys(node)) {
-      const { value } = Reflect.getOwnPropertyDescriptor(node, key) as PropertyDescriptor
+      const value: unknown = Reflect.getOwnPropertyDescriptor(node, key)?.value
       if (key === '~refine' && Array.isArray(value)) for (const refinement of value) guardCheck(refinement)
       else open.push(value)
     }

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { guardSignal } from '../ground/signal.ts'
 import type { Ref } from '../protocol/message.ts'
-import { matchTopic } from '../protocol/topic.ts'
+import { topicId } from '../protocol/topic.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
 import type { CompiledChannel } from './definition.ts'
 import type { Connection, Socket, SocketPresence } from './infer.ts'
@@ -42,7 +42,7 @@ export class ChannelSocket implements Socket {
   }
 
   get topicId(): string {
-    return matchTopic(this.#channel.definition.pattern, this.topic) as string
+    return topicId(this.#channel.definition.pattern, this.topic)
   }
 
   get joinRef(): unknown {

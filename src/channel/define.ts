@@ -74,7 +74,7 @@ function compileIn(refuse: Refuse, schemas: unknown, handlers: unknown): Map<str
     const own = Object.hasOwn(handling, event) ? handling[event] : undefined
     const handle = callback(refuse, `in.${event}`, own)
     if (handle === undefined) return refuse(`in.${event}`, 'a handler for the declared event', undefined)
-    events.set(event, { ...compileExchange(refuse, `schema.in.${event}`, exchange), handle })
+    events.set(event, { name: event, ...compileExchange(refuse, `schema.in.${event}`, exchange), handle })
   }
   return events
 }

@@ -13,6 +13,7 @@ export interface CompiledExchange {
 }
 
 export interface CompiledEvent extends CompiledExchange {
+  readonly name: string
   readonly handle: (payload: unknown, socket: Socket) => unknown
 }
 
@@ -29,7 +30,8 @@ export interface JoinRequest {
 export interface CompiledChannel {
   readonly pattern: TopicPattern
   readonly joinExchange: CompiledExchange
-  readonly in: ReadonlyMap<string, CompiledEvent>
+  /** By name: anything may be asked for. */
+  readonly in: ReadonlyMap<unknown, CompiledEvent>
   readonly out: ReadonlyMap<string, PayloadSchema>
   readonly presence: PayloadSchema | undefined
   readonly join: (request: JoinRequest) => unknown

@@ -1,6 +1,6 @@
 import { berylError, type ReplyReason, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
-import type { CompiledChannel, CompiledExchange, JoinRequest } from './definition.ts'
+import type { CompiledChannel, CompiledEvent, JoinRequest } from './definition.ts'
 import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
 import { type Misfit, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
 
@@ -93,59 +93,57 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
 /** Says what to do with what the handler of an event gave. Never throws. */
 export function interpretReply(
   channel: CompiledChannel,
-  event: string,
-  exchange: CompiledExchange,
+  event: CompiledEvent,
   result: unknown,
 ): ReplyVerdict {
   try {
     if (result instanceof Later) return { kind: 'later', promise: result.promise }
-    if (result instanceof Stop) return stopVerdict(channel, event, exchange, result)
-    return outcome(channel, event, exchange, result)
+    if (result instanceof Stop) return stopVerdict(channel, event, result)
+    return outcome(channel, event, result)
   } catch (error) {
     return crashed(error)
   }
 }
 
-function stopVerdict(
-  channel: CompiledChannel,
-  event: string,
-  exchange: CompiledExchange,
-  stop: Stop,
-): ReplyVerdict {
+function stopVerdict(channel: CompiledChannel, event: CompiledEvent, stop: Stop): ReplyVerdict {
   const { reason, reply } = stop
   return {
     kind: 'stop',
     reason,
-    reply: reply === undefined ? NONE : outcome(channel, event, exchange, reply),
+    reply: reply === undefined ? NONE : outcome(channel, event, reply),
   }
 }
 
 function outcome(
   channel: CompiledChannel,
-  event: string,
-  exchange: CompiledExchange,
+  event: CompiledEvent,
   result: unknown,
 ): ReplyVerdict & { kind: 'none' | 'reply' } {
   if (result instanceof Reply) {
     if (result.status === 'error')
-      checkDeclared(channel, `the error of "${event}"`, exchange.error, result.response)
+      checkDeclared(channel, `the error of "${event.name}"`, event.error, result.response)
     return { kind: 'reply', status: result.status, response: result.response }
   }
-  if (exchange.reply === undefined) {
+  if (event.reply === undefined) {
     if (result === undefined) return NONE
     return refuseResult(
       channel,
-      event,
+      event.name,
       'undefined (no reply is declared), fail(…), reply(…), stop(…) or later(…)',
       result,
     )
   }
   if (result === undefined) {
     // A schema that takes nothing (Void, Undefined, Any, Unknown): the reply is there, and empty.
-    if (exchange.reply.misfit(undefined) === undefined) return { kind: 'reply', status: 'ok', response: {} }
-    return refuseResult(channel, event, 'the declared reply, fail(…), reply(…), stop(…) or later(…)', result)
+    if (event.reply.misfit(undefined) === undefined) return { kind: 'reply', status: 'ok', response: {} }
+    return refuseResult(
+      channel,
+      event.name,
+      'the declared reply, fail(…), reply(…), stop(…) or later(…)',
+      result,
+    )
   }
-  checkDeclared(channel, `the reply of "${event}"`, exchange.reply, result)
+  checkDeclared(channel, `the reply of "${event.name}"`, event.reply, result)
   return { kind: 'reply', status: 'ok', response: result }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { guardSignal } from '../ground/signal.ts'
-import type { Message } from '../protocol/message.ts'
+import type { TopicMessage } from '../protocol/message.ts'
 import type { JoinRequest } from './definition.ts'
 import type { Connection, TerminateReason } from './infer.ts'
 import type { Host, Outlet } from './outlet.ts'
@@ -16,8 +16,8 @@ export class JoinQuestion implements JoinRequest {
   #controller: AbortController | undefined
   #goneFor: TerminateReason | undefined
 
-  constructor(outlet: Outlet, host: Host, { topic, payload }: Message, id: string) {
-    this.topic = topic as string
+  constructor(outlet: Outlet, host: Host, { topic, payload }: TopicMessage, id: string) {
+    this.topic = topic
     this.id = id
     this.payload = payload
     this.connection = outlet.connection

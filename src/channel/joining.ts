@@ -2,8 +2,8 @@ import type { Timer } from '../ground/clock.ts'
 import type { ReplyReason } from '../ground/errors.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { type Message, type Ref, sameRef } from '../protocol/message.ts'
-import { matchTopic } from '../protocol/topic.ts'
+import { type Message, type Ref, sameRef, type TopicMessage } from '../protocol/message.ts'
+import { topicId } from '../protocol/topic.ts'
 import { answer, answerFrame, refuseMessage } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import { OVERLOADED } from './ending.ts'
@@ -34,7 +34,7 @@ export class JoiningTopic implements PendingTopic {
   readonly #runtime: ChannelRuntime
   readonly #outlet: Outlet
   readonly #definition: CompiledChannel
-  readonly #message: Message
+  readonly #message: TopicMessage
   readonly #predecessor: Frame | undefined
   readonly #question: JoinQuestion
   #messages: Message[] = []
@@ -54,17 +54,17 @@ export class JoiningTopic implements PendingTopic {
     runtime: ChannelRuntime,
     outlet: Outlet,
     definition: CompiledChannel,
-    message: Message,
+    message: TopicMessage,
     predecessor: Frame | undefined,
   ) {
-    this.topic = message.topic as string
+    this.topic = message.topic
     this.joinRef = message.joinRef
     this.#runtime = runtime
     this.#outlet = outlet
     this.#definition = definition
     this.#message = message
     this.#predecessor = predecessor
-    const id = matchTopic(definition.pattern, this.topic) as string
+    const id = topicId(definition.pattern, this.topic)
     this.#question = new JoinQuestion(outlet, runtime.host, message, id)
   }
 

@@ -2,7 +2,7 @@ import type { ReplyReason } from '../ground/errors.ts'
 import { promised, settled } from '../ground/foreign.ts'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { JsonText, Message, Ref } from '../protocol/message.ts'
+import type { JsonText, Message, Ref, TopicMessage } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
 import { answer, answerFrame, refuseMessage } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
@@ -44,11 +44,11 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     runtime: ChannelRuntime,
     outlet: Outlet,
     definition: CompiledChannel,
-    join: Message,
+    join: TopicMessage,
     assigns: unknown,
   ) {
     super(runtime, outlet)
-    this.topic = join.topic as string
+    this.topic = join.topic
     this.joinRef = join.joinRef
     this.definition = definition
     this.#wireRef = join.joinRef ?? join.ref
@@ -137,23 +137,23 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   /** The hot path: a handler that returns no promise is called, interpreted and answered without a closure. */
   protected handle(message: Message): void {
     if (message.event === 'phx_leave') return this.leave(message)
-    const event = this.definition.in.get(message.event as string)
+    const event = this.definition.in.get(message.event)
     if (event === undefined) return this.#refuse(message, { reason: 'unknown_event' })
     const misfit = refusedBecause(event.payload, message.payload)
     // A check is code of the application, which may have ended the channel.
     if (this.state !== 'joined') return this.outlet.redeliver([message])
-    if (misfit !== undefined) return this.#refuseMisfit(message, misfit)
+    if (misfit !== undefined) return this.#refuseMisfit(message, event, misfit)
     this.isBusy = true
     const startedAt = this.outlet.measuring()
     let result: unknown
     try {
       result = event.handle(message.payload, this.#socket)
     } catch (error) {
-      return this.crash(message.event as string, error)
+      return this.crash(event.name, error)
     }
     const pending = promised(result)
     if (pending !== undefined) return this.#handleLater(message, event, pending, startedAt)
-    if (startedAt !== undefined) this.outlet.handled(this.topic, message.event as string, startedAt)
+    if (startedAt !== undefined) this.outlet.handled(this.topic, event.name, startedAt)
     this.#answer(message, event, result)
     this.isBusy = false
   }
@@ -164,9 +164,8 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     result: Promise<unknown>,
     startedAt: number | undefined,
   ): void {
-    const name = message.event as string
-    this.await(name, result, (settled) => {
-      if (startedAt !== undefined) this.outlet.handled(this.topic, name, startedAt)
+    this.await(event.name, result, (settled) => {
+      if (startedAt !== undefined) this.outlet.handled(this.topic, event.name, startedAt)
       this.#answer(message, event, settled)
       this.isBusy = false
       this.drain()
@@ -176,38 +175,43 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   #answer(message: Message, event: CompiledEvent, result: unknown): void {
     // By far the most common: an event without a reply.
     if (result === undefined && event.reply === undefined) return
-    this.#obey(message, event, interpretReply(this.definition, message.event as string, event, result))
+    this.#obey(message, event, interpretReply(this.definition, event, result))
   }
 
   #obey(message: Message, event: CompiledEvent, verdict: ReplyVerdict): void {
-    const name = message.event as string
     // Also where the channel has ended meanwhile: somebody must take what it rejects with.
     if (verdict.kind === 'later')
-      return this.await(name, settled(verdict.promise), (result) => this.#answer(message, event, result))
+      return this.await(event.name, settled(verdict.promise), (result) =>
+        this.#answer(message, event, result),
+      )
     if (this.state !== 'joined') return
     switch (verdict.kind) {
       case 'none':
         return
       case 'reply':
-        return this.#reply(message, verdict.status, verdict.response)
+        return this.#reply(message, event, verdict)
       case 'stop':
         this.#obey(message, event, verdict.reply)
         return this.requestStop(verdict.reason)
       case 'crashed':
-        return this.crash(name, verdict.error)
+        return this.crash(event.name, verdict.error)
       default:
         verdict satisfies never
     }
   }
 
   /** A response that cannot be written as JSON is the handler's fault. */
-  #reply(message: Message, status: string, response: unknown): void {
+  #reply(
+    message: Message,
+    { name }: CompiledEvent,
+    { status, response }: ReplyVerdict & { kind: 'reply' },
+  ): void {
     try {
       const frame = answerFrame(this.outlet.codec, this.#wireRef, message, status, response)
       // Nothing follows the last frame, though a `toJSON` ended the channel.
       if (frame !== undefined && this.state === 'joined') this.outlet.send(frame)
     } catch (error) {
-      this.crash(message.event as string, error)
+      this.crash(name, error)
     }
   }
 
@@ -216,8 +220,8 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     this.end({ reason: { kind: 'left' }, last: 'phx_close' })
   }
 
-  #refuseMisfit(message: Message, { issues, thrown }: Misfit): void {
-    if (thrown !== undefined) this.outlet.checkFailed(this.topic, message.event as string, thrown.error)
+  #refuseMisfit(message: Message, { name }: CompiledEvent, { issues, thrown }: Misfit): void {
+    if (thrown !== undefined) this.outlet.checkFailed(this.topic, name, thrown.error)
     this.#refuse(message, { reason: 'invalid_payload', errors: issues })
   }
 
@@ -283,6 +287,10 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     this.#push(event, payload)
   }
 
+  get #hasEnded(): boolean {
+    return this.state === 'ended'
+  }
+
   /** It ended before its client was told of it, who hears nothing of it then. */
   get #isUnknown(): boolean {
     return this.#held !== undefined && this.state !== 'joined'
@@ -298,10 +306,10 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   }
 
   #push(event: string, payload: unknown): void {
-    if (this.state === 'ended' || this.#isUnknown) return
+    if (this.#hasEnded || this.#isUnknown) return
     const frame = this.#frameOf(event, payload)
     // A `toJSON` may have ended it: nothing follows the last frame.
-    if ((this.state as string) === 'ended') return
+    if (this.#hasEnded) return
     if (frame === undefined) this.outlet.refused(this.topic, event, 'binary_unsupported')
     else this.outlet.send(frame)
   }

@@ -157,7 +157,7 @@ function isReply(value: unknown): boolean {
 function hasThen(value: unknown): boolean {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
   try {
-    return typeof (value as { then?: unknown }).then === 'function'
+    return typeof Reflect.get(value, 'then') === 'function'
   } catch {
     return false
   }

@@ -48,11 +48,9 @@ class Walk {
 
   look(schema: unknown, path: string, isWhole: boolean): UncarriedPart | undefined {
     const seen = isWhole ? this.#seen.whole : this.#seen.part
-    if (typeof schema !== 'object' || schema === null || seen.has(schema)) return undefined
+    if (!isNode(schema) || seen.has(schema)) return undefined
     seen.add(schema)
-    return (
-      this.#flaw(schema as SchemaNode, path, isWhole) ?? this.#within(schema as SchemaNode, path, isWhole)
-    )
+    return this.#flaw(schema, path, isWhole) ?? this.#within(schema, path, isWhole)
   }
 
   #flaw(node: SchemaNode, path: string, isWhole: boolean): UncarriedPart | undefined {
@@ -99,15 +97,18 @@ function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R
   return undefined
 }
 
+function isNode(value: unknown): value is SchemaNode {
+  return typeof value === 'object' && value !== null
+}
+
 function isBinary(schema: SchemaNode): boolean {
   return schema['~binary'] === true
 }
 
 /** True where a schema lets some part be anything: what passes it has still to be held against JSON. */
-export function isOpen(schema: unknown, seen = new Set<object>()): boolean {
-  if (typeof schema !== 'object' || schema === null || seen.has(schema)) return false
-  seen.add(schema)
-  const node = schema as SchemaNode
+export function isOpen(node: unknown, seen = new Set<object>()): boolean {
+  if (!isNode(node) || seen.has(node)) return false
+  seen.add(node)
   if (isBinary(node)) return false
   const kind = node['~kind']
   if (kind === 'Any' || kind === 'Unknown' || '~unsafe' in node) return true

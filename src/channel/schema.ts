@@ -27,7 +27,7 @@ export function Binary(options: { readonly maxBytes?: number } = {}): TBinary {
   const given = section('options of Binary', options, ['maxBytes'])
   const maxBytes = whole('maxBytes', given.maxBytes, Number.POSITIVE_INFINITY, 1)
   const schema = Type.Refine(
-    Type.Unsafe<Uint8Array>({ contentEncoding: 'binary' } as TSchema),
+    Type.Unsafe<Uint8Array>(BINARY),
     (value) => value instanceof Uint8Array && value.byteLength <= maxBytes,
     () =>
       maxBytes === Number.POSITIVE_INFINITY
@@ -36,6 +36,8 @@ export function Binary(options: { readonly maxBytes?: number } = {}): TBinary {
   )
   return Object.defineProperty(schema, '~binary', { value: true }) as unknown as TBinary
 }
+
+const BINARY = { contentEncoding: 'binary' }
 
 /** One reason why a payload was refused: where (a JSON pointer, `''` for the whole) and what. */
 export interface PayloadIssue {
@@ -117,7 +119,7 @@ export function showIssues(issues: readonly PayloadIssue[]): string {
 
 /** A validator of an object would look at a Buffer's properties: only schemas that speak of bytes may see any. */
 function fitsBytes(schema: TSchema): boolean {
-  const kind = schema as { '~binary'?: true; '~kind'?: string; anyOf?: TSchema[] }
+  const kind: { '~binary'?: true; '~kind'?: string; anyOf?: TSchema[] } = schema
   if (kind['~binary'] === true || kind['~kind'] === 'Any' || kind['~kind'] === 'Unknown') return true
   return kind.anyOf?.some(fitsBytes) ?? false
 }

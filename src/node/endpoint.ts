@@ -1,6 +1,7 @@
 import { checkPresence } from '../channel/interpret.ts'
 import { Router } from '../channel/router.ts'
 import type { Clock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
 import { Telemetry } from '../ground/telemetry.ts'
 import { GroupRegister } from '../groups/register.ts'
 import { socketPresence } from '../presence/channel-presence.ts'
@@ -75,7 +76,7 @@ export class Endpoint {
         router: this.router,
         telemetry: this.telemetry,
         turn: this.#turn,
-        pubsub: this.pubsub as PubSub,
+        pubsub: this.#runningPubSub,
         presence: socketPresence(this.presence),
         parse: (text) => host.parse(text),
         clock,
@@ -91,11 +92,17 @@ export class Endpoint {
     return this.sessions
   }
 
+  /** What the tree starts behind the pubsub finds it there. */
+  get #runningPubSub(): PubSub {
+    if (this.pubsub === undefined) throw berylError('BERYL_ERR_NOT_RUNNING', 'no pubsub')
+    return this.pubsub
+  }
+
   #makePresence(options: NonNullable<ResolvedOptions['presence']>): PresenceRegister {
     return new PresenceRegister({
       options,
       clock: this.clock,
-      lane: () => (this.pubsub as PubSub).lane('presence'),
+      lane: () => this.#runningPubSub.lane('presence'),
       sink: {
         subscribed: (topic) =>
           (this.pubsub?.subscriberCount(topic) ?? 0) > 0 && this.router.match(topic)?.presence !== undefined,
@@ -117,7 +124,7 @@ export class Endpoint {
   #makeGroups(): GroupRegister {
     return new GroupRegister({
       clock: this.clock,
-      lane: () => (this.pubsub as PubSub).lane('groups'),
+      lane: () => this.#runningPubSub.lane('groups'),
       broadcast: (topic, event, payload) => this.outbound.broadcast(topic, event, payload),
       report: (event) => this.telemetry.emit('groups.event', {}, event),
     })

@@ -2,6 +2,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, register as defaultRegister, Gauge, Histogram, type Registry } from 'prom-client'
+import { hasMethods } from '../ground/argument.ts'
 import { closeCodes } from '../ground/errors.ts'
 import { refuseOption, section } from '../ground/option-checks.ts'
 import type { BerylLoad } from '../node/channels.ts'
@@ -32,7 +33,7 @@ export const berylMetrics = fp(metricsPlugin, {
 
 async function metricsPlugin(app: FastifyInstance, given: MetricsOptions): Promise<void> {
   const { register = defaultRegister, prefix = 'beryl_', path } = checkMetricsOptions(given)
-  const metrics = new Metrics(app, register as Registry, prefix)
+  const metrics = new Metrics(app, register, prefix)
   metrics.gauges()
   metrics.counters()
   metrics.histograms()
@@ -50,24 +51,13 @@ async function metricsPlugin(app: FastifyInstance, given: MetricsOptions): Promi
 function checkMetricsOptions(given: unknown): MetricsOptions {
   const options = section('options', given, ['register', 'prefix', 'path', 'logLevel', 'logSerializers'])
   const { register, prefix = '', path } = options
-  if (register !== undefined && !isRegistry(register))
+  if (register !== undefined && !hasMethods<Registry>(register, ['registerMetric', 'metrics']))
     refuseOption('register', 'a registry of prom-client', register)
   if (typeof prefix !== 'string' || !/^([a-zA-Z_:][\w:]{0,254})?$/.test(prefix))
     refuseOption('prefix', 'what a name of Prometheus can begin with', prefix)
   if (path !== undefined && !(typeof path === 'string' && path.startsWith('/')))
     refuseOption('path', 'a path such as "/metrics"', path)
   return options as MetricsOptions
-}
-
-function isRegistry(value: unknown): boolean {
-  try {
-    return (
-      typeof (value as Registry).registerMetric === 'function' &&
-      typeof (value as Registry).metrics === 'function'
-    )
-  } catch {
-    return false
-  }
 }
 
 const STATES: readonly TreeState[] = ['starting', 'running', 'degraded', 'draining', 'stopped', 'failed']

@@ -211,7 +211,7 @@ function readRows(from: ByteReader, after: number, upTo: number, skipped: Skippe
   const rows: Row[] = []
   let dot = after
   let topic: unknown
-  for (const cell of cells as unknown[]) {
+  for (const cell of cells) {
     if (!Array.isArray(cell)) throw new MalformedMessage('a row that is no list')
     const [step, owner, key, meta]: unknown[] = cell
     if (!isCount(step)) throw new MalformedMessage('a row without a dot')
@@ -225,7 +225,7 @@ function readRows(from: ByteReader, after: number, upTo: number, skipped: Skippe
 }
 
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 function isMeta(value: unknown): value is PresenceMeta {

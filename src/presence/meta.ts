@@ -1,7 +1,6 @@
 import { berylError, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import { isTooDeep, MAX_DEPTH } from '../protocol/json.ts'
-import type { PresenceMeta } from './row.ts'
 
 /** A meta as it was said, once: code of the application (`toJSON`, getters) runs here, and nothing of it is kept. */
 export interface SaidMeta {
@@ -30,7 +29,7 @@ export function takeMeta(topic: string, key: string, given: unknown): SaidMeta {
   if (json === undefined || !json.startsWith('{')) return refuse(WANTED, given)
   if (json === '{}' && !isPlain(given)) return refuse(`${WANTED}: as JSON this one says nothing`, given)
   if (isTooDeep(json)) return refuse(`${WANTED}, nested at most ${MAX_DEPTH} levels`, given)
-  const value = JSON.parse(json) as PresenceMeta
+  const value: object = JSON.parse(json)
   for (const name of ['phx_ref', 'phx_ref_prev'])
     if (Object.hasOwn(value, name)) return refuse(`no field '${name}', which is reserved`, name)
   return { json, value }

@@ -55,7 +55,7 @@ export class Owners {
   #signalOf(owner: PresenceOwner): AbortSignal | undefined {
     if (owner instanceof AbortSignal) return owner
     if (this.#told.has(owner)) return undefined
-    const { signal } = owner as { signal?: unknown }
+    const signal: unknown = Reflect.get(owner, 'signal')
     return signal instanceof AbortSignal ? signal : undefined
   }
 }
@@ -66,8 +66,7 @@ export function isOwner(owner: unknown): owner is PresenceOwner {
   if (typeof owner !== 'object' || owner === null) return false
   try {
     if (owner instanceof AbortSignal) return true
-    const { id, topic } = owner as Partial<ChannelOwner>
-    return typeof id === 'string' && typeof topic === 'string'
+    return typeof Reflect.get(owner, 'id') === 'string' && typeof Reflect.get(owner, 'topic') === 'string'
   } catch {
     // An object that cannot be read is none.
     return false

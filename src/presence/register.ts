@@ -122,9 +122,8 @@ export class PresenceRegister implements Presence {
   list(topic: string, options: { limit?: number } = {}): Presences {
     checkString('presence.list', 'topic', topic)
     const { limit } = readFields(options) ?? refuseArgument('presence.list', 'options', 'an object', options)
-    if (limit !== undefined && !(typeof limit === 'number' && limit >= 0))
-      refuseArgument('presence.list', 'limit', 'a number from 0', limit)
-    return this.#view.list(topic, limit as number | undefined)
+    if (limit === undefined || (typeof limit === 'number' && limit >= 0)) return this.#view.list(topic, limit)
+    return refuseArgument('presence.list', 'limit', 'a number from 0', limit)
   }
 
   get(topic: string, key: string | number): PresenceEntry | undefined {

@@ -53,7 +53,8 @@ export function receivedRow(topic: string, key: string, owner: number, meta: Pre
 
 /** The tracked meta: a copy, without the refs. */
 export function trackedMeta({ meta }: Row): Record<string, unknown> {
-  const { phx_ref, phx_ref_prev, ...tracked } = JSON.parse(JSON.stringify(meta)) as PresenceMeta
+  const copy: PresenceMeta = JSON.parse(JSON.stringify(meta))
+  const { phx_ref, phx_ref_prev, ...tracked } = copy
   return tracked
 }
 

@@ -18,6 +18,11 @@ export interface Message {
   readonly payload: unknown
 }
 
+/** A message whose topic is one. */
+export interface TopicMessage extends Message {
+  readonly topic: string
+}
+
 /** Stands for a payload that is nested too deeply to be safely handled. No schema accepts it. */
 export const TOO_DEEP: unique symbol = Symbol('payload nested too deeply')
 

@@ -57,6 +57,11 @@ export function matchTopic(pattern: TopicPattern, topic: string): string | undef
   return topic.startsWith(pattern.prefix) ? topic.slice(pattern.prefix.length) : undefined
 }
 
+/** As {@link matchTopic}, of a topic that matches. */
+export function topicId(pattern: TopicPattern, topic: string): string {
+  return pattern.wildcard ? topic.slice(pattern.prefix.length) : ''
+}
+
 const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect'])
 
 /** The events that belong to the protocol: no channel may declare them and no client may push them. */

@@ -7,7 +7,7 @@ import type { CloseCode } from '../ground/errors.ts'
 import { fitsName } from '../ground/name.ts'
 import type { JoinOutcome, LimitName } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { type Codec, MalformedFrame, type Message } from '../protocol/message.ts'
+import { type Codec, MalformedFrame, type Message, type TopicMessage } from '../protocol/message.ts'
 import type { Admission } from './admission.ts'
 import { type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide, isHeartbeat } from './decide.ts'
@@ -195,7 +195,7 @@ export class Session extends Intake implements Outlet, SlowReader {
   // The reaction to a message: one row for each situation of `decide`
 
   #route(message: Message): void {
-    const held = this.#topics?.get(message.topic as string)
+    const held = this.#topics?.get(message.topic)
     switch (decide(message, held)) {
       case 'heartbeat':
         return answer(this, null, message, 'ok', {})
@@ -230,12 +230,11 @@ export class Session extends Intake implements Outlet, SlowReader {
   }
 
   #join(message: Message, old?: JoinedTopic): void {
-    const topic = message.topic as string
     const { router, channelsPerConnection, topicBytes } = this.#runtime
-    if (!fitsName(topic, topicBytes)) {
+    if (!namesTopic(message, topicBytes)) {
       return refuseMessage(this, message.joinRef, message, { reason: 'topic_too_long' })
     }
-    const definition = router.match(topic)
+    const definition = router.match(message.topic)
     if (definition === undefined) return this.#unmatched(message)
     const now = this.#runtime.clock.now()
     const waitMs = this.#meter.join(now)
@@ -245,11 +244,12 @@ export class Session extends Intake implements Outlet, SlowReader {
       return refuseMessage(this, message.joinRef, message, { reason: 'too many channels joined' })
     }
     const predecessor = old?.supersede()
-    if (predecessor !== undefined && this.#isOvertaken(topic)) return this.#joinAgain(message, predecessor)
+    if (predecessor !== undefined && this.#isOvertaken(message.topic))
+      return this.#joinAgain(message, predecessor)
     const pending = new JoiningTopic(this.#runtime, this, definition, message, predecessor)
     pending.askedAt = now
     this.#topics ??= new Topics()
-    this.#topics.set(topic, pending)
+    this.#topics.set(message.topic, pending)
     pending.begin()
   }
 
@@ -303,4 +303,8 @@ export class Session extends Intake implements Outlet, SlowReader {
     this.#forget(channel)
     this.channelEnded(channel.topic, kind)
   }
+}
+
+function namesTopic(message: Message, maxBytes: number): message is TopicMessage {
+  return typeof message.topic === 'string' && fitsName(message.topic, maxBytes)
 }

@@ -14,7 +14,7 @@ export interface SessionLoad {
 }
 
 /** The topics that one client has joined, or is asking for. Made with the first: many clients have none yet. */
-export class Topics extends Map<string, PendingTopic | JoinedTopic> {
+export class Topics extends Map<unknown, PendingTopic | JoinedTopic> {
   /** The channel that the client has joined on a topic. */
   channel(topic: string): JoinedTopic | undefined {
     const held = this.get(topic)
@@ -28,7 +28,7 @@ export class Topics extends Map<string, PendingTopic | JoinedTopic> {
 
   /** True for the first leave of what was joined. */
   isFirstLeave({ topic, joinRef }: Message): boolean {
-    const held = this.get(topic as string)
+    const held = this.get(topic)
     if (held === undefined || held.isLeaving) return false
     return held.isJoining || joinRef === null || sameRef(joinRef, held.joinRef)
   }

@@ -99,9 +99,10 @@ function markOf(listener: UpgradeListener): symbol | undefined {
  */
 function checkRoutedOnce(app: FastifyInstance, own: readonly UpgradeListener[]): void {
   const others = listenersOf(app.server).filter((each) => !own.includes(each))
-  if (others.length === 0) return comeLast(app, own)
-  const mark = own[0] === undefined ? markOf(others[0] as UpgradeListener) : markOf(own[0])
-  if (others.length > 1 || markOf(others[0] as UpgradeListener) !== mark)
+  const [other] = others
+  if (other === undefined) return comeLast(app, own)
+  const mark = markOf(own[0] ?? other)
+  if (others.length > 1 || markOf(other) !== mark)
     throw berylError('BERYL_ERR_WEBSOCKET_TWICE', others.length + 1)
   // Theirs came later, to a scope beside ours. It routes ours too.
   for (const each of own) app.server.off('upgrade', each)
