@@ -15,6 +15,7 @@ import {
   resolveSessionLimits,
   resolveSessionOptions,
   SESSION_LIMITS,
+  SESSION_OPTIONS,
   type SessionLimits,
   type SessionOptions,
 } from '../session/options.ts'
@@ -25,6 +26,7 @@ import {
   resolveTransportLimits,
   resolveTransportOptions,
   TRANSPORT_LIMITS,
+  TRANSPORT_OPTIONS,
   type TransportLimits,
   type TransportOptions,
 } from '../transport/options.ts'
@@ -95,23 +97,16 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
 }
 
 const ROOT = [
-  'path',
+  ...TRANSPORT_OPTIONS,
+  ...SESSION_OPTIONS,
+  'limits',
   'channels',
-  'connect',
-  'connectionTopic',
-  'checkOrigin',
-  'subprotocols',
-  'compression',
   'presence',
   'groups',
   'pubsub',
   'supervision',
   'children',
   'clock',
-  'heartbeat',
-  'limits',
-  'backpressure',
-  'drain',
 ]
 
 /** Fastify's own options of `register`. It gives them to the scope of a plugin, and this one has none of its own. */

@@ -94,6 +94,7 @@ const DRAIN = { batch: 500, pauseMs: 500, handlerMs: 5_000, closeMs: 5_000, time
 const LIMITS = { channelsPerConnection: 100, pendingHandlers: 64, mailbox: 256, joinTimeoutMs: 10_000 }
 const RATES = ['messages', 'channelMessages', 'bytesPerSecond', 'joins']
 
+export const SESSION_OPTIONS: readonly (keyof SessionOptions)[] = ['heartbeat', 'backpressure', 'drain']
 export const SESSION_LIMITS: readonly string[] = [...Object.keys(LIMITS), 'topicBytes', ...RATES]
 
 /** A second of burst; at least one message of the largest size must fit. */

@@ -69,6 +69,15 @@ export interface ResolvedTransportOptions {
 /** {@link TransportLimits} filled in: `Infinity` where there is none. */
 export type ResolvedTransportLimits = Readonly<Record<keyof TransportLimits, number>>
 
+export const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
+  'path',
+  'connect',
+  'connectionTopic',
+  'checkOrigin',
+  'subprotocols',
+  'compression',
+]
+
 export const TRANSPORT_LIMITS: ResolvedTransportLimits = {
   payloadBytes: 65_536,
   fragments: 1_024,

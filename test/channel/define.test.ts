@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Binary, defineChannel } from 'fastify-beryl'
 import { Type } from 'typebox'
 import { compiledChannel } from '../../src/channel/definition.ts'
+import { PayloadSchema } from '../../src/channel/schema.ts'
 
 const join = (): { assigns: undefined } => ({ assigns: undefined })
 const handler = (): undefined => undefined
@@ -205,7 +206,7 @@ test('the short form of an event is its payload, the long form names payload, re
   const compiled = compiledChannel(channel)
   const parts = (event: string): string[] =>
     Object.entries(compiled?.in.get(event) ?? {})
-      .filter(([name, part]) => name !== 'handle' && part !== undefined)
+      .filter(([, part]) => part instanceof PayloadSchema)
       .map(([name]) => name)
   assert.deepEqual(parts('short'), ['payload'])
   assert.deepEqual(parts('long'), ['payload', 'reply'])

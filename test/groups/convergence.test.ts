@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { GroupSet, type Segment } from '../../src/groups/group-set.ts'
 import { decodeMessage, encodeMessage, paginate } from '../../src/groups/messages.ts'
 import { GroupRegister } from '../../src/groups/register.ts'
 import { ManualClock, Network } from '../presence/network.ts'
 import { PubSubOf } from '../replication/pubsub-lanes.ts'
+import { check } from '../support/property.ts'
 
-const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
 const NAMES = ['g', '__proto__', 'группа']
 const TOPICS = ['room:1', 'room:2', 'constructor']
-
-function check<T>(
-  t: TestContext,
-  numRuns: number,
-  arbitrary: fc.Arbitrary<T>,
-  run: (value: T) => void,
-): void {
-  const details = fc.check(fc.property(arbitrary, run), { numRuns: numRuns * FACTOR })
-  if (details.failed)
-    throw new Error(
-      `seed ${details.seed}: ${JSON.stringify(details.counterexample)}: ${details.errorInstance}`,
-    )
-  t.diagnostic(`${details.numRuns} runs`)
-}
 
 function show(groups: GroupRegister | GroupSet): string {
   const names = groups instanceof GroupRegister ? groups.list() : groups.names()

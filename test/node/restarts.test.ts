@@ -4,11 +4,11 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import beryl, { defineChannel } from 'fastify-beryl'
 import { connect, type FakeClock, fakeClock, memoryNetwork, type TestClient } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
+import { FACTOR } from '../support/property.ts'
 
 // Three nodes under traffic, whose processes are restarted at random, also several at once. After that everybody agrees, and
 // nobody is connected and deaf.
 
-const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
 const PROCESSES = ['pubsub', 'coordinator', 'presence', 'groups']
 
 const room = defineChannel('room:*', {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { FACTOR } from '../support/property.ts'
 import { ManualClock, Network, type Owner, refsIn, TestNode } from './network.ts'
 
 const NODES = ['a', 'b', 'c']
@@ -221,9 +222,6 @@ class World {
     this.truth.set(ref, { node, owner, topic, key })
   }
 }
-
-/** `PROPERTY_RUNS=100` looks a hundred times as long. */
-const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
 
 /** Runs a property, and fails with what failed in it. */
 function check(

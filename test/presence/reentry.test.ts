@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { PresenceOwner } from '../../src/presence/presence.ts'
+import { FACTOR } from '../support/property.ts'
 import { ManualClock, Network, TestNode } from './network.ts'
 
 // Presence runs code of the application: update functions, `toJSON`, getters, the checks of schemas, listeners. Each of them
 // may use presence again, and end its own owner, before the call in which it runs goes on.
 
-const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
 const TOPIC = 'room:1'
 const KEYS = ['a', 'b']
 const OPTIONS = { limits: { changesPerSecond: false, keys: 3 } } as const

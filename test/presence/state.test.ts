@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeMessage, encodeMessage, type PresenceMessage } from '../../src/presence/messages.ts'
 import { makeRow, type Row } from '../../src/presence/row.ts'
 import { type Outgoing, State } from '../../src/presence/state.ts'
+import { check } from '../support/property.ts'
 
 const TIMING = { broadcastMs: 1_000, quietPeriods: 3, downMs: 10_000, permanentDownMs: 60_000 }
 const SMALL = { changes: 4, pageBytes: 150 }
-const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
 
 let nonces = 0
 
@@ -52,20 +52,6 @@ class Replica {
   own(): string[] {
     return [...this.state.journal.rows()].map(({ meta }) => meta.phx_ref).sort()
   }
-}
-
-function check<T>(
-  t: TestContext,
-  numRuns: number,
-  arbitrary: fc.Arbitrary<T>,
-  run: (value: T) => void,
-): void {
-  const details = fc.check(fc.property(arbitrary, run), { numRuns: numRuns * FACTOR })
-  if (details.failed)
-    throw new Error(
-      `seed ${details.seed}: ${JSON.stringify(details.counterexample)}: ${details.errorInstance}`,
-    )
-  t.diagnostic(`${details.numRuns} runs`)
 }
 
 /** Plays joins, leaves and updates on a replica; `each` sees it after every one. */

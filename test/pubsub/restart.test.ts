@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fakeClock } from 'fastify-beryl/testing'
+import { fakeClock, type MemoryNetwork } from 'fastify-beryl/testing'
 import { Telemetry } from '../../src/ground/telemetry.ts'
 import { local } from '../../src/pubsub/local.ts'
 import { delivered, Listener, makePubSub, Node, threeNodes } from './lab.ts'
@@ -28,14 +28,7 @@ test('a node whose pubsub was killed and started again is heard by the others, f
 
 test('what a former run of a node has sent and comes late is taken, once', async (t) => {
   const { network, nodes } = await threeNodes(t)
-  const caught: Uint8Array[] = []
-  const spy = network.adapter()
-  void spy.start(
-    'spy',
-    (_, bytes) => void caught.push(Uint8Array.from(bytes)),
-    () => {},
-  )
-  void spy.subscribe('topic:room:1')
+  const caught = caughtOn(network, 'topic:room:1')
   nodes[0].pubsub.broadcast('room:1', 'said', 'early')
   await delivered()
   nodes[0].pubsub.kill()
@@ -53,14 +46,7 @@ test('what a former run of a node has sent and comes late is taken, once', async
 
 test('a node knows over its own restart what it has had', async (t) => {
   const { network, nodes } = await threeNodes(t)
-  const caught: Uint8Array[] = []
-  const spy = network.adapter()
-  void spy.start(
-    'spy',
-    (_, bytes) => void caught.push(Uint8Array.from(bytes)),
-    () => {},
-  )
-  void spy.subscribe('control')
+  const caught = caughtOn(network, 'control')
   nodes[1].pubsub.disconnect('user:1')
   await delivered()
   nodes[0].pubsub.kill()
@@ -193,3 +179,16 @@ test('a start of the pubsub is synchronous where the adapter is', () => {
   const pubsub = makePubSub('a', local(), new Telemetry())
   assert.equal(pubsub.start(), pubsub)
 })
+
+/** What is published on a topic of the network, as it comes. */
+function caughtOn(network: MemoryNetwork, topic: string): Uint8Array[] {
+  const caught: Uint8Array[] = []
+  const spy = network.adapter()
+  void spy.start(
+    'spy',
+    (_, bytes) => void caught.push(Uint8Array.from(bytes)),
+    () => {},
+  )
+  void spy.subscribe(topic)
+  return caught
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeMessage as encodeGroups } from '../../src/groups/messages.ts'
 import { GroupRegister } from '../../src/groups/register.ts'
@@ -8,25 +8,10 @@ import { makeRow } from '../../src/presence/row.ts'
 import { encodeEnvelope } from '../../src/pubsub/envelope.ts'
 import { ManualClock, Network, TestNode } from '../presence/network.ts'
 import { Listener, Node } from '../pubsub/lab.ts'
+import { check } from '../support/property.ts'
 
 // What comes from another node is believed no more than what comes from a client: bytes that are none, messages with a byte
 // changed, values of other types, numbers at their ends. Whatever it is, the process lives and the good nodes are heard.
-
-const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1)
-
-function check<T>(
-  t: TestContext,
-  numRuns: number,
-  arbitrary: fc.Arbitrary<T>,
-  run: (value: T) => void,
-): void {
-  const details = fc.check(fc.property(arbitrary, run), { numRuns: numRuns * FACTOR })
-  if (details.failed)
-    throw new Error(
-      `seed ${details.seed}: ${JSON.stringify(details.counterexample)}: ${details.errorInstance}`,
-    )
-  t.diagnostic(`${details.numRuns} runs`)
-}
 
 const number = fc.oneof(fc.nat(5), fc.constantFrom(2 ** 32, 2 ** 48 - 1, 2 ** 52, Number.MAX_SAFE_INTEGER))
 const text = fc.oneof(
