@@ -6,9 +6,11 @@ import { History } from './history.ts'
 import { servePage } from './page.ts'
 
 declare module 'fastify-beryl' {
-  interface Register {
-    channels: [typeof room]
-    connection: { name: string }
+  interface RegisteredChannels {
+    room: typeof room
+  }
+  interface ConnectionAssigns {
+    name: string
   }
 }
 

@@ -10,11 +10,11 @@ export type {
   Connection,
   ConnectionAssigns,
   JoinContext,
-  Register,
   Socket,
   SocketPresence,
   TerminateReason,
 } from './channel/infer.ts'
+export type { RegisteredChannels } from './channel/registered.ts'
 export type { Later, Rejection, Reply, Stop, StopReason } from './channel/result.ts'
 export { fail, later, reject, reply, stop } from './channel/result.ts'
 export type { PayloadIssue, TBinary } from './channel/schema.ts'

@@ -49,7 +49,10 @@ export type EventsOut<S> = S extends { out: infer O extends Record<string, TSche
 export type EventOut<S> =
   IsAnySchema<S> extends true ? string : OrSentence<keyof EventsOut<S> & string, SendsNothing>
 
-type OrSentence<Names extends string, Sentence extends string> = [Names] extends [never] ? Sentence : Names
+/** The names; a sentence where there are none. */
+export type OrSentence<Names extends string, Sentence extends string> = [Names] extends [never]
+  ? Sentence
+  : Names
 
 type SendsNothing = 'this channel sends no events: declare them in `out` of its schema'
 

@@ -20,24 +20,22 @@ import type { PayloadOut } from './schema.ts'
 // Types only: everything that `defineChannel` infers from a schema.
 
 /**
- * The application tells the type checker about its channels and connections here:
+ * The assigns that `connect` gives, as the type checker knows them. The application says what is in them:
  *
- *     declare module 'fastify-beryl' {
- *       interface Register { channels: [typeof room, typeof user]; connection: { userId: string } }
- *     }
+ *     declare module 'fastify-beryl' { interface ConnectionAssigns { userId: string } }
  */
 // biome-ignore lint/suspicious/noEmptyInterface: made to be augmented
-export interface Register {}
+export interface ConnectionAssigns {}
 
-/** The result of `connect` for a connection: as registered, else unknown fields. */
-export type ConnectionAssigns = Register extends { connection: infer A } ? A : Record<string, unknown>
+/** The assigns of a connection: unknown fields where the application says nothing of them. */
+export type KnownAssigns = keyof ConnectionAssigns extends never ? Record<string, unknown> : ConnectionAssigns
 
 /** A client's connection, as handlers see it. */
 export interface Connection {
   /** Unique over all nodes. What `channels.push` and `channels.broadcastFrom` address. */
   readonly id: string
   /** The assigns that `connect` gave. */
-  readonly assigns: ConnectionAssigns
+  readonly assigns: KnownAssigns
   /** The client's address, as Fastify sees it (`trustProxy` counts). */
   readonly ip: string
   readonly transport: 'websocket' | 'test'
@@ -47,9 +45,9 @@ export interface Connection {
 
 /** The results of `connect`: the assigns, with the time at which the client must connect again if there is one. */
 export type ConnectGrant =
-  | ConnectionAssigns
+  | KnownAssigns
   | {
-      readonly assigns: ConnectionAssigns
+      readonly assigns: KnownAssigns
       /** A date, or wall-clock milliseconds. The connection is then closed with 1001. */
       readonly expiresAt: Date | number
     }

@@ -1,3 +1,5 @@
+import type { CommonEvent, CommonPayload } from '../channel/registered.ts'
+
 /**
  * Named sets of topics, the same on every node: `fastify.groups`. Reads are synchronous and local. Concurrent changes
  * merge; an addition wins over a removal that has not seen it. Names of groups and topics are well-formed strings of 1 to
@@ -26,7 +28,8 @@ export interface Groups {
 
   /**
    * Sends an event to every topic of a group; a group that does not exist has none. Where a topic refuses the event, the
-   * others get it nevertheless and the first refusal is thrown.
+   * others get it nevertheless and the first refusal is thrown. To the type checker a group may hold any topic: the event
+   * is one that all registered channels declare (`RegisteredChannels`).
    */
-  broadcast(name: string, event: string, payload: unknown): void
+  broadcast<E extends CommonEvent>(name: string, event: E, payload: CommonPayload<E>): void
 }

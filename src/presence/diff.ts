@@ -1,13 +1,13 @@
 import type { PresenceMeta, Row } from './row.ts'
 
 /** One key: a meta for each of its presences, the oldest first. */
-export interface PresenceEntry {
-  readonly metas: PresenceMeta[]
+export interface PresenceEntry<M = PresenceMeta> {
+  readonly metas: M[]
 }
 
 /** Key → entry. Without a prototype, so that every key is legal. */
-export interface Presences {
-  [key: string]: PresenceEntry
+export interface Presences<M = PresenceMeta> {
+  [key: string]: PresenceEntry<M>
 }
 
 /** A change of one topic: after it, what was visible is `before - leaves + joins`. An update is in both. */

@@ -1,9 +1,12 @@
 import type { ChannelOwner } from '../channel/outlet.ts'
+import type { MetaChangeOn, MetaOn, TrackedOn } from '../channel/registered.ts'
 import type { PresenceDiff, PresenceEntry, Presences } from './diff.ts'
+import type { PresenceRefs } from './row.ts'
 
 /**
  * Presence on topics, on all nodes: `fastify.presence`. Reads are synchronous, from this node's memory. What cannot be a
- * topic, a key or an owner is refused.
+ * topic, a key or an owner is refused. Metas are typed by the channel that is registered for the topic
+ * (`RegisteredChannels`) where it declares a presence; elsewhere they are any objects.
  */
 export interface Presence {
   /**
@@ -15,7 +18,12 @@ export interface Presence {
    * @throws BERYL_ERR_PRESENCE_TRACKED where this owner tracks the key on this topic already;
    *   BERYL_ERR_PRESENCE_OWNER_ENDED; BERYL_ERR_PRESENCE_INVALID; BERYL_ERR_PRESENCE_LIMIT
    */
-  track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string
+  track<T extends string>(
+    topic: T,
+    key: string | number,
+    meta: MetaOn<T>,
+    options: { readonly owner: PresenceOwner },
+  ): string
 
   /**
    * Replaces what is said of a presence, in one diff: the key never disappears.
@@ -24,11 +32,11 @@ export interface Presence {
    * @returns the new `phx_ref`
    * @throws BERYL_ERR_PRESENCE_NOT_TRACKED where this owner does not track the key on this topic; otherwise as `track`
    */
-  update(
-    topic: string,
+  update<T extends string>(
+    topic: T,
     key: string | number,
-    meta: Meta | ((current: Record<string, unknown>) => Meta),
-    options: { owner: PresenceOwner },
+    meta: MetaChangeOn<T>,
+    options: { readonly owner: PresenceOwner },
   ): string
 
   /** Ends a presence. Does nothing where this owner does not track the key on this topic. */
@@ -38,10 +46,10 @@ export interface Presence {
   untrackAll(owner: PresenceOwner): void
 
   /** Everybody on a topic, on every node; with a `limit`, the keys that came first. Synchronous, from memory. */
-  list(topic: string, options?: { limit?: number }): Presences
+  list<T extends string>(topic: T, options?: ListOptions): Presences<PresenceMetaOn<T>>
 
   /** One key of a topic; `undefined` where it is not there. */
-  get(topic: string, key: string | number): PresenceEntry | undefined
+  get<T extends string>(topic: T, key: string | number): PresenceEntry<PresenceMetaOn<T>> | undefined
 
   /** The number of keys on a topic, on every node. O(1). */
   count(topic: string): number
@@ -54,6 +62,14 @@ export interface Presence {
    */
   onDiff(listener: DiffListener): () => void
 }
+
+export interface ListOptions {
+  /** As many keys at the most, the oldest. @default all */
+  readonly limit?: number | undefined
+}
+
+/** The meta of a presence on a topic, with what the protocol adds to it. */
+export type PresenceMetaOn<T extends string> = PresenceRefs & TrackedOn<T>
 
 /** The description of a presence: a JSON object, without the names `phx_ref` and `phx_ref_prev`. */
 export type Meta = object

@@ -13,7 +13,7 @@ import { type GuardedLimit, LimitGuard } from './limits.ts'
 import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
 import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
 import { isOwner, Owners, WANTED } from './owners.ts'
-import type { DiffListener, Meta, Presence, PresenceOwner } from './presence.ts'
+import type { DiffListener, ListOptions, Meta, Presence, PresenceMetaOn, PresenceOwner } from './presence.ts'
 import { refMaker } from './ref.ts'
 import { makeRow, type Row, trackedMeta } from './row.ts'
 import { Tracker, type TrackerEvent } from './tracker.ts'
@@ -119,14 +119,17 @@ export class PresenceRegister implements Presence {
     for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
   }
 
-  list(topic: string, options: { limit?: number } = {}): Presences {
+  // The type of what is listed is what the application says of its own metas.
+  list<T extends string>(topic: T, options?: ListOptions): Presences<PresenceMetaOn<T>>
+  list(topic: string, options: ListOptions = {}): Presences<unknown> {
     checkString('presence.list', 'topic', topic)
     const { limit } = readFields(options) ?? refuseArgument('presence.list', 'options', 'an object', options)
     if (limit === undefined || (typeof limit === 'number' && limit >= 0)) return this.#view.list(topic, limit)
     return refuseArgument('presence.list', 'limit', 'a number from 0', limit)
   }
 
-  get(topic: string, key: string | number): PresenceEntry | undefined {
+  get<T extends string>(topic: T, key: string | number): PresenceEntry<PresenceMetaOn<T>> | undefined
+  get(topic: string, key: string | number): PresenceEntry<unknown> | undefined {
     checkString('presence.get', 'topic', topic)
     const metas = this.#view.get(topic, keyOf('presence.get', key)).map((row) => row.meta)
     return metas.length === 0 ? undefined : { metas }

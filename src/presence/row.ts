@@ -1,9 +1,13 @@
-/** One presence of a key, as clients see it: what was tracked, and the names that the protocol reserves. */
-export interface PresenceMeta {
+/** The names that the protocol reserves in the meta of a presence. */
+export interface PresenceRefs {
   /** Changes with every update: clients tell metas apart by it alone. 16 base64url characters, opaque, unique. */
   readonly phx_ref: string
   /** After an update: the `phx_ref` that this one replaced. */
   readonly phx_ref_prev?: string
+}
+
+/** One presence of a key, as clients see it: what was tracked, and the names that the protocol reserves. */
+export interface PresenceMeta extends PresenceRefs {
   readonly [field: string]: unknown
 }
 

@@ -62,7 +62,7 @@ export class TestClient {
 
   // The compiler speaks of the last overload: the strict one.
 
-  /** A topic that is not joined yet. Typed by the definition, or by `Register`. */
+  /** A topic that is not joined yet. Typed by the definition, or by `RegisteredChannels`. */
   channel<T extends string>(topic: T): TestChannel<ChannelAt<T>>
   channel<D extends ChannelDefinition>(definition: D, topic: TopicOf<D['pattern']>): TestChannel<D>
   channel(...args: readonly unknown[]): TestChannel {
@@ -72,7 +72,7 @@ export class TestClient {
   }
 
   /**
-   * Joins a topic. Typed by the definition, or by `Register`. What was answered is the `reply` of the channel.
+   * Joins a topic. Typed by the definition, or by `RegisteredChannels`. What was answered is the `reply` of the channel.
    *
    * @throws `JoinRefused`
    */

@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox'
-import type { ChannelSchema, Nothing } from '../channel/contract.ts'
+import type { ChannelSchema, IsAnySchema, Nothing } from '../channel/contract.ts'
 import type { ChannelDefinition } from '../channel/infer.ts'
-import type { RegisteredChannel } from '../channel/registered.ts'
+import type { ChannelOf } from '../channel/registered.ts'
 import type { PayloadIn, PayloadOut } from '../channel/schema.ts'
 
 // Types only: a channel's contract, seen from the client. What the server takes in, the client sends.
@@ -15,9 +15,11 @@ export interface LooseSchema extends ChannelSchema {
 export type LooseChannel = ChannelDefinition<string, LooseSchema>
 
 /** The registered channel of a topic; a loose one where none is registered. */
-export type ChannelAt<T extends string> = [RegisteredChannel<T>] extends [never]
+export type ChannelAt<T extends string> = [ChannelOf<T>] extends [never]
   ? LooseChannel
-  : RegisteredChannel<T>
+  : IsAnySchema<ChannelOf<T>['schema']> extends true
+    ? LooseChannel
+    : ChannelOf<T>
 
 /** The payload that a client sends where the contract says `X`. */
 export type Sent<X> = X extends { payload: infer P extends TSchema }

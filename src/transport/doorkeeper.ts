@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ConnectContext, Connection, ConnectionAssigns } from '../channel/infer.ts'
+import type { ConnectContext, Connection, KnownAssigns } from '../channel/infer.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Timer } from '../ground/clock.ts'
 import { berylError, show } from '../ground/errors.ts'
@@ -177,16 +177,16 @@ function fullBecause(limit: keyof AdmissionLimits): Refusal {
  *
  * @throws `BERYL_ERR_CONNECT_INVALID`
  */
-function grantOf(granted: unknown): { assigns: ConnectionAssigns; expiresAt: number | undefined } {
-  if (granted === undefined) return { assigns: {} as ConnectionAssigns, expiresAt: undefined }
+function grantOf(granted: unknown): { assigns: KnownAssigns; expiresAt: number | undefined } {
+  if (granted === undefined) return { assigns: {} as KnownAssigns, expiresAt: undefined }
   if (!isRecord(granted))
     return refuseGrant('the assigns as an object, { assigns, expiresAt } or reject(…)', granted)
   if (!('expiresAt' in granted && 'assigns' in granted))
-    return { assigns: granted as ConnectionAssigns, expiresAt: undefined }
+    return { assigns: granted as KnownAssigns, expiresAt: undefined }
   const { assigns = {}, expiresAt } = granted as { assigns: unknown; expiresAt: unknown }
   if (!isRecord(assigns)) return refuseGrant('assigns as an object', assigns)
   return {
-    assigns: assigns as ConnectionAssigns,
+    assigns: assigns as KnownAssigns,
     expiresAt: expiresAt === undefined ? undefined : timeOf(expiresAt),
   }
 }

@@ -1,5 +1,12 @@
 // What fragments of code in the docs may use without an import.
 
+declare module 'fastify-beryl' {
+  // A fragment sends to channels that another one defines.
+  interface RegisteredChannels {
+    any: import('fastify-beryl').ChannelDefinition
+  }
+}
+
 declare global {
   const Fastify: typeof import('fastify').fastify
   const app: import('fastify').FastifyInstance

@@ -7,7 +7,7 @@ import { type Compiler, type Complaint, compile, compilers } from '../support/co
 // Compiles the projects beside this file: `accepted.ts` without a complaint, `refused.ts` with exactly those that the
 // comments in it promise.
 
-const projects = ['channels', 'registered', 'testing']
+const projects = ['channels', 'registered', 'modules', 'unregistered', 'testing']
 
 for (const compiler of compilers) {
   for (const project of projects) {

@@ -26,9 +26,11 @@ export const room = defineChannel('room:*', {
 })
 
 declare module 'fastify-beryl' {
-  interface Register {
-    channels: [typeof room]
-    connection: { name: string }
+  interface RegisteredChannels {
+    room: typeof room
+  }
+  interface ConnectionAssigns {
+    name: string
   }
 }
 

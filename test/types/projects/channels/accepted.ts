@@ -231,7 +231,7 @@ export const fake: Presence = {
   update: () => 'b',
   untrack() {},
   untrackAll() {},
-  list: () => ({ ada: { metas: [{ phx_ref: 'a', name: 'Ada' }] } }),
+  list: () => ({}),
   get: () => undefined,
   count: () => 1,
   onDiff: () => () => {},

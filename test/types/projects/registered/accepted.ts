@@ -41,9 +41,14 @@ export const news = defineChannel('news', {
 export const silent = defineChannel('silent', { schema: {}, join: () => ({ assigns: {} }) })
 
 declare module 'fastify-beryl' {
-  interface Register {
-    channels: [typeof room, typeof staff, typeof news, typeof silent]
-    connection: { userId: string }
+  interface RegisteredChannels {
+    room: typeof room
+    staff: typeof staff
+    news: typeof news
+    silent: typeof silent
+  }
+  interface ConnectionAssigns {
+    userId: string
   }
 }
 

@@ -4,7 +4,7 @@ import { connect } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 import { expectSame } from '../same.ts'
 
-// What the testing kit knows of a channel: by its definition, by `Register`, or not at all.
+// What the testing kit knows of a channel: by its definition, by the registry, or not at all.
 
 export const room = defineChannel('room:*', {
   schema: {
@@ -28,8 +28,9 @@ export const room = defineChannel('room:*', {
 export const news = defineChannel('news', { schema: {}, join: () => ({ assigns: {} }) })
 
 declare module 'fastify-beryl' {
-  interface Register {
-    channels: [typeof room, typeof news]
+  interface RegisteredChannels {
+    room: typeof room
+    news: typeof news
   }
 }
 
@@ -54,7 +55,7 @@ export async function byDefinition(app: FastifyInstance): Promise<void> {
   await client.join(news, 'news')
 }
 
-export async function byRegister(app: FastifyInstance): Promise<void> {
+export async function byRegistry(app: FastifyInstance): Promise<void> {
   const client = await connect(app)
   const channel = await client.join('room:1', { anything: 'a test may send what is wrong' })
   const reply = await channel.push('say', { body: 'hi' }).expectReply()
