@@ -13,10 +13,16 @@ export type JoinVerdict =
   | { readonly kind: 'invalid_payload'; readonly misfit: Misfit }
   | { readonly kind: 'crashed'; readonly error: unknown }
 
+export interface Replied {
+  readonly kind: 'reply'
+  readonly status: string
+  readonly response: unknown
+}
+
 /** The thing to do after a handler. */
 export type ReplyVerdict =
   | { readonly kind: 'none' }
-  | { readonly kind: 'reply'; readonly status: string; readonly response: unknown }
+  | Replied
   | { readonly kind: 'later'; readonly promise: unknown }
   | {
       readonly kind: 'stop'

@@ -11,7 +11,7 @@ import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
 import type { Fed, Feed } from './feed.ts'
 import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
 import type { TerminateReason } from './infer.ts'
-import { checkOut, interpretReply, type ReplyVerdict } from './interpret.ts'
+import { checkOut, interpretReply, type Replied, type ReplyVerdict } from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
 import type { StopReason } from './result.ts'
@@ -179,11 +179,10 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   }
 
   #obey(message: Message, event: CompiledEvent, verdict: ReplyVerdict): void {
+    const { name } = event
     // Also where the channel has ended meanwhile: somebody must take what it rejects with.
     if (verdict.kind === 'later')
-      return this.await(event.name, settled(verdict.promise), (result) =>
-        this.#answer(message, event, result),
-      )
+      return this.await(name, settled(verdict.promise), (result) => this.#answer(message, event, result))
     if (this.state !== 'joined') return
     switch (verdict.kind) {
       case 'none':
@@ -194,18 +193,14 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
         this.#obey(message, event, verdict.reply)
         return this.requestStop(verdict.reason)
       case 'crashed':
-        return this.crash(event.name, verdict.error)
+        return this.crash(name, verdict.error)
       default:
         verdict satisfies never
     }
   }
 
   /** A response that cannot be written as JSON is the handler's fault. */
-  #reply(
-    message: Message,
-    { name }: CompiledEvent,
-    { status, response }: ReplyVerdict & { kind: 'reply' },
-  ): void {
+  #reply(message: Message, { name }: CompiledEvent, { status, response }: Replied): void {
     try {
       const frame = answerFrame(this.outlet.codec, this.#wireRef, message, status, response)
       // Nothing follows the last frame, though a `toJSON` ended the channel.

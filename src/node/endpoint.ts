@@ -92,7 +92,7 @@ export class Endpoint {
     return this.sessions
   }
 
-  /** What the tree starts behind the pubsub finds it there. */
+  /** The pubsub, for what the tree starts behind it. */
   get #runningPubSub(): PubSub {
     if (this.pubsub === undefined) throw berylError('BERYL_ERR_NOT_RUNNING', 'no pubsub')
     return this.pubsub
