@@ -13,7 +13,7 @@ export type JoinVerdict =
   | { readonly kind: 'invalid_payload'; readonly misfit: Misfit }
   | { readonly kind: 'crashed'; readonly error: unknown }
 
-export interface Replied {
+export interface DueReply {
   readonly kind: 'reply'
   readonly status: string
   readonly response: unknown
@@ -22,7 +22,7 @@ export interface Replied {
 /** The thing to do after a handler. */
 export type ReplyVerdict =
   | { readonly kind: 'none' }
-  | Replied
+  | DueReply
   | { readonly kind: 'later'; readonly promise: unknown }
   | {
       readonly kind: 'stop'

@@ -11,7 +11,7 @@ import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
 import type { Fed, Feed } from './feed.ts'
 import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
 import type { TerminateReason } from './infer.ts'
-import { checkOut, interpretReply, type Replied, type ReplyVerdict } from './interpret.ts'
+import { checkOut, type DueReply, interpretReply, type ReplyVerdict } from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
 import type { StopReason } from './result.ts'
@@ -200,7 +200,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   }
 
   /** A response that cannot be written as JSON is the handler's fault. */
-  #reply(message: Message, { name }: CompiledEvent, { status, response }: Replied): void {
+  #reply(message: Message, { name }: CompiledEvent, { status, response }: DueReply): void {
     try {
       const frame = answerFrame(this.outlet.codec, this.#wireRef, message, status, response)
       // Nothing follows the last frame, though a `toJSON` ended the channel.
