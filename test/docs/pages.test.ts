@@ -29,7 +29,11 @@ for (const page of pages()) {
 
   test(`each sample of ${page} is of a known kind, and one that is skipped says why`, () => {
     for (const { language, marks, above, line } of samples) {
-      assert.match(language, /^(|ts|js|sh|json|html|css|text|mermaid)$/, `line ${line}`)
+      assert.match(
+        language,
+        /^(|ts|js|sh|json|html|css|text|mermaid|nginx|haproxy|caddyfile|dockerfile|yaml)$/,
+        `line ${line}`,
+      )
       for (const mark of marks) assert.match(mark, /^(run|skip)$/, `line ${line}`)
       if (marks.includes('skip')) assert.match(above, /^<!-- skipped: .+ -->$/, `line ${line}`)
     }

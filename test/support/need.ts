@@ -8,6 +8,9 @@ const TOOLS = {
     install: 'apt-get install chromium',
   },
   'redis-server': { names: ['redis-server'], install: 'apt-get install redis-server' },
+  nginx: { names: ['nginx'], install: 'apt-get install nginx' },
+  haproxy: { names: ['haproxy'], install: 'apt-get install haproxy' },
+  caddy: { names: ['caddy'], install: 'apt-get install caddy' },
   'nats-server': { names: ['nats-server'], install: 'apt-get install nats-server' },
 } as const
 

@@ -1,0 +1,4 @@
+import { caddy } from './proxies.ts'
+import { testProxy } from './suite.ts'
+
+testProxy(caddy, { silence: undefined, patience: undefined })
