@@ -10,6 +10,7 @@ export type {
   Connection,
   ConnectionAssigns,
   JoinContext,
+  SnapshotContext,
   Socket,
   SocketPresence,
   TerminateReason,

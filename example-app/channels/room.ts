@@ -36,11 +36,13 @@ export const room = defineChannel('room:*', {
     presence: Type.Object({ status: Status }),
   },
 
-  join({ topic, id, payload, connection, server }) {
+  join({ id, payload, connection }) {
     if (!/^[\p{L}\p{N}-]{1,32}$/u.test(id)) return reject({ reason: 'no such room' })
-    const assigns = { name: connection.assigns.name, status: payload.status }
-    return { assigns, reply: { recent: server.history.recent(topic) } }
+    return { assigns: { name: connection.assigns.name, status: payload.status } }
   },
+
+  // Not in `join`: what is said between that read and the subscription would be lost.
+  snapshot: ({ topic, server }) => ({ recent: server.history.recent(topic) }),
 
   joined({ topic, assigns, presence, server }) {
     presence.track(assigns.name, { status: assigns.status })

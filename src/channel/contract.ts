@@ -95,19 +95,54 @@ export type HandlerResult<X> =
 /** Where a reply may be `undefined`, a handler may as well end without `return`: the client then gets `{}`. */
 type OrNothing<R> = undefined extends R ? R | Nothing : R
 
-/** The results of `join`: the assigns (and the reply, where one is declared), or `reject(…)`. */
+/**
+ * The results of `join`: the assigns, with the reply where one is declared and no `snapshot` gives it (see
+ * {@link CheckReply}), or `reject(…)`.
+ */
 export type JoinResult<A, X> =
+  | { readonly assigns: A; readonly reply?: ReplyOf<X> | undefined }
+  | Rejection<ErrorOf<X>>
+
+/** The results of `snapshot`: the reply to the join, or `reject(…)`. */
+export type SnapshotResult<X> =
+  DeclaresReply<X> extends true ? OrNothing<ReplyOf<X>> | Rejection<ErrorOf<X>> : DeclaresNoReply
+
+/** Requires a `snapshot`, with a sentence, where a reply is declared and `join` gives none. */
+export type RequireSnapshot<X, Join> =
   DeclaresReply<X> extends true
-    ? JoinedWithReply<A, ReplyOf<X>, ErrorOf<X>>
-    : JoinedWithoutReply<A, ErrorOf<X>>
+    ? undefined extends ReplyOf<X>
+      ? unknown
+      : [Granted<Join>] extends [never]
+        ? unknown
+        : Granted<Join> extends { readonly reply: Given }
+          ? unknown
+          : { readonly snapshot: object | NobodyReplies }
+    : unknown
 
-type JoinedWithoutReply<A, E> = { readonly assigns: A; readonly reply?: undefined } | Rejection<E>
+/** A sentence where both `join` and `snapshot` give the reply. */
+export type CheckReply<X, Join, Snapshot> = unknown extends Snapshot
+  ? unknown
+  : [Granted<Join>] extends [never]
+    ? unknown
+    : Granted<Join> extends { readonly reply: Given }
+      ? DeclaresReply<X> extends true
+        ? BothReply
+        : unknown
+      : unknown
 
-type JoinedWithReply<A, R, E> =
-  | (undefined extends R
-      ? { readonly assigns: A; readonly reply?: R | undefined }
-      : { readonly assigns: A; readonly reply: R })
-  | Rejection<E>
+/** The grants among the results of a `join`; `never` where it gives none. */
+type Granted<Join> = Join extends (...args: never[]) => infer R
+  ? Extract<Awaited<R>, { readonly assigns: unknown }>
+  : never
+
+type Given = NonNullable<unknown> | null
+
+type NobodyReplies =
+  'the schema declares a reply to the join: `join` gives it as `reply`, or `snapshot` returns it'
+
+type BothReply = 'the reply to the join comes from `join` or from `snapshot`, not from both'
+
+type DeclaresNoReply = 'this channel declares no reply to its join: add `join: { reply }` to its schema'
 
 /** The events that clients push, by name. */
 export type EventsIn<S> = S extends { in: infer I } ? I : Record<never, never>

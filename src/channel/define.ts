@@ -29,7 +29,7 @@ export const defineChannel: DefineChannel = (pattern, definition) => {
   return result as never
 }
 
-const FIELDS = ['schema', 'join', 'joined', 'in', 'intercept', 'terminate']
+const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'intercept', 'terminate']
 const SCHEMA_FIELDS = ['join', 'in', 'out', 'presence']
 const EXCHANGE_FIELDS = ['payload', 'reply', 'error']
 
@@ -41,9 +41,10 @@ function compile(source: unknown, given: unknown): { channel: CompiledChannel; s
   const definition = onlyFields(refuse, 'definition', given, FIELDS)
   const schema = onlyFields(refuse, 'schema', definition.schema, SCHEMA_FIELDS)
   const out = compileOut(refuse, schema.out)
+  const joinExchange = compileExchange(refuse, 'schema.join', schema.join ?? {})
   const channel = {
     pattern,
-    joinExchange: compileExchange(refuse, 'schema.join', schema.join ?? {}),
+    joinExchange,
     in: compileIn(refuse, schema.in, definition.in),
     out,
     presence:
@@ -51,6 +52,7 @@ function compile(source: unknown, given: unknown): { channel: CompiledChannel; s
         ? undefined
         : compileSchema(refuse, 'schema.presence', schema.presence, JSON_ALONE),
     join: callback(refuse, 'join', definition.join) ?? refuse('join', 'a function', definition.join),
+    snapshot: compileSnapshot(refuse, definition.snapshot, joinExchange),
     joined: callback(refuse, 'joined', definition.joined),
     intercept: compileIntercept(refuse, definition.intercept, out),
     terminate: callback(refuse, 'terminate', definition.terminate),
@@ -86,6 +88,17 @@ function compileOut(refuse: Refuse, schemas: unknown): Map<string, PayloadSchema
     events.set(event, compileSchema(refuse, `schema.out.${event}`, schema, WHOLE))
   }
   return events
+}
+
+function compileSnapshot(
+  refuse: Refuse,
+  value: unknown,
+  { reply }: CompiledExchange,
+): CompiledChannel['snapshot'] {
+  const snapshot = callback(refuse, 'snapshot', value)
+  if (snapshot !== undefined && reply === undefined)
+    refuse('snapshot', 'a reply for it to give, in schema.join: { reply: … }', value)
+  return snapshot
 }
 
 function compileIntercept(

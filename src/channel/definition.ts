@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { TopicPattern } from '../protocol/topic.ts'
-import type { ChannelDefinition, Connection, Socket, TerminateReason } from './infer.ts'
+import type { ChannelDefinition, Connection, SnapshotContext, Socket, TerminateReason } from './infer.ts'
 import type { PayloadSchema } from './schema.ts'
 
 // A channel as the runtime knows it: compiled, with the types that `infer.ts` gave to its callbacks erased.
@@ -35,6 +35,7 @@ export interface CompiledChannel {
   readonly out: ReadonlyMap<string, PayloadSchema>
   readonly presence: PayloadSchema | undefined
   readonly join: (request: JoinRequest) => unknown
+  readonly snapshot: ((socket: Socket, context: SnapshotContext) => unknown) | undefined
   readonly joined: ((socket: Socket) => unknown) | undefined
   readonly intercept: ReadonlyMap<string, (payload: unknown, socket: Socket) => unknown>
   readonly terminate: ((reason: TerminateReason, socket: Socket) => unknown) | undefined

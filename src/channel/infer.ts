@@ -4,6 +4,7 @@ import type { CheckPattern, TopicId, TopicOf } from '../protocol/topic.ts'
 import type { MaybePromise } from '../supervision/process.ts'
 import type {
   ChannelSchema,
+  CheckReply,
   CheckSchema,
   EventOut,
   EventsIn,
@@ -13,6 +14,8 @@ import type {
   JoinResult,
   PayloadOf,
   PayloadOutOf,
+  RequireSnapshot,
+  SnapshotResult,
 } from './contract.ts'
 import type { StopReason } from './result.ts'
 import type { PayloadOut } from './schema.ts'
@@ -184,10 +187,21 @@ type Intercepts<P extends string, S, A> = {
 }
 
 /** The second argument of `defineChannel`. */
-export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A> = {
+export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A, Join, Snapshot> = {
   readonly schema: S & CheckSchema<S>
   /** Decides whether a client may join. Nothing exists for the topic before it says yes. */
-  join(context: JoinContext<P, S>): MaybePromise<JoinResult<A, S extends { join: infer X } ? X : unknown>>
+  readonly join: ((context: JoinContext<P, S>) => MaybePromise<JoinResult<A, JoinOf<S>>>) &
+    Join &
+    CheckReply<JoinOf<S>, NoInfer<Join>, NoInfer<Snapshot>>
+  /**
+   * Gives the reply to the join, where `join` does not. It runs when the channel is subscribed, and what is broadcast
+   * meanwhile waits behind the reply: what it reads misses nothing.
+   */
+  readonly snapshot?: ((
+    socket: Socket<P, S, A>,
+    context: SnapshotContext,
+  ) => MaybePromise<SnapshotResult<JoinOf<S>>>) &
+    Snapshot
   /** Runs when the join reply is on its way. */
   joined?(socket: Socket<P, S, A>): MaybePromise<void>
   /** One handler for each event that `schema.in` declares. */
@@ -196,7 +210,16 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A>
   readonly intercept?: Intercepts<P, S, A>
   /** Runs once when the channel has ended, whatever way. */
   terminate?(reason: TerminateReason, socket: Socket<P, S, A>): MaybePromise<void>
-} & RequireIn<S>
+} & RequireIn<S> &
+  RequireSnapshot<JoinOf<S>, NoInfer<Join>>
+
+type JoinOf<S> = S extends { join: infer X } ? X : unknown
+
+/** The second argument of `snapshot`. */
+export interface SnapshotContext {
+  /** True where the client has missed nothing and is told what came since: nothing has to be read. Always false for now. */
+  readonly recovered: boolean
+}
 
 /** A channel as `defineChannel` made it: what `channels: […]` and `channels.register` take. */
 export interface ChannelDefinition<
@@ -211,7 +234,13 @@ export interface ChannelDefinition<
 }
 
 /** The signature of `defineChannel`. */
-export type DefineChannel = <const P extends string, const S extends ChannelSchema, A>(
+export type DefineChannel = <
+  const P extends string,
+  const S extends ChannelSchema,
+  A,
+  Join = unknown,
+  Snapshot = unknown,
+>(
   pattern: P extends CheckPattern<P> ? P : CheckPattern<P>,
-  definition: ChannelDefinitionInput<P, S, A>,
+  definition: ChannelDefinitionInput<P, S, A, Join, Snapshot>,
 ) => ChannelDefinition<P, S, A>

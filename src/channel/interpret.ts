@@ -1,7 +1,8 @@
 import { berylError, type ReplyReason, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import type { CompiledChannel, CompiledEvent, JoinRequest } from './definition.ts'
-import { Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
+import type { SnapshotContext, Socket } from './infer.ts'
+import { callThatMakes, Later, Rejection, Reply, Stop, type StopReason } from './result.ts'
 import { type Misfit, type PayloadSchema, refusedBecause, showIssues } from './schema.ts'
 
 // The results of callbacks, as closed unions. A result that is not on the menu is a crash that shows the menu.
@@ -11,6 +12,12 @@ export type JoinVerdict =
   | { readonly kind: 'ok'; readonly assigns: unknown; readonly reply: unknown }
   | { readonly kind: 'rejected'; readonly error: unknown }
   | { readonly kind: 'invalid_payload'; readonly misfit: Misfit }
+  | { readonly kind: 'crashed'; readonly error: unknown }
+
+/** The outcome of a snapshot. */
+export type SnapshotVerdict =
+  | { readonly kind: 'ok'; readonly reply: unknown }
+  | { readonly kind: 'rejected'; readonly error: unknown }
   | { readonly kind: 'crashed'; readonly error: unknown }
 
 export interface DueReply {
@@ -38,14 +45,46 @@ export function askToJoin(
 ): JoinVerdict | Promise<JoinVerdict> {
   const misfit = refusedBecause(channel.joinExchange.payload, request.payload)
   if (misfit !== undefined) return { kind: 'invalid_payload', misfit }
+  return ask(channel, 'join', () => channel.join(request), interpretJoin)
+}
+
+/** Asks for the reply to a join. Never throws or rejects; gives a promise only where the application did. */
+export function askForSnapshot(
+  channel: CompiledChannel,
+  socket: Socket,
+  context: SnapshotContext,
+): SnapshotVerdict | Promise<SnapshotVerdict> {
+  return ask(channel, 'snapshot', () => channel.snapshot?.(socket, context), interpretSnapshot)
+}
+
+function ask<V>(
+  channel: CompiledChannel,
+  name: string,
+  callback: () => unknown,
+  interpret: (channel: CompiledChannel, result: unknown) => V,
+): V | Crashed | Promise<V | Crashed> {
+  const failed = (error: unknown): Crashed => crashed(blame(channel, name, error))
   try {
-    const result = channel.join(request)
+    const result = callback()
     const pending = promised(result)
-    if (pending === undefined) return interpretJoin(channel, result)
-    return pending.then((settled) => interpretJoin(channel, settled)).catch(crashed)
+    if (pending === undefined) return interpret(channel, result)
+    return pending.then((settled) => interpret(channel, settled)).catch(failed)
   } catch (error) {
-    return crashed(error)
+    return failed(error)
   }
+}
+
+/** The error of a callback that threw: where it threw what it should have returned, one that says so. */
+export function blame(channel: CompiledChannel, callback: string, thrown: unknown): unknown {
+  const made = callThatMakes(thrown)
+  if (made === undefined) return thrown
+  return berylError(
+    'BERYL_ERR_RESULT_INVALID',
+    channel.pattern.source,
+    callback,
+    `\`return ${made}\``,
+    `\`throw ${made}\``,
+  )
 }
 
 /** The response that tells a client why it is not joined. */
@@ -63,13 +102,8 @@ export function refusal(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): unknown 
 }
 
 function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
-  const { reply: replySchema, error: errorSchema } = channel.joinExchange
-  if (result instanceof Rejection) {
-    checkDeclared(channel, 'the error of join', errorSchema, result.error)
-    // Must be JSON: an answer has to go out, whatever it says.
-    JSON.stringify(result.error)
-    return { kind: 'rejected', error: result.error }
-  }
+  if (result instanceof Rejection) return rejected(channel, result)
+  const replySchema = channel.snapshot === undefined ? channel.joinExchange.reply : undefined
   if (typeof result !== 'object' || result === null || !('assigns' in result)) {
     const wanted = replySchema === undefined ? '{ assigns }' : '{ assigns, reply }'
     throw berylError(
@@ -86,14 +120,48 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       'BERYL_ERR_RESULT_INVALID',
       channel.pattern.source,
       'the reply of join',
-      'none, as declared',
+      channel.snapshot === undefined ? 'none, as declared' : 'none, for `snapshot` gives it',
       show(reply),
     )
   }
-  if (reply === undefined && replySchema !== undefined && replySchema.misfit(undefined) === undefined)
-    return { kind: 'ok', assigns, reply: {} }
-  checkDeclared(channel, 'the reply of join', replySchema, reply)
-  return { kind: 'ok', assigns, reply }
+  return { kind: 'ok', assigns, reply: joinReply(channel, 'the reply of join', replySchema, reply) }
+}
+
+function interpretSnapshot(channel: CompiledChannel, result: unknown): SnapshotVerdict {
+  if (result instanceof Rejection) return rejected(channel, result)
+  const made = callThatMakes(result)
+  if (made !== undefined)
+    throw berylError(
+      'BERYL_ERR_RESULT_INVALID',
+      channel.pattern.source,
+      'snapshot',
+      'the declared reply or reject(…)',
+      made,
+    )
+  const reply = joinReply(channel, 'the reply of snapshot', channel.joinExchange.reply, result)
+  return { kind: 'ok', reply }
+}
+
+function rejected(
+  channel: CompiledChannel,
+  { error }: Rejection,
+): { readonly kind: 'rejected'; readonly error: unknown } {
+  checkDeclared(channel, 'the error of join', channel.joinExchange.error, error)
+  // Must be JSON: an answer has to go out, whatever it says.
+  JSON.stringify(error)
+  return { kind: 'rejected', error }
+}
+
+/** The reply to a join: `{}` where none is given and the schema takes that. */
+function joinReply(
+  channel: CompiledChannel,
+  what: string,
+  schema: PayloadSchema | undefined,
+  reply: unknown,
+): unknown {
+  if (reply === undefined && schema !== undefined && schema.misfit(undefined) === undefined) return {}
+  checkDeclared(channel, what, schema, reply)
+  return reply
 }
 
 /** Says what to do with what the handler of an event gave. Never throws. */
@@ -209,6 +277,11 @@ export function checkPresence(channel: CompiledChannel, meta: unknown): void {
   checkDeclared(channel, 'a presence', channel.presence, meta)
 }
 
-function crashed(error: unknown): { kind: 'crashed'; error: unknown } {
+interface Crashed {
+  readonly kind: 'crashed'
+  readonly error: unknown
+}
+
+function crashed(error: unknown): Crashed {
   return { kind: 'crashed', error }
 }

@@ -8,23 +8,25 @@ import { answer, answerFrame, refuseMessage } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import { OVERLOADED } from './ending.ts'
 import type { TerminateReason } from './infer.ts'
-import { askToJoin, type JoinVerdict, refusal } from './interpret.ts'
+import { askToJoin, type JoinVerdict, refusal, type SnapshotVerdict } from './interpret.ts'
 import { JoinQuestion } from './join-question.ts'
 import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
 import { ChannelProcess } from './process.ts'
 
 const LEFT: TerminateReason = { kind: 'left' }
 const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
+const REJECTED: TerminateReason = { kind: 'stopped', reason: 'normal' }
 
 /**
  * A join that is being decided. A slow `join` holds up its own topic only: messages for it wait here, in order, and are
  * decided again when the answer is out. Nothing else exists for the topic until `join` has said yes; then a channel is
- * subscribed, and waits behind its gate for the adapter of the pubsub.
+ * subscribed, and waits behind its gate for the adapter of the pubsub, and for its own `snapshot` where it has one.
  *
- *     waiting for room ──▶ asked ──▶ subscribing ──▶ answered
- *           └────────────────┴────────────┴──left, closed, too late──▶ gone
+ *     waiting for room ──▶ asked ──▶ subscribing ──▶ reading its snapshot ──▶ answered
+ *           └────────────────┴────────────┴───────────────────┴──left, closed, too late──▶ gone
  *
- * A client that is gone hears nothing more, and what `join` gives after all is undone by `terminate`.
+ * A client that is gone hears nothing more, and what `join` gives after all is undone by `terminate`; not where there is a
+ * `snapshot`, for then nothing is joined before the answer.
  */
 export class JoiningTopic implements PendingTopic {
   readonly isJoining = true
@@ -108,7 +110,7 @@ export class JoiningTopic implements PendingTopic {
 
   // The way in
 
-  /** Asks `join`, as soon as there is room for another callback. The answer may be out when this returns. */
+  /** Runs the callback that is next, when there is room for another. The answer may be out when this returns. */
   begin(): void {
     if (this.#gone !== undefined) return
     if (!this.#outlet.isFull) return this.#ask()
@@ -125,15 +127,21 @@ export class JoiningTopic implements PendingTopic {
   }
 
   #ask(): void {
-    const verdict = askToJoin(this.#definition, this.#question)
-    if (!(verdict instanceof Promise)) return this.#decided(verdict)
+    const channel = this.#channel
+    if (channel === undefined)
+      this.#take(askToJoin(this.#definition, this.#question), (verdict) => this.#decided(verdict))
+    else this.#take(channel.snapshot(), (verdict) => this.#read(channel, verdict))
+  }
+
+  #take<V>(verdict: V | Promise<V>, next: (verdict: V) => void): void {
+    if (!(verdict instanceof Promise)) return next(verdict)
     const outlet = this.#outlet
     this.#startTimer()
     outlet.pending()
     verdict
       .then((decided) => {
         outlet.settled()
-        this.#decided(decided)
+        next(decided)
       })
       .catch((error) => outlet.broke(error))
   }
@@ -162,14 +170,28 @@ export class JoiningTopic implements PendingTopic {
     }
     // The channel was closed before it was among the subscribers.
     if (this.#gone !== undefined) return this.#runtime.pubsub.unsubscribe(this.topic, channel)
-    if (subscribed === undefined) return this.#accepted(channel, reply)
+    if (subscribed === undefined) return this.#subscribed(channel, reply)
     this.#startTimer()
     subscribed
       .then(
-        () => this.#accepted(channel, reply),
+        () => this.#subscribed(channel, reply),
         (error) => this.#undo(channel, error),
       )
       .catch((error) => this.#outlet.broke(error))
+  }
+
+  /** From here on nothing is missed. */
+  #subscribed(channel: ChannelProcess, reply: unknown): void {
+    if (this.#definition.snapshot === undefined) this.#accepted(channel, reply)
+    else this.begin()
+  }
+
+  #read(channel: ChannelProcess, verdict: SnapshotVerdict): void {
+    if (this.#gone !== undefined) return
+    if (verdict.kind === 'ok') return this.#accepted(channel, verdict.reply)
+    this.#channel = undefined
+    channel.close(verdict.kind === 'crashed' ? verdict : REJECTED)
+    this.#refused(verdict)
   }
 
   #accepted(channel: ChannelProcess, reply: unknown): void {

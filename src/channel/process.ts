@@ -3,7 +3,7 @@ import { promised, settled } from '../ground/foreign.ts'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Message, Ref, TopicMessage } from '../protocol/message.ts'
-import type { Broadcast } from '../pubsub/broadcast.ts'
+import { Broadcast } from '../pubsub/broadcast.ts'
 import { answer, answerFrame, refuseMessage } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent } from './definition.ts'
@@ -11,7 +11,15 @@ import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
 import type { Fed, Feed } from './feed.ts'
 import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
 import type { TerminateReason } from './infer.ts'
-import { checkOut, type DueReply, interpretReply, type ReplyVerdict } from './interpret.ts'
+import {
+  askForSnapshot,
+  blame,
+  checkOut,
+  type DueReply,
+  interpretReply,
+  type ReplyVerdict,
+  type SnapshotVerdict,
+} from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
 import type { StopReason } from './result.ts'
@@ -24,7 +32,8 @@ import { Turns } from './turns.ts'
  *     joined ──left, stopped, crashed, closed──▶ terminating ──▶ ended
  *
  * It begins behind a closed gate: it is subscribed, and its client has not been told. What is broadcast meanwhile is held,
- * in order, and delivered behind the answer to the join and the turn of `joined`.
+ * in order, and delivered behind the answer to the join and the turn of `joined`; where there is a `snapshot`, before that.
+ * One that has a `snapshot` and ends before its client was told has never been: it goes without `terminate`.
  */
 export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fed {
   readonly isJoining = false
@@ -35,8 +44,10 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   /** The join_ref of pushes and replies: where it is null, Phoenix puts the ref of the join in its place. */
   readonly #wireRef: Ref
   readonly #socket: ChannelSocket
-  /** Broadcasts from while the gate is closed; `undefined` when it is open. */
+  /** What came while the gate is closed; `undefined` when it is open. */
   #held: Held | undefined = NOTHING
+  /** Its client knows that it is joined. */
+  #isTold = false
   /** Most channels have none, and pay one check. */
   readonly #feed: Feed | undefined
 
@@ -54,24 +65,36 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     this.#wireRef = join.joinRef ?? join.ref
     this.#feed = definition.presence && new PresenceFeed(runtime.presence, this)
     this.#socket = new ChannelSocket(this, assigns)
+    this.isBusy = true
+  }
+
+  /** Asks for the reply to the join. */
+  snapshot(): SnapshotVerdict | Promise<SnapshotVerdict> {
+    return askForSnapshot(this.definition, this.#socket, { recovered: false })
   }
 
   /** The reply to the join is on its way. */
   joined(): void {
-    // A subscription that took no time: nothing can have been missed, and what `joined` broadcasts is heard in its order.
+    this.#isTold = true
+    // Nothing can have been missed, and what `joined` broadcasts is heard in its order.
     if (this.#held === NOTHING) this.#held = undefined
-    const { joined } = this.definition
     if (this.state !== 'joined') return
-    if (joined === undefined) this.#feed?.begin()
-    // The state is to have what it tracks.
-    else
-      this.turn(
-        'joined',
-        () => joined(this.#socket),
-        () => this.#feed?.begin(),
-      )
+    this.isBusy = false
+    if (this.definition.snapshot !== undefined) this.#openGate()
+    // It may have been stopped by its `snapshot`.
+    if (this.ending === undefined) this.#begin(this.definition.joined)
     this.#openGate()
     this.drain()
+  }
+
+  #begin(joined: CompiledChannel['joined']): void {
+    if (joined === undefined) return this.#feed?.begin()
+    // The state is to have what it tracks.
+    this.turn(
+      'joined',
+      () => joined(this.#socket),
+      () => this.#feed?.begin(),
+    )
   }
 
   deliver(broadcast: Broadcast): void {
@@ -89,7 +112,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
 
   // The gate
 
-  /** True where more was broadcast than may wait for it: nobody was told of the channel, and it never begins. */
+  /** True where more came than may wait for it: nobody was told of the channel, and it never begins. */
   get isOverloaded(): boolean {
     return this.#held === OVERFLOWED
   }
@@ -105,7 +128,11 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   #openGate(): void {
     const held = this.#held ?? NOTHING
     this.#held = undefined
-    for (const broadcast of held) if (this.state === 'joined') this.deliver(broadcast)
+    for (const one of held) {
+      if (this.state !== 'joined') return
+      if (one instanceof Broadcast) this.deliver(one)
+      else this.outlet.send(one)
+    }
   }
 
   caughtUp(): void {
@@ -241,8 +268,9 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   // The end
 
   protected crash(event: string, error: unknown): void {
-    this.outlet.crashed(this.topic, event, error)
-    this.end({ reason: { kind: 'crashed', error }, last: 'phx_error' })
+    const blamed = blame(this.definition, event, error)
+    this.outlet.crashed(this.topic, event, blamed)
+    this.end({ reason: { kind: 'crashed', error: blamed }, last: 'phx_error' })
   }
 
   /** The topic is free at once: a new join does not wait for `terminate`. */
@@ -251,12 +279,21 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     this.state = 'terminating'
     if (this.#held !== undefined) this.#held = NOTHING
     this.ending = ending
-    this.outlet.ended(this, ending.reason)
+    const wasJoined = this.#isTold || this.definition.snapshot === undefined
+    if (wasJoined) this.outlet.ended(this, ending.reason)
     this.runtime.pubsub.unsubscribe(this.topic, this)
     this.runtime.presence.end(this.#socket)
+    if (!wasJoined) return this.#vanish(ending.reason)
     terminate(this, { socket: this.#socket, reason: ending.reason }, () => this.#terminated(ending))
     const waiting = this.takeWaiting(ending.reason.kind === 'left')
     if (waiting !== undefined) this.outlet.redeliver(waiting)
+  }
+
+  /** Its client was never told of it. */
+  #vanish(reason: TerminateReason): void {
+    this.state = 'ended'
+    this.takeWaiting(false)
+    ChannelSocket.ended(this.#socket, reason)
   }
 
   #terminated({ last }: Ending): void {
@@ -288,7 +325,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
 
   /** It ended before its client was told of it, who hears nothing of it then. */
   get #isUnknown(): boolean {
-    return this.#held !== undefined && this.state !== 'joined'
+    return !this.#isTold && this.state !== 'joined'
   }
 
   /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
@@ -306,7 +343,8 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     // A `toJSON` may have ended it: nothing follows the last frame.
     if (this.#hasEnded) return
     if (frame === undefined) this.outlet.refused(this.topic, event, 'binary_unsupported')
-    else this.outlet.send(frame)
+    else if (this.#isTold) this.outlet.send(frame)
+    else this.#held = hold(this.#held ?? NOTHING, frame, this.runtime.mailboxLimit)
   }
 
   requestStop(reason: StopReason): void {

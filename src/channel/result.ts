@@ -145,6 +145,19 @@ export function later<R>(promise: PromiseLike<R>): Later<R> {
 
 function handedOver(): void {}
 
+/** The call that makes such a result, for people; `undefined` for anything else. Never throws. */
+export function callThatMakes(value: unknown): string | undefined {
+  try {
+    if (value instanceof Rejection) return 'reject(…)'
+    if (value instanceof Reply) return value.status === 'error' ? 'fail(…)' : 'reply(…)'
+    if (value instanceof Stop) return 'stop(…)'
+    return value instanceof Later ? 'later(…)' : undefined
+  } catch {
+    // A proxy that throws.
+    return undefined
+  }
+}
+
 function isReply(value: unknown): boolean {
   try {
     return value instanceof Reply

@@ -180,8 +180,8 @@ export const replyReasons = {
     to: 'both',
     retryable: false,
   },
-  'join crashed': { message: 'the callback `join` failed', to: 'join', retryable: true },
-  join_timeout: { message: 'the callback `join` took too long', to: 'join', retryable: true },
+  'join crashed': { message: 'the callback `join` or `snapshot` failed', to: 'join', retryable: true },
+  join_timeout: { message: 'the callback `join` or `snapshot` took too long', to: 'join', retryable: true },
   'too many channels joined': {
     message: 'the connection has as many channels as it may',
     to: 'join',

@@ -14,7 +14,7 @@ function define(pattern: unknown, definition: unknown): unknown {
   return (defineChannel as (pattern: unknown, definition: unknown) => unknown)(pattern, definition)
 }
 
-const DEFINITION_FIELDS = 'schema, join, joined, in, intercept, terminate'
+const DEFINITION_FIELDS = 'schema, join, snapshot, joined, in, intercept, terminate'
 
 /** What is wrong, the pattern, the definition, and the end of the refusal: field, wanted and got. */
 const REFUSED: readonly [what: string, pattern: unknown, definition: unknown, refusal: string][] = [
@@ -159,6 +159,12 @@ const REFUSED: readonly [what: string, pattern: unknown, definition: unknown, re
     'r',
     { schema: { out: { ['e'.repeat(256)]: Empty } }, join },
     `schema.out.${'e'.repeat(256)}: wanted a name of at most 255 bytes, got "${'e'.repeat(60)}…"`,
+  ],
+  [
+    'a snapshot where the join declares no reply',
+    'r',
+    { schema: { join: Empty }, join, snapshot: join },
+    'snapshot: wanted a reply for it to give, in schema.join: { reply: … }, got function join',
   ],
   ...['phx_join', 'phx_anything', 'heartbeat', 'presence_state', 'presence_diff', 'disconnect'].flatMap(
     (event): [string, unknown, unknown, string][] => [

@@ -8,6 +8,7 @@ import beryl, {
   defineChannel,
   fail,
   later,
+  reject,
   reply,
   type Socket,
   stop,
@@ -468,4 +469,39 @@ test('an invalid payload is answered with where and what; an undeclared and a re
   })
   assert.deepEqual(await topic.push('shout', {}).expectReply('error'), { reason: 'unknown_event' })
   assert.deepEqual(await topic.push('presence_diff', {}).expectReply('error'), { reason: 'reserved_event' })
+})
+
+for (const [made, thrown] of [
+  ['fail(…)', fail({ reason: 'full' })],
+  ['reply(…)', reply('queued', {})],
+  ['stop(…)', stop()],
+] as const)
+  test(`a handler that throws ${made} crashes with an error that says to return it`, async (t) => {
+    const { topic } = await joined(
+      t,
+      answering(() => {
+        throw thrown
+      }),
+    )
+    topic.push('tell', {})
+    const error = (await topic.expectError()) as Error & { code: string }
+    assert.equal(error.code, 'BERYL_ERR_RESULT_INVALID')
+    assert.equal(error.message, `channel 'room:*', tell: wanted \`return ${made}\`, got \`throw ${made}\``)
+  })
+
+test('a join that throws reject(…) is answered `join crashed`, with an error that says to return it', async (t) => {
+  const channel = defineChannel('room:*', {
+    schema: {},
+    join() {
+      throw reject({ reason: 'full' })
+    },
+  }) as ChannelDefinition
+  await assert.rejects(joined(t, channel), (refused: Error & { response: unknown; cause: Error }) => {
+    assert.deepEqual(refused.response, { reason: 'join crashed' })
+    assert.equal(
+      refused.cause.message,
+      "channel 'room:*', join: wanted `return reject(…)`, got `throw reject(…)`",
+    )
+    return true
+  })
 })

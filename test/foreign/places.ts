@@ -26,6 +26,7 @@ export const places: readonly Place[] = [
     'check of a presence',
     'message of a check',
     'join',
+    'snapshot',
   ),
   ...ofJson('a getter of what join gives', 'toJSON of the reply to a join', 'toJSON of the error of a join'),
   ...of('joined', 'a handler', 'the promise of later', 'intercept', 'terminate'),

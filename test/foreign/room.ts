@@ -52,12 +52,16 @@ export function room(world: World): ChannelDefinition {
       log.debug({}, 'join')
       const give = (): unknown => {
         if (topic === 'room:shut') return reject(json('the error of a join'))
-        return Object.defineProperty({ reply: json('the reply to a join') }, 'assigns', {
+        return Object.defineProperty({}, 'assigns', {
           get: () => world.at('a getter of what join gives', () => ({})),
         })
       }
       const result = (): unknown => world.at('join', give)
       return (world.variant === 'async join' ? Promise.resolve().then(result) : result()) as never
+    },
+    snapshot(socket) {
+      world.socket = socket as never
+      return world.at('snapshot', () => json('the reply to a join'))
     },
     joined(socket) {
       world.socket = socket as never

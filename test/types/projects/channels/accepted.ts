@@ -211,6 +211,29 @@ export const deep = defineChannel('deep', {
   joined: (socket) => socket.push('tree', { value: null, children: [{ value: 'a' }] }),
 })
 
+/** The reply to the join comes from `snapshot`, which has the assigns of `join`. */
+export const board = defineChannel('board:*', {
+  schema: {
+    join: { payload: Type.Object({ seat: Type.Integer() }), reply: Type.Object({ cards: Type.Integer() }) },
+    in: { sit: Type.Integer() },
+  },
+  async join({ payload, id }) {
+    if (id === 'shut') return reject({ reason: 'shut' })
+    return { assigns: { seat: payload.seat } }
+  },
+  async snapshot(socket, { recovered }) {
+    if (recovered) return reject({ reason: 'not yet' })
+    return { cards: socket.assigns.seat }
+  },
+  joined: (socket) => void socket.assigns.seat.toFixed(),
+  in: { sit: (_, socket) => void socket.assigns.seat.toFixed() },
+})
+export const plainBoard = defineChannel('board:plain', {
+  schema: { join: { reply: Type.Object({ cards: Type.Integer() }) } },
+  join: () => ({ assigns: { seat: 1 } }),
+  snapshot: (socket) => ({ cards: socket.assigns.seat }),
+})
+
 /** What the decorators hold has a name, can be passed on, and is exactly what an application sees. */
 export function held(app: FastifyInstance): void {
   const presence: Presence = app.presence

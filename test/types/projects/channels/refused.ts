@@ -86,8 +86,19 @@ defineChannel('a', { schema, join, in: { typing, say: () => stop('normal', { id:
 defineChannel('a', { schema, join, in: { typing, say: () => reply('ok', { id: '1' }) } })
 // refused: "for the status \"error\", return fail(…)"
 defineChannel('a', { schema, join, in: { typing, say: () => reply('error', {}) } })
-// refused: Property 'reply' is missing
+// refused: "the schema declares a reply to the join: `join` gives it as `reply`, or `snapshot` returns it"
 defineChannel('a', { schema, join: () => ({ assigns: {} }), in: { say, typing } })
+// refused: "the reply to the join comes from `join` or from `snapshot`, not from both"
+defineChannel('a', { schema, join, snapshot: () => ({ members: 1 }), in: { say, typing } })
+// refused: Type 'string' is not assignable to type 'number'
+defineChannel('a', {
+  schema,
+  join: open,
+  snapshot: () => ({ members: 'many' }),
+  in: { say, typing },
+})
+// refused: "this channel declares no reply to its join: add `join: { reply }` to its schema"
+defineChannel('a', { schema: {}, join: open, snapshot: () => ({ members: 1 }) })
 // refused: Property 'assigns' is missing
 defineChannel('a', { schema, join: () => ({ reply: { members: 1 } }), in: { say, typing } })
 // refused: Property 'reason' is missing
