@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { beryl, type ConnectContext, type Rejection, reject } from 'fastify-beryl'
+import { beryl, type ConnectContext, type ConnectGrant, type Rejection, reject } from 'fastify-beryl'
 import { Type } from 'typebox'
 import { EVERY_ROOM, room } from './channels/room.ts'
 import { History } from './history.ts'
@@ -35,7 +35,7 @@ export async function buildChat(options: FastifyServerOptions = {}): Promise<Fas
 const Announcement = Type.Object({ body: Type.String({ minLength: 1, maxLength: 2000 }) })
 
 /** Believes whoever says a name. An application verifies a token here. */
-function connect({ params }: ConnectContext): { name: string } | Rejection {
+function connect({ params }: ConnectContext): ConnectGrant | Rejection {
   const name = typeof params.name === 'string' ? params.name.trim() : ''
-  return name.length > 0 && name.length <= 24 ? { name } : reject()
+  return name.length > 0 && name.length <= 24 ? { assigns: { name } } : reject()
 }

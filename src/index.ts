@@ -10,6 +10,8 @@ export type {
   Connection,
   ConnectionAssigns,
   JoinContext,
+  RenewContext,
+  RenewGrant,
   SnapshotContext,
   Socket,
   SocketPresence,

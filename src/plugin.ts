@@ -81,8 +81,8 @@ function entranceOf({ endpoint, lifecycle }: Node): Entrance {
       endpoint.presence?.drain()
       await endpoint.sessions?.drain(deadline)
     },
-    refused(ip, { reason, statusCode, limit }) {
-      endpoint.telemetry.emit('connection.refused', {}, { ip, reason, statusCode })
+    refused(ip, { reason, statusCode, limit, names }) {
+      endpoint.telemetry.emit('connection.refused', {}, { ip, reason, statusCode, ...names })
       if (limit !== undefined) endpoint.telemetry.emit('limit.reached', {}, { limit, ip })
     },
   }

@@ -59,7 +59,7 @@ export const errorTable = {
     retryable: false,
   },
   BERYL_ERR_CONNECT_INVALID: {
-    message: 'connect: wanted %s, got %s',
+    message: '%s: wanted %s, got %s',
     statusCode: 500,
     retryable: false,
   },
@@ -163,8 +163,8 @@ export const errorTable = {
 
 interface ReplyReasonRow {
   readonly message: string
-  /** The message that is answered so: a join, a push, or either. */
-  readonly to: 'join' | 'push' | 'both'
+  /** The message that is answered so: a join, a push, either, or a renewal. */
+  readonly to: 'join' | 'push' | 'both' | 'renew'
   /** True where the same message may succeed later. */
   readonly retryable: boolean
 }
@@ -203,6 +203,20 @@ export const replyReasons = {
   binary_unsupported: {
     message: 'the answer is bytes, which version 1 of the protocol cannot carry',
     to: 'both',
+    retryable: false,
+  },
+  renew_unsupported: {
+    message: 'the entrance has no option `renew`: connect again with the new token',
+    to: 'renew',
+    retryable: false,
+  },
+  renew_pending: { message: 'an earlier renewal is being decided', to: 'renew', retryable: true },
+  renew_timeout: { message: 'the callback `renew` took too long', to: 'renew', retryable: true },
+  renew_crashed: { message: 'the callback `renew` failed', to: 'renew', retryable: true },
+  expired: { message: 'the time that the new token has is over already', to: 'renew', retryable: false },
+  other_identity: {
+    message: 'the new token is of somebody else: connect again with it',
+    to: 'renew',
     retryable: false,
   },
 } as const satisfies Record<string, ReplyReasonRow>

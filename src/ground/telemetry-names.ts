@@ -9,6 +9,7 @@ const NAMES = {
   'connection.open': true,
   'connection.refused': true,
   'connection.close': true,
+  'connection.renew': true,
   'connection.malformed': true,
   'connection.crash': true,
   'connection.error': true,

@@ -11,10 +11,19 @@ export interface TelemetryEvents {
   'presence.event': { measurements: object; metadata: ReportedEvent }
   'groups.event': { measurements: object; metadata: ReportedEvent }
   'connection.open': { measurements: object; metadata: { connectionId: string; ip: string; version: string } }
-  'connection.refused': { measurements: object; metadata: { ip: string; reason: string; statusCode: number } }
+  /** With the `Origin` of the page, and the host that it asked for, where that is the reason. */
+  'connection.refused': {
+    measurements: object
+    metadata: { ip: string; reason: string; statusCode: number; origin?: string; host?: string }
+  }
   'connection.close': {
     measurements: { durationMs: number; receivedBytes: number; sentBytes: number }
     metadata: { connectionId: string; code: number; reason: string }
+  }
+  /** A client showed a new token, and it was decided upon. */
+  'connection.renew': {
+    measurements: { durationMs: number }
+    metadata: { connectionId: string; outcome: RenewOutcome; error?: unknown }
   }
   'connection.malformed': {
     measurements: { bytes: number }
@@ -95,6 +104,8 @@ export type JoinOutcome =
   | 'timeout'
   | 'overloaded'
   | 'refused'
+
+export type RenewOutcome = 'ok' | 'rejected' | 'expired' | 'other_identity' | 'timeout' | 'crashed'
 
 /** The limits that can be reached, each by the name of its option. */
 export type LimitName =

@@ -1,6 +1,7 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from '../channel/registered.ts'
 import { checkFunction, checkName, refuseArgument } from '../ground/argument.ts'
+import { refuseOption } from '../ground/option-checks.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
 import { isTelemetryName } from '../ground/telemetry-names.ts'
 import type { TopicListener } from '../pubsub/subscribers.ts'
@@ -25,6 +26,8 @@ export interface BerylStatus {
 
 /** The work that waits on this node: for slow readers, for channels, for callbacks. */
 export type BerylLoad = SessionLoad
+
+const NAMING = 'a function that names each connection, for channels.disconnect finds them by their names'
 
 const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
 
@@ -101,10 +104,15 @@ export class Channels {
     this.#endpoint.outbound.push(connectionId, topic, event, payload)
   }
 
-  /** Closes every connection with this connection topic, on all nodes, with 1001: the clients come back, if let in. */
+  /**
+   * Closes every connection with this connection topic, on all nodes, with 1001: the clients come back, if let in.
+   *
+   * @throws `BERYL_ERR_ARGUMENT`; `BERYL_ERR_OPTION_INVALID` without the option `connectionTopic`, which names them
+   */
   disconnect(connectionTopic: string): void {
     checkName('channels.disconnect', 'connectionTopic', connectionTopic)
-    const { pubsub } = this.#endpoint
+    const { pubsub, namesConnections } = this.#endpoint
+    if (!namesConnections) refuseOption('connectionTopic', NAMING, undefined)
     if (pubsub !== undefined) pubsub.disconnect(connectionTopic)
   }
 

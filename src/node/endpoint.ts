@@ -140,6 +140,11 @@ export class Endpoint {
     }
   }
 
+  /** True where connections have names by which they can be found. */
+  get namesConnections(): boolean {
+    return this.options.connectionTopic !== undefined
+  }
+
   makeConnectionId(): string {
     this.#connections++
     return `${this.node}.${this.#connections.toString(36)}`

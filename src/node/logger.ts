@@ -72,8 +72,14 @@ function logConnections(telemetry: Telemetry, clients: ClientLines): void {
     ),
   )
   telemetry.on('connection.refused', (_, metadata) =>
-    clients.write('info', metadata.ip, metadata, 'connection refused'),
+    clients.write('info', metadata.ip, cutAll(metadata), 'connection refused'),
   )
+  telemetry.on('connection.renew', ({ durationMs }, { connectionId, outcome, error }) => {
+    const fields = { connectionId, outcome, durationMs }
+    if (outcome === 'crashed')
+      clients.write('error', connectionId, { ...fields, err: error }, 'renewal crashed')
+    else clients.write('debug', connectionId, fields, 'renewal answered')
+  })
   telemetry.on('connection.malformed', ({ bytes }, metadata) =>
     clients.write(
       'info',
@@ -190,6 +196,14 @@ function logSupervision(log: LogLines, event: SupervisorEvent): void {
 
 function errorOf(reason: unknown): unknown {
   return typeof reason === 'object' && reason !== null && 'error' in reason ? reason.error : reason
+}
+
+/** The metadata of an event, of which some are a client's words. */
+function cutAll(metadata: object): object {
+  const entries = Object.entries(metadata)
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? cut(value) : value]),
+  )
 }
 
 function cut(text: string): string {

@@ -9,4 +9,20 @@ export interface Admission {
   readonly connectionTopic: string | undefined
   /** Wall-clock milliseconds: when the client must authenticate again. `undefined`: never. */
   readonly expiresAt: number | undefined
+  /** `undefined` where this door renews nothing. */
+  readonly renew: Renew | undefined
 }
+
+/** Asks the application about a new token of a client. Never rejects, and answers within a limit of its own. */
+export type Renew = (
+  token: string,
+  connection: Connection,
+  connectionTopic: string | undefined,
+) => Promise<Renewal>
+
+/** The decision about a new token. Only `ok` changes anything. */
+export type Renewal =
+  | { readonly outcome: 'ok'; readonly connection: Connection; readonly expiresAt: number | undefined }
+  | { readonly outcome: 'rejected'; readonly error: unknown }
+  | { readonly outcome: 'crashed'; readonly error: unknown }
+  | { readonly outcome: 'expired' | 'other_identity' | 'timeout' }

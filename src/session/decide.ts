@@ -7,6 +7,7 @@ import { isReservedEvent, PHOENIX_TOPIC } from '../protocol/topic.ts'
  * | situation      | the client                                                              |
  * |----------------|-------------------------------------------------------------------------|
  * | heartbeat      | says that it lives                                                      |
+ * | renew          | shows a new token                                                       |
  * | wait           | speaks to a topic whose join is being decided: its turn comes after     |
  * | join           | wants a topic                                                           |
  * | duplicate_join | wants a topic that it has: the new join replaces the old                |
@@ -20,6 +21,7 @@ import { isReservedEvent, PHOENIX_TOPIC } from '../protocol/topic.ts'
  */
 export type Situation =
   | 'heartbeat'
+  | 'renew'
   | 'wait'
   | 'join'
   | 'duplicate_join'
@@ -45,6 +47,7 @@ export function isHeartbeat({ topic, event }: Message): boolean {
 export function decide(message: Message, joined: HeldTopic | undefined): Situation {
   const { topic, event } = message
   if (isHeartbeat(message)) return 'heartbeat'
+  if (topic === PHOENIX_TOPIC && event === 'renew') return 'renew'
   if (joined?.isJoining) return 'wait'
   if (event === 'phx_join') return joined === undefined ? decideJoin(topic) : 'duplicate_join'
   if (joined === undefined) return event === 'phx_leave' ? 'leave_unjoined' : 'unmatched'

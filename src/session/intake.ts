@@ -19,7 +19,8 @@ export interface IntakeRuntime extends ReportsRuntime {
  */
 export abstract class Intake extends Reports {
   readonly wire: Wire
-  protected isOpen = true
+  /** Set to false once: at the end. */
+  isOpen = true
   readonly #runtime: IntakeRuntime
   #bytesRead = 0
   #activeAt: number

@@ -2,7 +2,7 @@ import type { Connection, TerminateReason } from '../channel/infer.ts'
 import type { PendingTopic } from '../channel/outlet.ts'
 import type { Clock } from '../ground/clock.ts'
 import { type ReplyReason, show } from '../ground/errors.ts'
-import type { JoinOutcome, LimitName, Probe, Telemetry } from '../ground/telemetry.ts'
+import type { JoinOutcome, LimitName, Probe, RenewOutcome, Telemetry } from '../ground/telemetry.ts'
 import type { Message } from '../protocol/message.ts'
 
 /** The demands of reports on the tree. */
@@ -18,16 +18,31 @@ export interface ReportsRuntime {
  * a part to hold: a connection pays for no object of it.
  */
 export abstract class Reports {
-  readonly connection: Connection
+  #connection: Connection
   readonly #runtime: ReportsRuntime
 
   constructor(runtime: ReportsRuntime, connection: Connection) {
     this.#runtime = runtime
-    this.connection = connection
+    this.#connection = connection
+  }
+
+  /** The connection of now: a renewal makes a new one. */
+  get connection(): Connection {
+    return this.#connection
   }
 
   get id(): string {
-    return this.connection.id
+    return this.#connection.id
+  }
+
+  renewed(connection: Connection): void {
+    this.#connection = connection
+  }
+
+  renewalDecided(askedAt: number, outcome: RenewOutcome, error?: unknown): void {
+    const durationMs = this.#runtime.clock.now() - askedAt
+    const metadata = { connectionId: this.id, outcome, error }
+    this.#runtime.telemetry.emit('connection.renew', { durationMs }, metadata)
   }
 
   /**

@@ -8,9 +8,10 @@ import { fitsName } from '../ground/name.ts'
 import type { JoinOutcome, LimitName } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, MalformedFrame, type Message, type TopicMessage } from '../protocol/message.ts'
-import type { Admission } from './admission.ts'
+import type { Admission, Renew } from './admission.ts'
 import { type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide, isHeartbeat } from './decide.ts'
+import { Grant, type Grantee } from './grant.ts'
 import { Intake } from './intake.ts'
 import { Meter } from './meter.ts'
 import { Outbox } from './outbox.ts'
@@ -22,10 +23,9 @@ import type { Wire } from './wire.ts'
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
  * temporary process: its channels end with it.
  */
-export class Session extends Intake implements Outlet, SlowReader {
+export class Session extends Intake implements Outlet, SlowReader, Grantee {
   readonly codec: Codec
   readonly connectionTopic: string | undefined
-  readonly expiresAt: number | undefined
   readonly #runtime: SessionRuntime<Session>
   readonly #outbox: Outbox
   readonly #meter: Meter
@@ -33,15 +33,18 @@ export class Session extends Intake implements Outlet, SlowReader {
   /** The server goes: nothing more is taken, and what is at work is finished. */
   #isDraining = false
   #isGone = false
+  readonly #renew: Renew | undefined
+  #grant: Grant | undefined
 
   constructor(runtime: SessionRuntime<Session>, admission: Admission, wire: Wire) {
     super(runtime, admission.connection, wire)
     this.codec = admission.codec
     this.connectionTopic = admission.connectionTopic
-    this.expiresAt = admission.expiresAt
     this.#runtime = runtime
     this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
     this.#meter = new Meter(runtime.rates)
+    this.#renew = admission.renew
+    if (admission.expiresAt !== undefined) this.#makeGrant(admission.expiresAt)
   }
 
   get log(): FastifyBaseLogger {
@@ -118,6 +121,23 @@ export class Session extends Intake implements Outlet, SlowReader {
 
   get isGone(): boolean {
     return this.#isGone
+  }
+
+  // The time for which the client was let in
+
+  /** Tells the client that its time ends soon, and closes the connection when it is over. */
+  checkGrant(date: number): void {
+    this.#grant?.look(date)
+  }
+
+  expired(): void {
+    this.close(1001, 'expired', { kind: 'shutdown', reason: 'disconnect' })
+  }
+
+  /** Made on first use: most clients are let in for good, and ask for nothing. */
+  #makeGrant(expiresAt?: number): Grant {
+    this.#grant ??= new Grant(this, this.#renew, expiresAt, this.#runtime.clock)
+    return this.#grant
   }
 
   /** The client was silent for too long. */
@@ -199,6 +219,8 @@ export class Session extends Intake implements Outlet, SlowReader {
     switch (decide(message, held)) {
       case 'heartbeat':
         return answer(this, null, message, 'ok', {})
+      case 'renew':
+        return this.#makeGrant().renew(message)
       case 'push':
         return this.#push(message, held as JoinedTopic)
       case 'wait':

@@ -138,6 +138,7 @@ export class Sessions implements Process {
     this.#runtime.telemetry.emit('connection.open', {}, metadata)
     // It ended while the client was being let in: nobody may be connected and deaf.
     if (!this.#isRunning) session.close(1012, '', RESTART)
+    else session.checkGrant(this.#clock.date())
     return session
   }
 
@@ -207,14 +208,13 @@ export class Sessions implements Process {
     tell?.()
   }
 
-  // Silent clients
+  // Silent clients, and those whose time is over
 
   #sweep(now: number): void {
     const date = this.#clock.date()
     for (const session of [...this.#sessions.values()]) {
-      if (session.expiresAt !== undefined && date >= session.expiresAt) {
-        session.close(1001, 'expired', DISCONNECT)
-      } else if (session.silentMs(now) >= this.#options.heartbeat.timeoutMs) session.idle()
+      session.checkGrant(date)
+      if (session.isOpen && session.silentMs(now) >= this.#options.heartbeat.timeoutMs) session.idle()
     }
   }
 }

@@ -19,8 +19,6 @@ import type { ChannelAt, JoinOf, PayloadArgument, Sent } from './types.ts'
 
 /** One connected client. */
 export class TestClient {
-  /** The connection as the server knows it, with the assigns of `connect`. */
-  readonly connection: Connection
   /** Everything that ever came, in order. */
   readonly received: ServerMessage[] = []
   /** The same as WebSocket frames, write by write. */
@@ -44,8 +42,12 @@ export class TestClient {
     this.#patience = new Patience(connection.clock, timeoutMs)
     this.#arrivals = new Arrivals(this.#patience, this.crashes)
     this.#wire = new MemoryWire(connection, this.#listener())
-    this.connection = this.#wire.connection
     this.#recordCrashes()
+  }
+
+  /** The connection as the server knows it, with the assigns of `connect`, or of the last renewal. */
+  get connection(): Connection {
+    return this.#wire.connection
   }
 
   /** The id of the connection. */
@@ -97,6 +99,14 @@ export class TestClient {
     const heartbeat = { topic: 'phoenix', event: 'heartbeat', ref: this.#nextRef() }
     this.send({ joinRef: null, payload: {}, ...heartbeat })
     await new TestPush(this.#arrivals, heartbeat, () => this.#closed !== undefined).expectReply('ok')
+  }
+
+  /** Shows the server a new token: the reply is that of the option `renew`. */
+  renew(token: string): TestPush {
+    checkText('renew', 'token', token)
+    const renewal = { topic: 'phoenix', event: 'renew', ref: this.#nextRef() }
+    this.send({ joinRef: null, payload: { token }, ...renewal })
+    return new TestPush(this.#arrivals, renewal, () => this.#closed !== undefined)
   }
 
   /** Sends a message as it is: any refs, any topic. */

@@ -9,6 +9,7 @@ import {
   CLIENT_KEY_HEADER,
   forgetClient,
   type InProcessConnection,
+  type InProcessRefusal,
 } from '../transport/in-process.ts'
 import { TestClient } from './client.ts'
 
@@ -30,16 +31,33 @@ export interface ConnectOptions {
   readonly timeoutMs?: number
 }
 
-/** The client was not let in. */
-export class ConnectRefused extends Error {
-  override readonly name = 'ConnectRefused'
+/** The answer to a request that was refused. */
+interface Answer {
   readonly statusCode: number
   readonly body: string
   readonly headers: Readonly<Record<string, unknown>>
+}
 
-  constructor(statusCode: number, body: string, headers: Readonly<Record<string, unknown>>) {
-    super(`the connection was refused with ${statusCode}${body === '' ? '' : `: ${body}`}`)
+/**
+ * The client was not let in. Where `connect` rejected or threw, `cause` is what it gave to `reject`, or the error.
+ */
+export class ConnectRefused extends Error {
+  override readonly name = 'ConnectRefused'
+  readonly statusCode: number
+  /**
+   * Why, as the log has it: `origin`, `vsn`, `subprotocol`, `connect` (it rejected), `expired`, `error` (it threw), the limit
+   * that was reached, or the state of a server that takes no clients. `undefined` where Fastify or a hook of yours answered.
+   */
+  readonly reason: string | undefined
+  readonly body: string
+  readonly headers: Readonly<Record<string, unknown>>
+
+  constructor({ statusCode, body, headers }: Answer, why?: InProcessRefusal) {
+    const detail = body === '' ? why?.reason : body
+    const cause = why !== undefined && 'error' in why ? { cause: why.error } : undefined
+    super(`the connection was refused with ${statusCode}${detail === undefined ? '' : `: ${detail}`}`, cause)
     this.statusCode = statusCode
+    this.reason = why?.reason
     this.body = body
     this.headers = headers
   }
@@ -58,9 +76,13 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
   const given = checkConnectOptions(options)
   const root = await readied(app)
   let connection: InProcessConnection | undefined
+  let refusal: InProcessRefusal | undefined
   const key = announceClient({
     admitted: (own) => {
       connection = own
+    },
+    refused: (why) => {
+      refusal = why
     },
   })
   const response = await root.inject({
@@ -69,7 +91,7 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
     ...(given.remoteAddress === undefined ? {} : { remoteAddress: given.remoteAddress }),
   })
   forgetClient(key)
-  if (connection === undefined) throw new ConnectRefused(response.statusCode, response.body, response.headers)
+  if (connection === undefined) throw new ConnectRefused(response, refusal)
   return new TestClient(app, codecOf(given), connection, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
 }
 

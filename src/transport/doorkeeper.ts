@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ConnectContext, Connection, KnownAssigns } from '../channel/infer.ts'
+import type { ConnectContext, Connection } from '../channel/infer.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Timer } from '../ground/clock.ts'
-import { berylError, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import { patience } from '../ground/watch.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
-import type { Admission } from '../session/admission.ts'
+import type { Admission, Renew } from '../session/admission.ts'
 import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
 import type { Entrance, Refusal } from './entrance.ts'
+import { grantOf, noAssigns, topicOf } from './granted.ts'
 import {
   addressOf,
   authToken,
@@ -21,11 +21,11 @@ import {
   type PathEnd,
   parseParams,
 } from './handshake.ts'
+import { type RenewalOptions, renewalsOf } from './renewals.ts'
 
-export interface DoorOptions {
+export interface DoorOptions extends RenewalOptions {
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
   readonly connect: (context: ConnectContext) => unknown
-  readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
   readonly subprotocols: readonly string[]
   readonly pathEnd: PathEnd
   readonly limits: AdmissionLimits & { readonly handshakeTimeoutMs: number }
@@ -48,6 +48,7 @@ export class Doorkeeper {
   readonly #options: DoorOptions
   readonly #entrance: Entrance
   readonly #admissions: Admissions
+  readonly #renew: Renew | undefined
   readonly #key = Symbol('beryl handshake')
   /** The clients that wait for `connect`: no more than `limits.pendingUpgrades`. */
   readonly #waiting = new Set<(why: symbol) => void>()
@@ -56,6 +57,7 @@ export class Doorkeeper {
     this.#options = options
     this.#entrance = entrance
     this.#admissions = new Admissions(options.limits)
+    this.#renew = renewalsOf(options, entrance.clock)
   }
 
   /** The handshake of a request that was not refused. */
@@ -92,7 +94,7 @@ export class Doorkeeper {
     if (allowed === true) return undefined
     // An async check gives a promise, which is truthy. How it ends does not matter any more.
     const later = promised(allowed)?.then(undefined, () => {})
-    return later === undefined ? FORBIDDEN_ORIGIN : ASYNC_ORIGIN
+    return forbidden(later === undefined ? 'origin' : 'origin: checkOrigin gave a promise', origin, request)
   }
 
   /**
@@ -109,12 +111,12 @@ export class Doorkeeper {
 
   #granted(request: FastifyRequest, granted: unknown): Refusal | undefined {
     if (granted === TIMED_OUT) return TOO_SLOW
-    if (granted instanceof Rejection) return REJECTED
+    if (granted instanceof Rejection) return { reason: 'connect', statusCode: 403, error: granted.error }
     const closedBecause =
       this.#entrance.closedBecause ?? (granted === CLOSED ? 'not running: draining' : undefined)
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     const handshake = this.handshake(request.raw) as Handshake
-    const { assigns, expiresAt } = grantOf(granted)
+    const { assigns = noAssigns(), expiresAt } = grantOf('connect', granted)
     if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return EXPIRED
     const connection: Connection = Object.freeze({
       id: this.#entrance.makeConnectionId(),
@@ -123,8 +125,9 @@ export class Doorkeeper {
       transport: request.ws ? 'websocket' : 'test',
       connectedAt: this.#entrance.clock.date(),
     })
-    const connectionTopic = topicOf(this.#options.connectionTopic?.(connection))
-    handshake.admission = { connection, codec: handshake.codec, connectionTopic, expiresAt }
+    const connectionTopic = topicOf('connect', this.#options.connectionTopic?.(connection))
+    const { codec } = handshake
+    handshake.admission = { connection, codec, connectionTopic, expiresAt, renew: this.#renew }
     return undefined
   }
 
@@ -160,53 +163,16 @@ type Greeted = IncomingMessage & { [key: symbol]: Handshake | undefined }
 const TIMED_OUT = Symbol('too slow')
 const CLOSED = Symbol('closed')
 const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.handshakeTimeoutMs' }
-const REJECTED: Refusal = { reason: 'connect', statusCode: 403 }
 const EXPIRED: Refusal = { reason: 'expired', statusCode: 403 }
-const FORBIDDEN_ORIGIN: Refusal = { reason: 'origin', statusCode: 403 }
-const ASYNC_ORIGIN: Refusal = { reason: 'origin: checkOrigin gave a promise', statusCode: 403 }
 const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
 const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }
+
+/** Of two hosts that differ the operator must see both: a proxy that does not pass on the host is the usual cause. */
+function forbidden(reason: string, origin: string, { host }: FastifyRequest): Refusal {
+  return { reason, statusCode: 403, names: { origin, host } }
+}
 
 function fullBecause(limit: keyof AdmissionLimits): Refusal {
   const statusCode = limit === 'connectionsPerIp' ? 429 : 503
   return { reason: `limit ${limit}`, statusCode, limit: `limits.${limit}` }
-}
-
-/**
- * `connect` gives the assigns, or `{ assigns, expiresAt }`. What is neither lets nobody in: `false` is no permission.
- *
- * @throws `BERYL_ERR_CONNECT_INVALID`
- */
-function grantOf(granted: unknown): { assigns: KnownAssigns; expiresAt: number | undefined } {
-  if (granted === undefined) return { assigns: {} as KnownAssigns, expiresAt: undefined }
-  if (!isRecord(granted))
-    return refuseGrant('the assigns as an object, { assigns, expiresAt } or reject(…)', granted)
-  if (!('expiresAt' in granted && 'assigns' in granted))
-    return { assigns: granted as KnownAssigns, expiresAt: undefined }
-  const { assigns = {}, expiresAt } = granted as { assigns: unknown; expiresAt: unknown }
-  if (!isRecord(assigns)) return refuseGrant('assigns as an object', assigns)
-  return {
-    assigns: assigns as KnownAssigns,
-    expiresAt: expiresAt === undefined ? undefined : timeOf(expiresAt),
-  }
-}
-
-function timeOf(expiresAt: unknown): number {
-  const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
-  if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
-  return refuseGrant('expiresAt as a Date or in milliseconds since the epoch', expiresAt)
-}
-
-function topicOf(topic: unknown): string | undefined {
-  if (topic === undefined || typeof topic === 'string') return topic
-  promised(topic)?.then(undefined, () => {})
-  return refuseGrant('connectionTopic to give a string or undefined', topic)
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function refuseGrant(wanted: string, got: unknown): never {
-  throw berylError('BERYL_ERR_CONNECT_INVALID', wanted, show(got))
 }

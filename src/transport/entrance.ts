@@ -12,6 +12,10 @@ export interface Refusal {
   readonly statusCode: UpgradeStatus
   /** The limit of the options that is reached, where that is the reason. */
   readonly limit?: LimitName
+  /** The page's origin, and the host that it asked for, where they are the reason. */
+  readonly names?: { readonly origin: string; readonly host: string }
+  /** The error that `connect` gave to `reject`. It stays on the server. */
+  readonly error?: unknown
 }
 
 /** The node, as every way in sees it: a transport asks whether it is open, and hands over who was let in. */

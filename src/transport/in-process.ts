@@ -12,6 +12,15 @@ import type { Wire } from '../session/wire.ts'
 export interface InProcessClient {
   /** The request was let in. Called before it is answered. */
   admitted(connection: InProcessConnection): void
+  /** The request was refused by the door, or asking it failed. Called before it is answered. */
+  refused?(why: InProcessRefusal): void
+}
+
+/** A refusal, as far as it may be told within the server. */
+export interface InProcessRefusal {
+  readonly reason: string
+  /** The error that was thrown, or given to `reject`. */
+  readonly error?: unknown
 }
 
 /** The connection of a client that was let in. */

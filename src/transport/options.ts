@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import type { ConnectContext, ConnectGrant, Connection } from '../channel/infer.ts'
+import type { ConnectContext, ConnectGrant, Connection, RenewContext, RenewGrant } from '../channel/infer.ts'
 import type { Rejection } from '../channel/result.ts'
+import { show } from '../ground/errors.ts'
 import {
   type Fields,
   flag,
@@ -21,12 +22,17 @@ export interface TransportOptions {
   /** Clients connect to `<path>/websocket`. @default '/socket' */
   readonly path?: string
   /**
-   * Decides who may connect, before the upgrade. What it gives becomes `connection.assigns`; `reject(…)` answers 403; a
-   * throw answers as Fastify's error handler does (500). @default everybody, with {}
+   * Decides who may connect, before the upgrade. `{ assigns?, expiresAt? }` lets in: the assigns are those of the
+   * connection. `reject(…)` answers 403; a throw, and whatever else it gives, as Fastify's error handler does (500).
+   * @default everybody, with {}
    */
-  readonly connect?: (
-    context: ConnectContext,
-  ) => ConnectGrant | Rejection | undefined | Promise<ConnectGrant | Rejection | undefined>
+  readonly connect?: (context: ConnectContext) => ConnectGrant | Rejection | Promise<ConnectGrant | Rejection>
+  /**
+   * Decides over a new token of a client that is connected, within `limits.handshakeTimeoutMs`. What it gives has the shape
+   * of `connect`'s, and takes its place; the error of `reject(…)` is the answer to the client. A connection stays that of
+   * whom it was: where `connectionTopic` gives another name, nothing changes. @default no renewal
+   */
+  readonly renew?: (context: RenewContext) => RenewGrant | Rejection | Promise<RenewGrant | Rejection>
   /** The name under which `channels.disconnect` finds a connection, such as `user:42`. @default none */
   readonly connectionTopic?: (connection: Connection) => string | undefined
   /** Which pages may connect. Clients that are no browsers send no Origin and are let in. @default true */
@@ -51,7 +57,7 @@ export interface TransportLimits {
   readonly connectionsPerIp?: Limit
   /** Connections that are being let in. Above: 503. @default 1000 */
   readonly pendingUpgrades?: Limit
-  /** `connect` may take so long. Above: 503. @default 10_000 */
+  /** `connect` may take so long. Above: 503. `renew`, too. Above: `renew_timeout`. @default 10_000 */
   readonly handshakeTimeoutMs?: Limit
 }
 
@@ -59,6 +65,7 @@ export interface TransportLimits {
 export interface ResolvedTransportOptions {
   readonly path: string
   readonly connect: (context: ConnectContext) => unknown
+  readonly renew: ((context: RenewContext) => unknown) | undefined
   readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
   readonly checksOrigin: boolean
@@ -72,6 +79,7 @@ export type ResolvedTransportLimits = Readonly<Record<keyof TransportLimits, num
 export const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
   'path',
   'connect',
+  'renew',
   'connectionTopic',
   'checkOrigin',
   'subprotocols',
@@ -96,6 +104,7 @@ export function resolveTransportOptions(given: Fields): ResolvedTransportOptions
   return {
     path: pathOf(given.path),
     connect: fn<ResolvedTransportOptions['connect']>('connect', given.connect) ?? (() => ({})),
+    renew: fn('renew', given.renew),
     connectionTopic: fn('connectionTopic', given.connectionTopic),
     originAllowed: originCheck(given.checkOrigin),
     checksOrigin: given.checkOrigin !== false,
@@ -106,8 +115,14 @@ export function resolveTransportOptions(given: Fields): ResolvedTransportOptions
 
 function pathOf(path: unknown): string {
   if (path === undefined) return '/socket'
+  if (typeof path === 'string' && path.endsWith('/websocket')) refuseOption('path', rightPath(path), path)
   if (typeof path === 'string' && /^\/[^?#\s]*[^/?#\s]$/.test(path)) return path
   return refuseOption('path', 'a path such as "/socket", without a trailing slash', path)
+}
+
+function rightPath(path: string): string {
+  const right = path.replace(/(\/websocket)+$/, '') || '/socket'
+  return `the path without the "/websocket" that clients put behind it: ${show(right)}`
 }
 
 /** A token of RFC 9110, as a sub-protocol has to be. */
@@ -120,12 +135,19 @@ function originCheck(check: unknown): ResolvedTransportOptions['originAllowed'] 
   if (check === false) return () => true
   if (isFunction<ResolvedTransportOptions['originAllowed']>(check)) return check
   const rules = list('checkOrigin', check, ORIGIN, isString).map(
-    (entry, index) => parseOriginRule(entry) ?? refuseOption(`checkOrigin[${index}]`, ORIGIN, entry),
+    (entry, index) =>
+      parseOriginRule(entry) ?? refuseOption(`checkOrigin[${index}]`, originFor(entry), entry),
   )
   return (origin) => originIsListed(origin, rules)
 }
 
 const ORIGIN = 'an origin such as "https://example.com" or "//*.example.com"'
+
+/** An entry without slashes is nearly one. */
+function originFor(entry: string): string {
+  const right = `//${entry.replace(/^[/:]+/, '')}`
+  return parseOriginRule(right) === undefined ? ORIGIN : `${ORIGIN}: here ${show(right)}`
+}
 
 function isString(item: unknown): item is string {
   return typeof item === 'string'

@@ -7,7 +7,7 @@ export interface OriginRule {
   readonly anySubdomain: boolean
 }
 
-const RULE = /^(?:(?:([a-z][a-z0-9+.-]*):)?\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[^/:*\s]+)(?::(\d+))?\/?$/i
+const RULE = /^(?:([a-z][a-z0-9+.-]*):)?\/\/(\*\.)?(\[[0-9a-f:.]+\]|[^/:*\s]+)(?::(\d+))?\/?$/i
 
 /** The schemes of sockets are no origins: a page has that of where it came from. */
 const NO_ORIGIN = ['ws', 'wss']
@@ -15,7 +15,7 @@ const NO_ORIGIN = ['ws', 'wss']
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' }
 
 /**
- * Parses an entry such as `https://example.com`, `//example.com:8080`, `example.com` or `//*.example.com`.
+ * Parses an entry such as `https://example.com`, `//example.com:8080` or `//*.example.com`, as Phoenix writes them.
  * `undefined` where it is none.
  */
 export function parseOriginRule(text: string): OriginRule | undefined {

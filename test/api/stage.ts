@@ -60,6 +60,7 @@ export async function stage(): Promise<Stage> {
     in: { say: () => undefined },
   })
   await app.register(beryl, {
+    connectionTopic: () => undefined,
     channels: [room],
     presence: { limits: { keys: false, changesPerSecond: false } },
   })

@@ -230,6 +230,7 @@ function kit({ app }: Stage): Rows {
     'client.channel': row(() => ['room:2'], TEXT),
     'client.join': { ...row(() => ['room:2'], TEXT), refusalsOnly: true },
     'client.heartbeat': NO_ARGUMENTS,
+    'client.renew': { ...row(() => ['token'], TEXT), refusalsOnly: true },
     'client.send': {
       ...row(() => [{ joinRef: null, ref: null, topic: 'none', event: 'e', payload: {} }], NONE),
       refusalsOnly: true,

@@ -91,7 +91,7 @@ export class ClientServer {
     await app.register(beryl, {
       channels: [room],
       connect: ({ params, authToken }) =>
-        this.isOpen ? { name: params.name, token: authToken } : reject({ reason: 'closed' }),
+        this.isOpen ? { assigns: { name: params.name, token: authToken } } : reject({ reason: 'closed' }),
       connectionTopic: ({ assigns }) => `user:${assigns.name}`,
     })
     this.#prepare(app)

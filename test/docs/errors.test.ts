@@ -27,7 +27,9 @@ test('docs/errors.md has a row for each error, with its status, close code and w
 })
 
 test('docs/errors.md has a row for each reason of an answer, with what it answers and whether to try again', () => {
-  const documented = [...page.matchAll(/^\| `([a-z_ ]+)` \| (join|push|both) \| (yes|no) \| \S.* \|$/gm)]
+  const documented = [
+    ...page.matchAll(/^\| `([a-z_ ]+)` \| (join|push|both|renew) \| (yes|no) \| \S.* \|$/gm),
+  ]
   assert.deepEqual(
     documented.map(([, reason, to, again]) => [reason, to, again]),
     Object.entries(replyReasons).map(([reason, { to, retryable }]) => [reason, to, yesNo(retryable)]),

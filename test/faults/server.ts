@@ -99,10 +99,11 @@ process.on(
 process.on('disconnect', () => process.exit())
 process.send?.({ port: (app.server.address() as AddressInfo).port })
 
-async function connect(): Promise<undefined> {
+async function connect(): Promise<Record<never, never>> {
   gate.waiting++
   await gate.open
   gate.waiting--
+  return {}
 }
 
 function measures(): ServerMeasures {

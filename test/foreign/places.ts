@@ -12,10 +12,9 @@ const ofJson = (...names: readonly string[]): readonly Place[] =>
   names.map((name) => ({ name, losesPromises: true }))
 
 export const places: readonly Place[] = [
+  ...of('checkOrigin', 'connect', 'connectionTopic', 'renew', 'connectionTopic of a renewal'),
+  ...ofJson('toJSON of the error of a renewal'),
   ...of(
-    'checkOrigin',
-    'connect',
-    'connectionTopic',
     'check of the payload of a join',
     'check of the reply to a join',
     'check of the error of a join',

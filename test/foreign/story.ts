@@ -47,6 +47,10 @@ function listenAll(world: World): (() => void)[] {
 async function misbehave(world: World): Promise<void> {
   const { victim } = world
   await strangers(world)
+  for (const token of ['yes', 'no']) {
+    victim.tell('phoenix', 'renew', { token })
+    await world.settle()
+  }
   for (const topic of ['room:1', 'room:shut', 'room:x']) {
     victim.tell(topic, 'phx_join', {}, topic === 'room:shut' ? LONG_REF : undefined)
     // They wait where the join does.

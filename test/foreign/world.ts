@@ -1,6 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import beryl, { type BerylOptions, type ChannelDefinition, defineChannel, type Socket } from 'fastify-beryl'
+import beryl, {
+  type BerylOptions,
+  type ChannelDefinition,
+  defineChannel,
+  reject,
+  type Socket,
+} from 'fastify-beryl'
 import { connect, memoryNetwork, type TestClient } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 import type { Behaviour } from './behaviours.ts'
@@ -107,14 +113,27 @@ export class World {
     const { place } = this
     return {
       channels: [room(this), calmChannel] as readonly ChannelDefinition[],
-      connect: ({ params }) => this.at('connect', () => ({ user: params.user })) as never,
+      connect: ({ params }) => this.at('connect', () => ({ assigns: { user: params.user } })) as never,
+      renew: ({ token }) => this.at('renew', () => this.#renewed(token)) as never,
       connectionTopic: ({ assigns }) =>
-        this.at('connectionTopic', () => `user:${(assigns as { user?: unknown }).user}`),
+        this.at(
+          assigns.isRenewed === true ? 'connectionTopic of a renewal' : 'connectionTopic',
+          () => `user:${assigns.user}`,
+        ),
       checkOrigin: () => this.at('checkOrigin', () => true),
       pubsub: this.#adapter(),
-      limits: { handshakeTimeoutMs: place === 'connect' ? 20 : 10_000, joins: false, messages: false },
+      limits: {
+        handshakeTimeoutMs: place === 'connect' || place === 'renew' ? 20 : 10_000,
+        joins: false,
+        messages: false,
+      },
       drain: { pauseMs: 0, handlerMs: 10, closeMs: 10, timeoutMs: 100 },
     }
+  }
+
+  #renewed(token: string): unknown {
+    const toJSON = (): object => this.at('toJSON of the error of a renewal', () => ({ n: 1 }))
+    return token === 'no' ? reject({ toJSON }) : { assigns: { user: 'victim', isRenewed: true } }
   }
 
   #adapter(): NonNullable<BerylOptions['pubsub']> {

@@ -116,7 +116,13 @@ export class Stage {
     const wire = new CountingWire()
     const id = this.endpoint.makeConnectionId()
     const connection = { id, assigns: {}, ip: '127.0.0.1', transport: 'test', connectedAt: 0 } as const
-    const admission = { connection, codec, connectionTopic: undefined, expiresAt: undefined }
+    const admission = {
+      connection,
+      codec,
+      connectionTopic: undefined,
+      expiresAt: undefined,
+      renew: undefined,
+    }
     const session = this.endpoint.sessions?.open(admission, wire) as Session
     return { session, wire }
   }

@@ -27,6 +27,8 @@ interface Case {
 
 const join = (topic: string) => [topic, 'phx_join'] as const
 
+const renewal = ['phoenix', 'renew', { token: 'a secret of the client' }] as const
+
 const cases: { readonly [reason in ReplyReason]: readonly Case[] } = {
   'unmatched topic': [{ messages: [join('nowhere')] }, { messages: [['room:1', 'echo']] }],
   invalid_payload: [
@@ -61,6 +63,26 @@ const cases: { readonly [reason in ReplyReason]: readonly Case[] } = {
   reserved_event: [
     { messages: [join('room:1'), ['room:1', 'presence_diff']] },
     { messages: [join('room:1'), ['room:1', 'phx_reply']] },
+  ],
+  renew_unsupported: [{ messages: [renewal] }, { vsn: '1.0.0', messages: [renewal] }],
+  renew_pending: [{ options: { renew: () => new Promise<never>(() => {}) }, messages: [renewal, renewal] }],
+  renew_timeout: [
+    {
+      options: { renew: () => new Promise<never>(() => {}), limits: { handshakeTimeoutMs: 100 } },
+      messages: [renewal],
+      afterMs: 100,
+    },
+  ],
+  renew_crashed: [{ options: { renew: () => Promise.reject(new Error('a secret')) }, messages: [renewal] }],
+  expired: [{ options: { renew: () => ({ expiresAt: 0 }) }, messages: [renewal] }],
+  other_identity: [
+    {
+      options: {
+        renew: ({ token }) => ({ assigns: { user: token } }),
+        connectionTopic: ({ assigns }) => `user:${assigns.user}`,
+      },
+      messages: [renewal],
+    },
   ],
   binary_unsupported: [{ vsn: '1.0.0', messages: [join('odd:1'), ['odd:1', 'bytes']] }],
 }

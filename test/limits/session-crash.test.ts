@@ -34,7 +34,13 @@ test('a fault of the library while it handles a message ends that session with 1
   const open = (id: string) => {
     const connection = { id, assigns: {}, ip: '', transport: 'test', connectedAt: 0 } as const
     const wire = new RecordingWire()
-    const admission = { connection, codec: v2, connectionTopic: undefined, expiresAt: undefined }
+    const admission = {
+      connection,
+      codec: v2,
+      connectionTopic: undefined,
+      expiresAt: undefined,
+      renew: undefined,
+    }
     return { session: sessions.open(admission, wire), wire }
   }
   const [victim, other] = [open('a'), open('b')]

@@ -34,7 +34,7 @@ function slowConnect(): { gates: Gates; connect: () => Promise<Record<string, ne
 for (const [statusCode, reason, options, request] of [
   [403, 'origin', {}, { headers: { host: 'example.com', origin: 'https://evil.com' } }],
   [403, 'origin', {}, { headers: { host: 'example.com', origin: 'null' } }],
-  [403, 'origin', { checkOrigin: ['*.example.com'] }, { headers: { origin: 'https://badexample.com' } }],
+  [403, 'origin', { checkOrigin: ['//*.example.com'] }, { headers: { origin: 'https://badexample.com' } }],
   [403, 'vsn', {}, { vsn: '3.0.0' }],
   [403, 'subprotocol', { subprotocols: ['mine'] }, { headers: { 'sec-websocket-protocol': 'theirs' } }],
   [403, 'connect', { connect: () => reject() }, {}],
@@ -44,7 +44,10 @@ for (const [statusCode, reason, options, request] of [
     const { app } = await stage(t, options)
     const events = record(app, 'connection.refused')
     assert.equal((await refused(app, request)).statusCode, statusCode)
-    assert.deepEqual(events, [{ ip: '127.0.0.1', reason, statusCode }])
+    const { origin, host = 'localhost:80' } =
+      'headers' in request ? (request.headers as Record<string, string>) : {}
+    const names = reason === 'origin' ? { origin, host } : {}
+    assert.deepEqual(events, [{ ip: '127.0.0.1', reason, statusCode, ...names }])
   })
 }
 

@@ -73,7 +73,8 @@ test('a second registration in one scope is refused; two sibling scopes are two 
 })
 
 test('what connect gives becomes the assigns of the connection, sync or async', async (t) => {
-  for (const given of [{ userId: '7' }, Promise.resolve({ userId: '7' })]) {
+  const grant = { assigns: { userId: '7' } }
+  for (const given of [grant, Promise.resolve(grant)]) {
     const app = await serve(t, { connect: () => given })
     assert.deepEqual((await connect(app)).connection.assigns, { userId: '7' })
   }
@@ -109,7 +110,7 @@ test("Fastify's hooks run before connect, and may answer in its place", async (t
         return reply.code(401).send()
     })
   }
-  await app.register(beryl, { channels: [room], connect: () => void order.push('connect') })
+  await app.register(beryl, { channels: [room], connect: () => ({ assigns: { n: order.push('connect') } }) })
   assert.equal(await refusedWith(connect(app)), 401)
   assert.deepEqual(order.splice(0), ['onRequest', 'preValidation'])
   await connect(app, { headers: { authorization: 'Bearer x' } })
@@ -217,7 +218,7 @@ test('subscribe hears a topic until it is ended; a listener that throws harms no
 
 test('disconnect closes every connection of a user with 1001, and no other', async (t) => {
   const app = await serve(t, {
-    connect: ({ params }) => ({ userId: String(params.user) }),
+    connect: ({ params }) => ({ assigns: { userId: String(params.user) } }),
     connectionTopic: ({ assigns }) => `user:${assigns.userId}`,
   })
   const [one, two, other] = [

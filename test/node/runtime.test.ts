@@ -511,7 +511,7 @@ test('the socket shows its connection, its topic and its join, and logs with the
       },
     },
   })
-  const { app, log } = await serve(t, { channels: [channel], connect: () => ({ userId: 7 }) })
+  const { app, log } = await serve(t, { channels: [channel], connect: () => ({ assigns: { userId: 7 } }) })
   const client = await connect(app)
   const room = await client.join(channel, 'room:a:b')
   assert.deepEqual(await room.push('look').expectReply(), {

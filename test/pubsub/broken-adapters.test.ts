@@ -60,7 +60,7 @@ function broken(call: Call | 'status', way: () => unknown): PubSubAdapter {
 async function stage(t: TestContext, adapter: PubSubAdapter) {
   const clock = fakeClock()
   const app = Fastify()
-  await app.register(beryl, { channels: [room], pubsub: adapter, clock })
+  await app.register(beryl, { channels: [room], pubsub: adapter, clock, connectionTopic: () => undefined })
   const failed: string[] = []
   app.channels.onTelemetry('pubsub.failed', (_, { call }) => failed.push(call))
   const pass = async <T>(work: PromiseLike<T>): Promise<T | Error> => {

@@ -203,7 +203,7 @@ const unmetered = { joins: false, messages: false, bytesPerSecond: false } as co
 export function mounts(clock: Clock): readonly BerylOptions[] {
   const rooms = room(clock, 'room:*')
   const channels = [rooms, room(clock, 'exact'), room(clock, 'never:*', { from: 'assigns' }), presence]
-  const common = { channels, connect, clock, limits: unmetered }
+  const common = { channels, connect, connectionTopic: () => undefined, clock, limits: unmetered }
   return [
     {
       ...common,
@@ -236,7 +236,7 @@ function connect({ params, authToken }: ConnectContext): Rejection | ConnectGran
   if (params.token === 'err') return reject({ reason: 'expired' })
   if (params.token === 'raise') return crash('connect')
   const user: User = { user: typeof params.user === 'string' ? params.user : 'anon', auth: authToken ?? null }
-  return user as unknown as ConnectGrant
+  return { assigns: user as never }
 }
 
 function crash(why: string): never {

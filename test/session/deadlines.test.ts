@@ -81,7 +81,13 @@ for (const timeoutMs of [1, 1_000, 30_000]) {
                   transport: 'test',
                   connectedAt: 0,
                 } as const
-                const admission = { connection, codec: v2, connectionTopic: undefined, expiresAt: undefined }
+                const admission = {
+                  connection,
+                  codec: v2,
+                  connectionTopic: undefined,
+                  expiresAt: undefined,
+                  renew: undefined,
+                }
                 wire.session = sessions.open(admission, wire)
                 if (hangs) wire.session.receive(Buffer.from(`["1","1","room:${n}","phx_join",{}]`), false)
                 return wire

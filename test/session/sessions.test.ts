@@ -64,7 +64,10 @@ describe('sessions', () => {
     const wire = new WireLog()
     const id = endpoint.makeConnectionId()
     const connection = { id, assigns: {} as never, ip: '::1', transport: 'test', connectedAt: 0 } as const
-    const session = sessions.open({ connection, codec: v2, connectionTopic, expiresAt: undefined }, wire)
+    const session = sessions.open(
+      { connection, codec: v2, connectionTopic, expiresAt: undefined, renew: undefined },
+      wire,
+    )
     return { session, wire }
   }
 

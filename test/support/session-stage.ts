@@ -114,7 +114,7 @@ export class SessionStage {
     const wire = new StageWire()
     const id = this.endpoint.makeConnectionId()
     const connection = { id, assigns: {} as never, ip: '::1', transport: 'test', connectedAt: 0 } as const
-    const admission = { connection, codec: v2, connectionTopic, expiresAt: undefined }
+    const admission = { connection, codec: v2, connectionTopic, expiresAt: undefined, renew: undefined }
     const session = (this.sessions as Sessions).open(admission, wire)
     return {
       session,

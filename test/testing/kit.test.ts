@@ -108,7 +108,9 @@ test('a refused connection rejects with the status and the body of the answer', 
 
 test('connect sees the parameters, the token, the headers and the address that a test gives', async (t) => {
   const app = await serve(t, {
-    connect: ({ params, authToken, request }) => ({ params, authToken, cookie: request.headers.cookie }),
+    connect: ({ params, authToken, request }) => ({
+      assigns: { params, authToken, cookie: request.headers.cookie },
+    }),
   })
   const client = await connect(app, {
     params: { a: { b: '1' }, list: ['x', 'y'] },

@@ -72,7 +72,7 @@ for (const options of [
       })
       t.after(() => app.close())
       const seen: unknown[] = []
-      await app.register(beryl, { connect: ({ params }) => ({ n: seen.push({ ...params }) }) })
+      await app.register(beryl, { connect: ({ params }) => ({ assigns: { n: seen.push({ ...params }) } }) })
       const { statusCode } = await app.inject(`/socket/websocket${mark}vsn=2.0.0&token=secret`)
       const isQuery = mark !== ';' || Object.keys(options).length > 0
       assert.equal(statusCode, isQuery ? 426 : 404)

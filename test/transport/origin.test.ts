@@ -57,14 +57,17 @@ for (const rule of [
   '*',
   '',
   'https://',
-  'example.com/path',
-  'example.com:65536',
+  '//example.com/path',
+  '//example.com:65536',
+  'example.com',
+  'localhost:3000',
+  '*.example.com',
   'https://a?b',
 ])
   test(`"${rule}" is no rule`, () => assert.equal(parseOriginRule(rule), undefined))
 
 test('a host with a port is a rule without a scheme', () => {
-  const rule = parseOriginRule('localhost:3000')
+  const rule = parseOriginRule('//localhost:3000')
   assert.ok(rule !== undefined)
   assert.equal(originIsListed('http://localhost:3000', [rule]), true)
   assert.equal(originIsListed('http://localhost:3001', [rule]), false)

@@ -173,11 +173,16 @@ function ask(
     if (!(answer instanceof Promise)) return goOn(entrance, request, reply, done, answer)
     answer.then(
       (refusal) => goOn(entrance, request, reply, done, refusal),
-      (error: unknown) => done(asError(error)),
+      (error: unknown) => fail(request, done, error),
     )
   } catch (error) {
-    done(asError(error))
+    fail(request, done, error)
   }
+}
+
+function fail(request: FastifyRequest, done: Done, error: unknown): void {
+  announcedClient(request.headers)?.refused?.({ reason: 'error', error })
+  done(asError(error))
 }
 
 /** On to the next hook, or back to the client. */
@@ -190,6 +195,7 @@ function goOn(
 ): void {
   if (refusal === undefined) return done()
   entrance.refused(addressOf(request), refusal)
+  announcedClient(request.headers)?.refused?.(refusal)
   if (refusal.statusCode === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   reply.code(refusal.statusCode).send()
 }

@@ -34,7 +34,7 @@ declare module 'fastify-beryl' {
   }
 }
 
-const options: BerylOptions = { channels: [room], connect: () => ({ name: 'ada' }) }
+const options: BerylOptions = { channels: [room], connect: () => ({ assigns: { name: 'ada' } }) }
 
 export async function build(): Promise<FastifyInstance> {
   const app = Fastify()

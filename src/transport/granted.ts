@@ -1,0 +1,70 @@
+import type { KnownAssigns } from '../channel/infer.ts'
+import { readFields } from '../ground/argument.ts'
+import { berylError, show } from '../ground/errors.ts'
+import { promised } from '../ground/foreign.ts'
+
+// The values that `connect`, `renew` and `connectionTopic` give, checked: whoever gives something else lets nobody in.
+
+/** The callback whose result is checked. */
+export type Asked = 'connect' | 'renew'
+
+/** The assigns of a client for whom none were given: the types let them be left out where none are registered. */
+export function noAssigns(): KnownAssigns {
+  return {} as KnownAssigns
+}
+
+/** A permission. */
+export interface Granted {
+  /** `undefined` where none were given. */
+  readonly assigns: KnownAssigns | undefined
+  /** Wall-clock milliseconds; `undefined` where it has no end. */
+  readonly expiresAt: number | undefined
+}
+
+const WANTED = '{ assigns?, expiresAt? } or reject(…)'
+
+/** @throws `BERYL_ERR_CONNECT_INVALID` for all but `{ assigns?, expiresAt? }`, a typo and a forgotten `return` included */
+export function grantOf(asked: Asked, granted: unknown): Granted {
+  const fields = readFields(granted) ?? refuseGrant(asked, WANTED, granted)
+  const { assigns, expiresAt, ...others } = fields
+  const other = Object.keys(others)[0]
+  if (other !== undefined)
+    refuseGrant(asked, `${WANTED} ("${other}" is neither: is it one of the assigns?)`, granted)
+  return {
+    assigns: assignsOf(asked, assigns),
+    expiresAt: expiresAt === undefined ? undefined : timeOf(asked, expiresAt),
+  }
+}
+
+function assignsOf(asked: Asked, assigns: unknown): KnownAssigns | undefined {
+  if (assigns === undefined) return undefined
+  const later = promised(assigns)?.then(undefined, () => {})
+  if (later !== undefined) refuseGrant(asked, 'assigns as an object (await it first)', assigns)
+  if (isAssigns(assigns)) return assigns
+  return refuseGrant(asked, 'assigns as an object', assigns)
+}
+
+/** Of which fields they are is between `connect` and the types of the application. */
+function isAssigns(value: unknown): value is KnownAssigns & object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function timeOf(asked: Asked, expiresAt: unknown): number | undefined {
+  const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
+  if (ms === Number.POSITIVE_INFINITY) return undefined
+  if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
+  return refuseGrant(asked, 'expiresAt as a Date or in milliseconds since the epoch', expiresAt)
+}
+
+/** @throws `BERYL_ERR_CONNECT_INVALID` for what is neither a string nor `undefined` */
+export function topicOf(asked: Asked, topic: unknown): string | undefined {
+  if (topic === undefined || typeof topic === 'string') return topic
+  promised(topic)?.then(undefined, () => {})
+  return refuseGrant(asked, 'connectionTopic to give a string or undefined', topic)
+}
+
+/** A string may be a token: it is not shown. */
+function refuseGrant(asked: Asked, wanted: string, got: unknown): never {
+  const shown = typeof got === 'string' ? 'a string' : show(got)
+  throw berylError('BERYL_ERR_CONNECT_INVALID', asked, wanted, shown)
+}
