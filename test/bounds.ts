@@ -89,6 +89,9 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/owners.ts field #watched': 'weak: the signals that live',
   'presence/owners.ts field #ended': 'weak: the owners that live',
   'presence/owners.ts field #told': 'weak: the owners that live',
+  'presence/late-updates.ts field #owners':
+    'the owners that track anything, × presence.limits.keys for each topic',
+  'presence/late-updates.ts timer setTimeout': 'one for each owner',
   'presence/announcer.ts field #newcomers': 'who joins within one turn: limits.joins',
   'presence/view.ts field #topics': 'the presences of all nodes',
   'presence/view.ts field #untold': 'the changes within one turn',

@@ -31,12 +31,22 @@ export class LimitGuard {
     if (Buffer.byteLength(json) > this.#limits.metaBytes) this.#refuse(key, topic, 'metaBytes')
   }
 
-  /** Takes one of the changes that an owner has in a second; a second's worth may come at once. */
+  /** As {@link LimitGuard.mayChange}, and throws where it may not. */
   takeChange(owner: object, topic: string, key: string, now: number): void {
-    if (this.#changes === undefined) return
-    const due = this.#dues.get(owner) ?? 0
-    if (this.#changes.waitMs(due, now) > 0) this.#refuse(key, topic, 'changesPerSecond')
-    this.#dues.set(owner, this.#changes.charge(due, now))
+    if (!this.mayChange(owner, now)) this.#refuse(key, topic, 'changesPerSecond')
+  }
+
+  /** Takes one of the changes that an owner has in a second; a second's worth may come at once. */
+  mayChange(owner: object, now: number): boolean {
+    if (this.waitMs(owner, now) > 0) return false
+    if (this.#changes !== undefined)
+      this.#dues.set(owner, this.#changes.charge(this.#dues.get(owner) ?? 0, now))
+    return true
+  }
+
+  /** The milliseconds until an owner may make a change. */
+  waitMs(owner: object, now: number): number {
+    return this.#changes?.waitMs(this.#dues.get(owner) ?? 0, now) ?? 0
   }
 
   #refuse(key: string, topic: string, limit: GuardedLimit): never {

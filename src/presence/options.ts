@@ -9,7 +9,10 @@ export interface PresenceLimits {
   readonly keyBytes?: number | false
   /** Bytes of one meta as JSON text. Above it, `track` and `update` throw. @default 4096 */
   readonly metaBytes?: number | false
-  /** Tracks and updates of one owner in a second. Above it, they throw. @default 20 */
+  /**
+   * Tracks and updates of one owner in a second. Above it, `track` throws, and of the updates the newest goes out when it
+   * may. @default 20
+   */
   readonly changesPerSecond?: number | false
   /**
    * Keys of one topic that clients are told of, the oldest; when one goes, the next takes its place. `list`, `get`,

@@ -28,8 +28,11 @@ export interface Presence {
   /**
    * Replaces what is said of a presence, in one diff: the key never disappears.
    *
+   * Above `presence.limits.changesPerSecond` it waits, and only the newest of a key goes out, as soon as it may: a cursor may
+   * move as often as it likes. `list` and the clients see it when it goes out; the function is given what was said last.
+   *
    * @param meta the new meta, or a function that makes it from the current one, at once: no promise
-   * @returns the new `phx_ref`
+   * @returns the `phx_ref` under which it goes out
    * @throws BERYL_ERR_PRESENCE_NOT_TRACKED where this owner does not track the key on this topic; otherwise as `track`
    */
   update<T extends string>(

@@ -8,6 +8,7 @@ import { isName, MAX_NAME_BYTES } from '../ground/name.ts'
 import type { Lane } from '../replication/lane.ts'
 import { Announcer, type PresenceSink, type StateListener } from './announcer.ts'
 import type { PresenceEntry, Presences } from './diff.ts'
+import { type LateUpdate, LateUpdates } from './late-updates.ts'
 import { Ledger } from './ledger.ts'
 import { type GuardedLimit, LimitGuard } from './limits.ts'
 import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
@@ -48,6 +49,7 @@ export class PresenceRegister implements Presence {
   readonly #view: View
   readonly #limits: LimitGuard
   readonly #ledger = new Ledger()
+  readonly #late: LateUpdates
   readonly #makeRef = refMaker()
   readonly #owners: Owners
   readonly #announcer: Announcer
@@ -62,6 +64,10 @@ export class PresenceRegister implements Presence {
     this.#limits = new LimitGuard(this.#options.limits, (limit) =>
       this.#report({ type: 'limit_reached', limit }),
     )
+    this.#late = new LateUpdates(this.#clock, {
+      waitMs: (owner) => this.#limits.waitMs(owner, this.#clock.now()),
+      send: (owner, update) => this.#sendLate(owner, update),
+    })
     this.#owners = new Owners((owner) => this.end(owner))
     this.#view = new View(this.#options.limits.shownKeys, () => this.#announcer.soon())
     this.#announcer = new Announcer({
@@ -80,7 +86,8 @@ export class PresenceRegister implements Presence {
     // Code of the application ran: it may have ended the owner, or tracked the key itself.
     this.#owners.check(owner, topic, name)
     this.#checkFree(owner, topic, name)
-    const row = this.#makeRow(owner, topic, name, said)
+    this.#limits.takeChange(owner, topic, name, this.#clock.now())
+    const row = this.#makeRow(owner, topic, name, said, this.#makeRef())
     this.#ledger.put(owner, row)
     this.#view.add(row)
     this.#tracker?.track(row)
@@ -95,28 +102,51 @@ export class PresenceRegister implements Presence {
   ): string {
     const { owner, name } = this.#check(topic, key, options)
     const before = this.#tracked(owner, topic, name)
-    const said = this.#take(topic, name, typeof meta === 'function' ? meta(trackedMeta(before)) : meta)
+    const said = this.#take(
+      topic,
+      name,
+      typeof meta === 'function' ? meta(this.#lastSaid(owner, before)) : meta,
+    )
     // Code of the application ran: it may have ended the owner, or updated the presence itself.
     this.#owners.check(owner, topic, name)
-    const old = this.#tracked(owner, topic, name)
-    const row = this.#makeRow(owner, topic, name, said, old.meta.phx_ref)
+    this.#tracked(owner, topic, name)
+    const ref = this.#late.get(owner, topic, name)?.ref ?? this.#makeRef()
+    const update = { topic, key: name, said, ref }
+    if (this.#limits.waitMs(owner, this.#clock.now()) > 0) this.#late.put(owner, update)
+    else this.#sendLate(owner, update)
+    return ref
+  }
+
+  /** The meta that was said last, also where the others have not been told. A copy. */
+  #lastSaid(owner: object, row: Row): Record<string, unknown> {
+    const late = this.#late.get(owner, row.topic, row.key)
+    return late === undefined ? trackedMeta(row) : JSON.parse(late.said.json)
+  }
+
+  /** Tells an update that may be told now. */
+  #sendLate(owner: object, { topic, key, said, ref }: LateUpdate): void {
+    const old = this.#tracked(owner, topic, key)
+    this.#late.forget(owner, topic, key)
+    this.#limits.takeChange(owner, topic, key, this.#clock.now())
+    const row = this.#makeRow(owner, topic, key, said, ref, old.meta.phx_ref)
     this.#ledger.put(owner, row)
     this.#view.add(row)
     this.#view.remove(old)
     this.#tracker?.update(old, row)
-    return row.meta.phx_ref
   }
 
   untrack(topic: string, key: string | number, owner: PresenceOwner): void {
     checkString('presence.untrack', 'topic', topic)
     checkOwner('presence.untrack', owner)
-    const row = this.#ledger.take(owner, topic, keyOf('presence.untrack', key))
+    const name = keyOf('presence.untrack', key)
+    const row = this.#ledger.take(owner, topic, name)
+    this.#late.forget(owner, topic, name)
     if (row !== undefined) this.#remove(row)
   }
 
   untrackAll(owner: PresenceOwner): void {
     checkOwner('presence.untrackAll', owner)
-    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
+    this.#removeAll(owner)
   }
 
   // The type of what is listed is what the application says of its own metas.
@@ -156,7 +186,7 @@ export class PresenceRegister implements Presence {
   /** An owner has ended: its presences do too, and what it tries to track after that is refused. */
   end(owner: PresenceOwner): void {
     this.#owners.end(owner)
-    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
+    this.#removeAll(owner)
   }
 
   /** This socket's channel will call {@link PresenceRegister.end}. */
@@ -207,16 +237,15 @@ export class PresenceRegister implements Presence {
     return said
   }
 
-  #makeRow(owner: object, topic: string, key: string, said: SaidMeta, previousRef?: string): Row {
-    this.#limits.takeChange(owner, topic, key, this.#clock.now())
-    return makeRow({
-      topic,
-      key,
-      owner: this.#ledger.idOf(owner),
-      ref: this.#makeRef(),
-      previousRef,
-      ...said,
-    })
+  #makeRow(
+    owner: object,
+    topic: string,
+    key: string,
+    said: SaidMeta,
+    ref: string,
+    previousRef?: string,
+  ): Row {
+    return makeRow({ topic, key, owner: this.#ledger.idOf(owner), ref, previousRef, ...said })
   }
 
   #check(topic: unknown, key: unknown, options: unknown): { owner: PresenceOwner; name: string } {
@@ -243,6 +272,11 @@ export class PresenceRegister implements Presence {
     const row = this.#ledger.get(owner, topic, key)
     if (row === undefined) throw berylError('BERYL_ERR_PRESENCE_NOT_TRACKED', key, topic)
     return row
+  }
+
+  #removeAll(owner: PresenceOwner): void {
+    this.#late.forgetAll(owner)
+    for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
   }
 
   #remove(row: Row): void {
