@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { berylError } from './ground/errors.ts'
+import { refuseOption } from './ground/option-checks.ts'
 import type { Groups } from './groups/groups.ts'
 import { Channels } from './node/channels.ts'
 import { Endpoint } from './node/endpoint.ts'
@@ -9,6 +10,7 @@ import { Lifecycle } from './node/lifecycle.ts'
 import { attachLogger } from './node/logger.ts'
 import { type BerylOptions, type OnGiveUp, resolveOptions } from './node/options.ts'
 import type { Presence } from './presence/presence.ts'
+import type { PubSubAdapter } from './pubsub/adapter.ts'
 import type { Sessions } from './session/sessions.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
@@ -34,12 +36,22 @@ interface Node {
 
 async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> {
   const options = resolveOptions(given)
+  checkPluginTimeout(app, options.pubsub)
   const endpoint = new Endpoint(options)
   const lifecycle = new Lifecycle(endpoint, (error) => giveUp(app, options.supervision.onGiveUp, error))
   await attach(app, { endpoint, lifecycle })
   onCloseCalled(app, () => lifecycle.interrupt())
   app.addHook('onReady', () => lifecycle.start())
   app.addHook('onClose', () => lifecycle.stop())
+}
+
+/** Fastify's own time limit has to be a second longer, or its error would hide that of the adapter. */
+function checkPluginTimeout(app: FastifyInstance, { connectTimeoutMs }: PubSubAdapter): void {
+  const { pluginTimeout = 10_000 } = app.initialConfig
+  if (connectTimeoutMs === undefined || pluginTimeout === 0 || connectTimeoutMs + 1_000 <= pluginTimeout)
+    return
+  const wanted = `at least 1000 less than Fastify's option pluginTimeout, which is ${pluginTimeout}`
+  refuseOption('pubsub.connectTimeoutMs', wanted, connectTimeoutMs)
 }
 
 /** Gives an application the decorators and the route of a node. */

@@ -80,6 +80,20 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'pubsub/door.ts field #failing': 'the methods of an adapter',
   'pubsub/door.ts timer setTimeout': 'one for each stop of the adapter',
 
+  'pubsub/hearing.ts field #pending': 'the topics that the adapter has not confirmed: as pubsub.ts #topics',
+  'pubsub/confirmation.ts timer setTimeout': 'one for each topic that the adapter has not confirmed, for 2 s',
+
+  // The way to other nodes
+
+  'adapters/interest.ts field #topics': 'as pubsub.ts #topics, and what lingers: the joins of 2 s',
+  'adapters/interest.ts field #asking': 'as #topics: the topics of one turn',
+  'adapters/interest.ts field #leaving': 'as #topics: the topics of one turn',
+  'adapters/interest.ts field #lingering': 'as #topics',
+  'adapters/interest.ts timer setTimeout': 'one for each adapter',
+  'adapters/uplink.ts timer setTimeout': 'one for each adapter',
+  'adapters/redis-link.ts listener addEventListener': 'one for each attempt to connect',
+  'adapters/redis-link.ts listener on': 'two for each connection',
+
   // Presence: by owner and by node
 
   'presence/ledger.ts field #holdings':

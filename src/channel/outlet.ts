@@ -44,6 +44,8 @@ export interface JoinedTopic extends Subscriber, WaitingTopic {
   receive(message: Message): void
   /** Pushes to the client. @throws where the channel declares no such event, or another payload for it */
   push(event: string, payload: unknown): void
+  /** As {@link push}, for what was checked where it was sent, and may be `JsonText`. */
+  relay(event: string, payload: unknown): void
   /** Ends the channel behind the callback that is at work. The client is told by the end of its connection. */
   shutdown(reason: TerminateReason): void
   /** The client, which was spared what feeds tell because it was far behind, can be told again. */

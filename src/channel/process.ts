@@ -323,6 +323,10 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     return this.state === 'ended'
   }
 
+  relay(event: string, payload: unknown): void {
+    this.#push(event, payload)
+  }
+
   /** It ended before its client was told of it, who hears nothing of it then. */
   get #isUnknown(): boolean {
     return !this.#isTold && this.state !== 'joined'

@@ -157,6 +157,16 @@ export const errorTable = {
     statusCode: 429,
     retryable: true,
   },
+  BERYL_ERR_MESSAGE_TOO_LONG: {
+    message: "the message to '%s' would have %s bytes between the nodes: '%s' is %s for the adapter %s",
+    statusCode: 413,
+    retryable: false,
+  },
+  BERYL_ERR_BROKER: {
+    message: '%s at %s: %s',
+    statusCode: 503,
+    retryable: true,
+  },
   BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
   BERYL_ERR_GROUP_NOT_FOUND: { message: "there is no group '%s'", statusCode: 404, retryable: false },
 } as const satisfies Record<`BERYL_ERR_${string}`, ErrorRow>

@@ -26,7 +26,8 @@ const NAMES = {
   'listener.failed': true,
   'pubsub.status': true,
   'pubsub.failed': true,
-  'pubsub.dropped': true,
+  'pubsub.unconfirmed': true,
+  'pubsub.ignored': true,
   'telemetry.failed': true,
 } as const satisfies Record<TelemetryName, true>
 

@@ -72,8 +72,9 @@ export interface TelemetryEvents {
     metadata: { topic: string; event: string; version: string }
   }
   'listener.failed': { measurements: object; metadata: { topic: string; error: unknown } }
+  /** With what the adapter has counted so far. */
   'pubsub.status': {
-    measurements: object
+    measurements: { dropped: number; resubscribed: number; refused: number; roundTripMs: number | undefined }
     metadata: { adapter: string; status: 'up' | 'down'; error?: unknown }
   }
   /** A call of the adapter threw or rejected; told once, until that call works again. */
@@ -81,7 +82,9 @@ export interface TelemetryEvents {
     measurements: object
     metadata: { adapter: string; call: AdapterCall; error: unknown }
   }
-  'pubsub.dropped': { measurements: { envelopes: number }; metadata: { reason: string } }
+  /** Joins were answered before the adapter had confirmed their topic: it is down, or took too long. */
+  'pubsub.unconfirmed': { measurements: { joins: number }; metadata: { adapter: string } }
+  'pubsub.ignored': { measurements: { envelopes: number }; metadata: { reason: string } }
   /** A listener of telemetry threw, or its promise rejected, and is not called any more. */
   'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }
 }
@@ -128,6 +131,7 @@ export type LimitName =
       | 'joinTimeoutMs'}`
   | `backpressure.${'maxBufferedBytes' | 'stallMs' | 'maxTotalBytes'}`
   | 'heartbeat.timeoutMs'
+  | 'pubsub.maxMessageBytes'
   | `presence.limits.${'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond'}`
 
 export type TelemetryName = keyof TelemetryEvents

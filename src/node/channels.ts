@@ -4,6 +4,7 @@ import { checkFunction, checkName, refuseArgument } from '../ground/argument.ts'
 import { refuseOption } from '../ground/option-checks.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
 import { isTelemetryName } from '../ground/telemetry-names.ts'
+import type { PubSubReport } from '../pubsub/pubsub.ts'
 import type { TopicListener } from '../pubsub/subscribers.ts'
 import type { SessionLoad } from '../session/topics.ts'
 import type { TreeNode } from '../supervision/process.ts'
@@ -20,6 +21,8 @@ export interface BerylStatus {
   readonly connections: number
   readonly channels: number
   readonly topics: number
+  /** The way to the other nodes: its state, since when, what was lost. Absent before the tree has started. */
+  readonly pubsub: PubSubReport | undefined
   /** The supervised tree; absent before it has started. `formatTree` draws it. */
   readonly tree: TreeNode | undefined
 }
@@ -156,6 +159,7 @@ export class Channels {
       connections: sessions?.connectionCount ?? 0,
       channels: sessions?.channelCount ?? 0,
       topics: pubsub?.topicCount ?? 0,
+      pubsub: pubsub?.report,
       tree: this.#lifecycle.inspect(),
     }
   }

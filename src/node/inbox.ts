@@ -15,7 +15,7 @@ export class ConnectionsInbox implements NodeInbox {
 
   push(connectionId: string, topic: string, event: string, payload: unknown): void {
     try {
-      this.#sessions()?.get(connectionId)?.channel(topic)?.push(event, payload)
+      this.#sessions()?.get(connectionId)?.channel(topic)?.relay(event, payload)
     } catch (error) {
       this.#telemetry.emit('listener.failed', {}, { topic, error })
     }

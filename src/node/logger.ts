@@ -157,13 +157,20 @@ function logNode(telemetry: Telemetry, log: LogLines): void {
   telemetry.on('telemetry.failed', (_, { name, error }) =>
     log.write('error', { name, err: error }, 'telemetry listener failed and was taken off'),
   )
-  telemetry.on('pubsub.status', (_, { adapter, status, error }) =>
-    log.write('warn', { adapter, status, err: error }, `pubsub is ${status}`),
+  telemetry.on('pubsub.status', (counts, { adapter, status, error }) =>
+    log.write(
+      status === 'up' ? 'info' : 'warn',
+      { adapter, status, ...counts, err: error },
+      `pubsub is ${status}`,
+    ),
+  )
+  telemetry.on('pubsub.unconfirmed', ({ joins }, { adapter }) =>
+    log.write('debug', { adapter, joins }, 'joins answered before the adapter confirmed'),
   )
   telemetry.on('pubsub.failed', (_, { adapter, call, error }) =>
     log.write('error', { adapter, call, err: error }, 'pubsub adapter failed'),
   )
-  telemetry.on('pubsub.dropped', (_, { reason }) => log.write('debug', { reason }, 'envelope dropped'))
+  telemetry.on('pubsub.ignored', (_, { reason }) => log.write('debug', { reason }, 'envelope ignored'))
   telemetry.on('supervisor.event', (_, event) => logSupervision(log, event as SupervisorEvent))
   telemetry.on('presence.event', (_, event) => log.write('debug', event, 'presence'))
   telemetry.on('groups.event', (_, event) => log.write('debug', event, 'groups'))

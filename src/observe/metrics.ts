@@ -8,6 +8,7 @@ import { refuseOption, section } from '../ground/option-checks.ts'
 import type { BerylLoad } from '../node/channels.ts'
 import '../plugin.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
+import type { PubSubReport } from '../pubsub/pubsub.ts'
 import type { SupervisorEvent } from '../supervision/events.ts'
 
 export interface MetricsOptions {
@@ -69,6 +70,13 @@ const LOAD: { readonly [name in keyof BerylLoad]: readonly [metric: string, help
   pendingCallbacks: ['pending_callbacks', 'Async callbacks at work'],
 }
 
+const PUBSUB = {
+  dropped: ['pubsub_dropped_total', 'Messages to other nodes that were not sent'],
+  resubscribed: ['pubsub_resubscribed_total', 'Topics that were subscribed to again at the broker'],
+  refused: ['pubsub_refused_total', 'Subscriptions that the broker refused'],
+  unconfirmed: ['pubsub_unconfirmed_total', 'Joins that were answered before the broker had confirmed'],
+} as const
+
 /** From a handler that only looks something up to one that waits for a slow neighbour. */
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 
@@ -100,6 +108,23 @@ class Metrics {
       this.#gauge(metric, help, () => channels.load()[name])
     }
     this.#states()
+    this.#pubsub()
+  }
+
+  /** The way to the other nodes. */
+  #pubsub(): void {
+    const { channels } = this.#app
+    const report = (): Partial<PubSubReport> => channels.status().pubsub ?? {}
+    this.#gauge('pubsub_up', '1 while the other nodes are within reach', () =>
+      report().status === 'up' ? 1 : 0,
+    )
+    this.#gauge(
+      'pubsub_round_trip_seconds',
+      'How long the last probe took to the broker and back',
+      () => (report().roundTripMs ?? 0) / 1_000,
+    )
+    for (const [name, [metric, help]] of Object.entries(PUBSUB) as [keyof typeof PUBSUB, [string, string]][])
+      this.#total(metric, help, () => report()[name] ?? 0)
   }
 
   /** Metrics that are counted when it happens. */
@@ -128,9 +153,9 @@ class Metrics {
       limit,
     }))
     this.#count(
-      'pubsub_dropped_total',
-      'Envelopes of other nodes that were dropped',
-      'pubsub.dropped',
+      'pubsub_ignored_total',
+      'Envelopes of others that were not understood, or came twice',
+      'pubsub.ignored',
       () => ({}),
     )
     this.#count('restarts_total', 'Children that were started again', 'supervisor.event', (_, event) =>
@@ -183,6 +208,17 @@ class Metrics {
       ...this.#config(name, help),
       collect() {
         this.set(look())
+      },
+    })
+  }
+
+  /** A counter that is kept elsewhere. */
+  #total(name: string, help: string, look: () => number): void {
+    new Counter({
+      ...this.#config(name, help),
+      collect() {
+        this.reset()
+        this.inc(look())
       },
     })
   }

@@ -15,6 +15,18 @@ export interface PubSubAdapter {
   /** There is no other node and will be none: nothing is encoded for `publish`. @default false */
   readonly isSolo?: boolean
 
+  /** The longest message that `publish` carries, in bytes: a longer one is refused where it is sent. @default no limit */
+  readonly maxMessageBytes?: number
+
+  /**
+   * The time that `start` takes at the most, in milliseconds. The plugin is refused where Fastify's `pluginTimeout` is not
+   * a second longer. @default unknown
+   */
+  readonly connectTimeoutMs?: number
+
+  /** What has been counted since the adapter was made: for `channels.status()` and for metrics. @default nothing */
+  readonly counts?: AdapterCounts
+
   /**
    * Connects. Rejects where that fails for good; from then on the adapter reconnects by itself and says so through
    * `report`.
@@ -28,7 +40,11 @@ export interface PubSubAdapter {
   /** Sends to every node that subscribes to the topic. Fire and forget: what cannot be sent now is dropped. */
   publish(topic: string, bytes: Uint8Array): void
 
-  /** Resolves when the engine has confirmed: what is published elsewhere after that arrives here. */
+  /**
+   * Resolves when the engine has confirmed: what is published elsewhere after that arrives here. Stays pending while the
+   * engine is out of reach; the pubsub waits 2 s, and not at all while the adapter is `down`. Rejects where the engine says
+   * no: that topic is asked for again by the next who joins, and when the adapter is `up` again.
+   */
   subscribe(topic: string): void | Promise<void>
 
   unsubscribe(topic: string): void
@@ -40,6 +56,18 @@ export interface PubSubAdapter {
    * that took too long, and once more where that succeeds after all.
    */
   stop(): void | Promise<void>
+}
+
+/** The counts only ever rise. */
+export interface AdapterCounts {
+  /** Messages that were not sent: the engine was out of reach, or too far behind. */
+  readonly dropped: number
+  /** Topics that were subscribed to again after the engine had been out of reach. */
+  readonly resubscribed: number
+  /** Subscriptions to which the engine said no. */
+  readonly refused: number
+  /** Milliseconds that the last probe took to the engine and back; `undefined` before the first one. */
+  readonly roundTripMs: number | undefined
 }
 
 export type Deliver = (topic: string, bytes: Uint8Array) => void

@@ -52,6 +52,7 @@ export class Broadcast {
 }
 
 function textOf(topic: string, event: string, payload: unknown): JsonText {
+  if (payload instanceof JsonText) return payload
   try {
     return new JsonText(JSON.stringify(payload) ?? 'null')
   } catch (cause) {

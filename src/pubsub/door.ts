@@ -1,9 +1,10 @@
+import { readFields } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import type { AdapterCall, Telemetry } from '../ground/telemetry.ts'
 import type { MaybePromise } from '../supervision/process.ts'
-import type { AdapterStatus, PubSubAdapter } from './adapter.ts'
+import type { AdapterCounts, AdapterStatus, PubSubAdapter } from './adapter.ts'
 import { Seen } from './seen.ts'
 
 /** An adapter may take so long to stop. Shorter than a supervisor waits for the end, or for the next start. */
@@ -30,6 +31,10 @@ export class AdapterDoor {
   stopping: Promise<StopFailure | undefined> | undefined
   /** The link that may use the adapter. */
   open: AdapterLink | undefined
+  /** The joins that were answered before the adapter had confirmed their topic. */
+  unconfirmed = 0
+  /** Wall-clock time of the last change of {@link status}. */
+  since: number
   readonly #telemetry: Telemetry
   /** The calls that fail at the moment: each is reported once, until it has worked again. */
   readonly #failing = new Set<AdapterCall>()
@@ -40,6 +45,7 @@ export class AdapterDoor {
     this.name = String(name)
     this.isSolo = isSolo === true
     this.clock = clock
+    this.since = clock.date()
     this.#telemetry = telemetry
   }
 
@@ -52,6 +58,34 @@ export class AdapterDoor {
     } catch (error) {
       this.failed('status', error)
       return 'down'
+    }
+  }
+
+  /** The limit of a message; `Infinity` for an adapter that names none, or nothing that is one. */
+  get maxMessageBytes(): number {
+    const given = this.#read('maxMessageBytes')
+    return typeof given === 'number' && given > 0 ? given : Number.POSITIVE_INFINITY
+  }
+
+  get counts(): AdapterCounts {
+    const given = readFields(this.#read('counts')) ?? {}
+    const count = (name: keyof AdapterCounts): number | undefined => {
+      const value = given[name]
+      return typeof value === 'number' && value >= 0 ? value : undefined
+    }
+    return {
+      dropped: count('dropped') ?? 0,
+      resubscribed: count('resubscribed') ?? 0,
+      refused: count('refused') ?? 0,
+      roundTripMs: count('roundTripMs'),
+    }
+  }
+
+  #read(name: 'maxMessageBytes' | 'counts'): unknown {
+    try {
+      return this.adapter[name]
+    } catch {
+      return undefined
     }
   }
 

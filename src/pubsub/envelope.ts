@@ -1,5 +1,9 @@
+import { isUtf8 } from 'node:buffer'
+import { isName } from '../ground/name.ts'
 import { unwritable } from '../protocol/carried.ts'
+import { isTooDeep } from '../protocol/json.ts'
 import { JsonText } from '../protocol/message.ts'
+import { isReservedEvent } from '../protocol/topic.ts'
 
 /**
  * The message between nodes:
@@ -23,7 +27,7 @@ export interface Envelope {
   readonly event: string
   /** The connection that a broadcast passes by, or that a push is for. */
   readonly connectionId: string | undefined
-  /** A JSON value or bytes; {@link JsonText} on the way out. */
+  /** Any JSON value, {@link JsonText} or bytes on the way out. On the way in text or bytes; `undefined` for none. */
   readonly payload: unknown
 }
 
@@ -36,30 +40,43 @@ const VERSION = 2
 const KINDS: readonly EnvelopeKind[] = ['broadcast', 'push', 'disconnect', 'lane']
 const HEADER = 18
 
-/** Throws where the payload is no JSON. */
+/** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const binary = envelope.payload instanceof Uint8Array
-  const { node, topic, event, connectionId } = envelope
-  const head = Buffer.from(JSON.stringify({ node, topic, event, connectionId, binary }))
-  const body = binary ? (envelope.payload as Uint8Array) : jsonOf(envelope)
-  const bytes = Buffer.allocUnsafe(HEADER + head.length + body.byteLength)
+  const { node, topic, event, connectionId, payload } = envelope
+  const binary = payload instanceof Uint8Array
+  const head = JSON.stringify({ node, topic, event, connectionId, binary })
+  const headBytes = Buffer.byteLength(head)
+  const body = binary ? payload : jsonOf(envelope)
+  const bodyStart = HEADER + headBytes
+  const bytes = Buffer.allocUnsafe(bodyStart + Buffer.byteLength(body))
   bytes[0] = VERSION
   bytes[1] = KINDS.indexOf(envelope.kind)
   bytes.writeUIntBE(envelope.run, 2, 6)
   bytes.writeUIntBE(envelope.sequence, 8, 6)
-  bytes.writeUInt32BE(head.length, 14)
-  bytes.set(head, HEADER)
-  bytes.set(body, HEADER + head.length)
+  bytes.writeUInt32BE(headBytes, 14)
+  bytes.write(head, HEADER)
+  if (typeof body === 'string') bytes.write(body, bodyStart)
+  else bytes.set(body, bodyStart)
   return bytes
 }
 
-function jsonOf({ topic, event, payload }: Envelope): Uint8Array {
-  if (payload instanceof JsonText) return Buffer.from(payload.text)
+function jsonOf({ topic, event, payload }: Envelope): string {
+  if (payload instanceof JsonText) return payload.text
+  if (payload === undefined) return ''
   try {
-    return Buffer.from(payload === undefined ? '' : JSON.stringify(payload))
+    return JSON.stringify(payload)
   } catch (cause) {
     throw unwritable(topic, event, cause)
   }
+}
+
+/** Versions are below the printable characters, with which what others write begins. */
+const VERSIONS = 32
+
+/** True for an envelope of a version that this one cannot read. */
+export function isNewer(data: unknown): boolean {
+  const version = data instanceof Uint8Array ? (data[0] ?? 0) : 0
+  return version > VERSION && version < VERSIONS
 }
 
 /** `undefined` for anything that is not an envelope of this version. Never throws. */
@@ -80,12 +97,27 @@ function decode(bytes: Buffer): Envelope | undefined {
   const bodyStart = HEADER + bytes.readUInt32BE(14)
   if (kind === undefined || bodyStart > bytes.length) return undefined
   const head: unknown = JSON.parse(bytes.toString('utf8', HEADER, bodyStart))
-  if (!isHead(head)) return undefined
+  if (!isHead(head) || !fitsKind(kind, head)) return undefined
   const body = bytes.subarray(bodyStart)
-  const payload = head.binary ? body : body.length === 0 ? undefined : JSON.parse(body.toString('utf8'))
+  const payload = head.binary ? body : body.length === 0 ? undefined : jsonText(body)
   const { node, topic, event, connectionId } = head
   const [run, sequence] = [bytes.readUIntBE(2, 6), bytes.readUIntBE(8, 6)]
   return { kind, node, run, sequence, topic, event, connectionId, payload }
+}
+
+/** @throws where it is not one JSON value in well-formed UTF-8, as deep as a client's may be: browsers end a connection over it */
+function jsonText(body: Buffer): JsonText {
+  if (!isUtf8(body)) throw new TypeError('not UTF-8')
+  const text = body.toString('utf8')
+  if (isTooDeep(text)) throw new RangeError('nested too deeply')
+  JSON.parse(text)
+  return new JsonText(text)
+}
+
+/** Topics and events go into the frames of clients: they have to fit there. */
+function fitsKind(kind: EnvelopeKind, { topic, event }: Head): boolean {
+  if (kind === 'lane' || kind === 'disconnect') return isName(topic)
+  return isName(topic) && isName(event) && !isReservedEvent(event)
 }
 
 interface Head {

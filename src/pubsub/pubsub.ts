@@ -1,16 +1,25 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import { berylError } from '../ground/errors.ts'
 import type { Probe, Telemetry } from '../ground/telemetry.ts'
 import type { Lane, LaneListener } from '../replication/lane.ts'
 import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { MaybePromise, Process } from '../supervision/process.ts'
-import type { AdapterStatus } from './adapter.ts'
+import type { AdapterCounts, AdapterStatus } from './adapter.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
 import { type AdapterDoor, AdapterLink } from './door.ts'
-import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope, RUNS } from './envelope.ts'
+import {
+  decodeEnvelope,
+  type Envelope,
+  type EnvelopeKind,
+  encodeEnvelope,
+  isNewer,
+  RUNS,
+} from './envelope.ts'
+import { Hearing } from './hearing.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
 
-/** Arrivals for this node as such, not for the subscribers of a topic. */
+/** Arrivals for this node as such, not for the subscribers of a topic. What was sent elsewhere is JSON text or bytes. */
 export interface NodeInbox {
   push(connectionId: string, topic: string, event: string, payload: unknown): void
   disconnect(connectionTopic: string): void
@@ -34,6 +43,7 @@ export class PubSub implements Process {
   readonly exited = this.#exit.exited
   readonly #door: AdapterDoor
   readonly #link: AdapterLink
+  readonly #hearing: Hearing
   readonly #inbox: NodeInbox
   readonly #telemetry: Telemetry
   readonly #sent: Probe<'broadcast.sent'>
@@ -47,6 +57,7 @@ export class PubSub implements Process {
     this.node = node
     this.#door = door
     this.#link = new AdapterLink(door)
+    this.#hearing = new Hearing(door, this.#link, telemetry)
     this.#inbox = inbox
     this.#telemetry = telemetry
     this.#sent = telemetry.probe('broadcast.sent')
@@ -85,8 +96,7 @@ export class PubSub implements Process {
 
   /** Listens where other nodes talk to this one. */
   #attend(): undefined | Promise<unknown> {
-    const [all, own] = [this.#link.subscribe(CONTROL), this.#link.subscribe(nodeTopic(this.node))]
-    return all === undefined && own === undefined ? undefined : Promise.all([all, own])
+    return this.#hearing.attend([CONTROL, nodeTopic(this.node)])
   }
 
   #startFailed(error: unknown): never {
@@ -95,9 +105,12 @@ export class PubSub implements Process {
   }
 
   #statusChanged(status: AdapterStatus, error: unknown): void {
-    this.#telemetry.emit('pubsub.status', {}, { adapter: this.#door.name, status, error })
-    if (status === 'down') return
-    for (const [topic, subscribers] of this.#topics) if (subscribers.isRefused) this.#ask(topic, subscribers)
+    const { name, counts } = this.#door
+    this.#door.since = this.#door.clock.date()
+    this.#telemetry.emit('pubsub.status', counts, { adapter: name, status, error })
+    if (status === 'down') return this.#hearing.giveUp()
+    for (const [topic, subscribers] of this.#topics)
+      if (subscribers.isRefused) this.#hearing.ask(topicTopic(topic), subscribers)
   }
 
   shutdown(reason: ExitReason): void {
@@ -115,13 +128,22 @@ export class PubSub implements Process {
     return this.#door.status
   }
 
+  /** The way to the other nodes, for people. */
+  get report(): PubSubReport {
+    const { name, status, since, unconfirmed, counts } = this.#door
+    return { adapter: name, status, since, unconfirmed, ...counts }
+  }
+
   // Topics
 
-  /** Gives a promise where the adapter needs time: a broadcast of another node that is made after it resolved arrives. */
+  /**
+   * Gives a promise where the adapter needs time: a broadcast of another node that is made after it resolved arrives. It
+   * resolves after 2 s in any case; while the adapter is down there is none.
+   */
   subscribe(topic: string, subscriber: Subscriber): undefined | Promise<void> {
     const subscribers = this.#interested(topic)
     subscribers.add(subscriber)
-    return subscribers.ready
+    return this.#hearing.joined(subscribers)
   }
 
   unsubscribe(topic: string, subscriber: Subscriber): void {
@@ -210,8 +232,8 @@ export class PubSub implements Process {
   lane(name: string): Lane {
     return {
       node: this.node,
-      publish: (bytes) => this.#publish(CONTROL, 'lane', { topic: name, payload: bytes }),
-      send: (node, bytes) => this.#publish(nodeTopic(node), 'lane', { topic: name, payload: bytes }),
+      publish: (bytes) => this.#carry(CONTROL, name, bytes),
+      send: (node, bytes) => this.#carry(nodeTopic(node), name, bytes),
       listen: (listener) => {
         this.#lanes.set(name, listener)
         return () => {
@@ -221,34 +243,23 @@ export class PubSub implements Process {
     }
   }
 
+  /** What is too long for the adapter is lost: a lane never throws. Its pages are far shorter. */
+  #carry(to: string, lane: string, bytes: Uint8Array): void {
+    try {
+      this.#publish(to, 'lane', { topic: lane, payload: bytes })
+    } catch {
+      // `limit.reached` has told it.
+    }
+  }
+
   #interested(topic: string): TopicSubscribers {
     let subscribers = this.#topics.get(topic)
     if (subscribers === undefined) {
       subscribers = new TopicSubscribers()
       this.#topics.set(topic, subscribers)
-      this.#ask(topic, subscribers)
-    } else if (subscribers.isRefused) this.#ask(topic, subscribers)
+      this.#hearing.ask(topicTopic(topic), subscribers)
+    } else if (subscribers.isRefused) this.#hearing.ask(topicTopic(topic), subscribers)
     return subscribers
-  }
-
-  /** Asks the adapter for a topic. What it refuses is asked for again by the next who joins, or when it is up again. */
-  #ask(topic: string, subscribers: TopicSubscribers): void {
-    const ready = this.#link.subscribe(topicTopic(topic))
-    subscribers.ready = ready
-    subscribers.isRefused = false
-    ready?.then(
-      () => {
-        if (subscribers.ready === ready) subscribers.ready = undefined
-        this.#door.worked('subscribe')
-      },
-      (error) => {
-        if (subscribers.ready === ready) {
-          subscribers.ready = undefined
-          subscribers.isRefused = true
-        }
-        this.#door.failed('subscribe', error)
-      },
-    )
   }
 
   #forget(topic: string): void {
@@ -258,20 +269,43 @@ export class PubSub implements Process {
 
   #publish(to: string, kind: EnvelopeKind, content: Content): void {
     if (this.#door.isSolo) return
-    const { topic, event = '', payload, connectionId } = content
+    const bytes = this.#envelope(kind, content)
+    if (bytes.length > this.#door.maxMessageBytes) throw this.#tooLong(to, bytes.length)
+    this.#link.publish(to, bytes)
+  }
+
+  #envelope(kind: EnvelopeKind, { topic, event = '', payload, connectionId }: Content): Uint8Array {
     const sequence = ++this.#sequence
-    const run = this.#run
-    this.#link.publish(
+    return encodeEnvelope({
+      kind,
+      node: this.node,
+      run: this.#run,
+      sequence,
+      topic,
+      event,
+      payload,
+      connectionId,
+    })
+  }
+
+  #tooLong(to: string, bytes: number): Error {
+    const { name, maxMessageBytes } = this.#door
+    this.#telemetry.emit('limit.reached', {}, { limit: 'pubsub.maxMessageBytes' })
+    return berylError(
+      'BERYL_ERR_MESSAGE_TOO_LONG',
       to,
-      encodeEnvelope({ kind, node: this.node, run, sequence, topic, event, payload, connectionId }),
+      bytes,
+      'pubsub.maxMessageBytes',
+      maxMessageBytes,
+      name,
     )
   }
 
   #arrived(bytes: Uint8Array): void {
     const envelope = decodeEnvelope(bytes)
-    if (envelope === undefined) return this.#dropped('not understood')
+    if (envelope === undefined) return this.#ignored(isNewer(bytes) ? 'of a newer version' : 'not understood')
     if (envelope.node === this.node) return
-    if (!this.#door.seen.first(envelope.run, envelope.sequence)) return this.#dropped('seen before')
+    if (!this.#door.seen.first(envelope.run, envelope.sequence)) return this.#ignored('seen before')
     try {
       this.#take(envelope)
     } catch (error) {
@@ -296,9 +330,20 @@ export class PubSub implements Process {
     }
   }
 
-  #dropped(reason: string): void {
-    this.#telemetry.emit('pubsub.dropped', { envelopes: 1 }, { reason })
+  #ignored(reason: string): void {
+    this.#telemetry.emit('pubsub.ignored', { envelopes: 1 }, { reason })
   }
+}
+
+/** The way to the other nodes. */
+export interface PubSubReport extends AdapterCounts {
+  /** Its name: `local`, `redis`, … */
+  readonly adapter: string
+  readonly status: AdapterStatus
+  /** When it came to be so: wall-clock milliseconds. */
+  readonly since: number
+  /** Joins that were answered `ok` before the adapter had confirmed their topic: it was down, or took 2 s. */
+  readonly unconfirmed: number
 }
 
 interface Content {

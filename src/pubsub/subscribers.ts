@@ -1,13 +1,14 @@
 import { tell } from '../ground/foreign.ts'
 import type { Broadcast, Subscriber } from './broadcast.ts'
+import type { Confirmation } from './confirmation.ts'
 
 /** A listener of the server's own. */
 export type TopicListener = (message: { topic: string; event: string; payload: unknown }) => void
 
 /** The subscribers of a topic on this node: dense, so that a broadcast is one loop; O(1) to join and to leave. */
 export class TopicSubscribers {
-  /** Pending until the adapter has confirmed that this node hears the topic; absent when it has. */
-  ready: undefined | Promise<void>
+  /** Absent when the adapter has confirmed that this node hears the topic, or has refused. */
+  confirmation: Confirmation | undefined
   /** The adapter said no: this node does not hear what others send. */
   isRefused = false
   #subscribers: Subscriber[] = []

@@ -105,7 +105,7 @@ export class NodeSeat {
     app.channels.onTelemetry('connection.close', (_, { code }) => told('connection close', String(code)))
     app.channels.onTelemetry('connection.refused', (_, { reason }) => told('refused', reason))
     app.channels.onTelemetry('pubsub.status', (_, { status }) => told('pubsub', status))
-    app.channels.onTelemetry('pubsub.dropped', (_, { reason }) => told('dropped', reason))
+    app.channels.onTelemetry('pubsub.ignored', (_, { reason }) => told('dropped', reason))
     app.channels.onTelemetry('listener.failed', () => told('listener', 'failed'))
     app.channels.onTelemetry('telemetry.failed', (_, { name }) => told('telemetry failed', name))
   }

@@ -15,6 +15,8 @@ const rows = [...page.matchAll(ROW)].map(([, option = '', byDefault = '']) => ({
   byDefault: byDefault.trim(),
 }))
 const limits = rows.filter(({ option }) => !option.startsWith('drain.'))
+/** The limits that the adapter has, not the options. */
+const between = [...page.matchAll(/^\| `(pubsub\.\w+)` \|/gm)].map(([, limit = '']) => limit)
 
 const defaults = resolveOptions({}) as unknown as Record<string, unknown>
 const RATES = {
@@ -59,7 +61,7 @@ test('docs/limits.md names the limits that are reported, and no others', () => {
         ? [...members.matchAll(/'(\w+)'/g)].map(([, member]) => `${prefix}.${member}`)
         : [whole],
   )
-  assert.deepEqual(limits.map(({ option }) => option).sort(), names.sort())
+  assert.deepEqual([...limits.map(({ option }) => option), ...between].sort(), names.sort())
 })
 
 test('each limit is named by the tests of limits', () => {
@@ -68,7 +70,7 @@ test('each limit is named by the tests of limits', () => {
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')
-  for (const { option } of limits) {
+  for (const option of [...limits.map(({ option }) => option), ...between]) {
     const count = tests.split(option).length - 1
     assert.ok(count > 0, `nothing in test/limits names ${option}`)
   }

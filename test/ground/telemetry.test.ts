@@ -6,22 +6,22 @@ import { Telemetry } from '../../src/ground/telemetry.ts'
 test('an event reaches its listeners, until they are taken off', () => {
   const telemetry = new Telemetry()
   const heard: unknown[] = []
-  const off = telemetry.on('pubsub.dropped', ({ envelopes }, { reason }) => heard.push([envelopes, reason]))
-  telemetry.emit('pubsub.dropped', { envelopes: 1 }, { reason: 'seen before' })
+  const off = telemetry.on('pubsub.ignored', ({ envelopes }, { reason }) => heard.push([envelopes, reason]))
+  telemetry.emit('pubsub.ignored', { envelopes: 1 }, { reason: 'seen before' })
   telemetry.emit('connection.error', {}, { connectionId: 'a', error: undefined })
   off()
-  telemetry.emit('pubsub.dropped', { envelopes: 2 }, { reason: 'seen before' })
+  telemetry.emit('pubsub.ignored', { envelopes: 2 }, { reason: 'seen before' })
   assert.deepEqual(heard, [[1, 'seen before']])
 })
 
 test('the same event is published on the diagnostics channel of its name', () => {
   const heard: unknown[] = []
   const listener = (message: unknown): void => void heard.push(message)
-  subscribe('fastify-beryl:pubsub.dropped', listener)
+  subscribe('fastify-beryl:pubsub.ignored', listener)
   try {
-    new Telemetry().emit('pubsub.dropped', { envelopes: 1 }, { reason: 'seen before' })
+    new Telemetry().emit('pubsub.ignored', { envelopes: 1 }, { reason: 'seen before' })
   } finally {
-    unsubscribe('fastify-beryl:pubsub.dropped', listener)
+    unsubscribe('fastify-beryl:pubsub.ignored', listener)
   }
   assert.deepEqual(heard, [{ measurements: { envelopes: 1 }, metadata: { reason: 'seen before' } }])
 })
@@ -49,14 +49,14 @@ test('a listener that throws is taken off and reported, and the others are calle
   const heard: string[] = []
   const failed: unknown[] = []
   telemetry.on('telemetry.failed', (_, metadata) => failed.push(metadata))
-  telemetry.on('pubsub.dropped', () => {
+  telemetry.on('pubsub.ignored', () => {
     heard.push('broken')
     throw error
   })
-  telemetry.on('pubsub.dropped', () => heard.push('whole'))
-  for (let n = 0; n < 2; n++) telemetry.emit('pubsub.dropped', { envelopes: 1 }, { reason: '' })
+  telemetry.on('pubsub.ignored', () => heard.push('whole'))
+  for (let n = 0; n < 2; n++) telemetry.emit('pubsub.ignored', { envelopes: 1 }, { reason: '' })
   assert.deepEqual(heard, ['broken', 'whole', 'whole'])
-  assert.deepEqual(failed, [{ name: 'pubsub.dropped', error }])
+  assert.deepEqual(failed, [{ name: 'pubsub.ignored', error }])
 })
 
 test('a listener of failed listeners that throws is taken off too', () => {
@@ -65,8 +65,8 @@ test('a listener of failed listeners that throws is taken off too', () => {
     throw new Error('broken')
   }
   telemetry.on('telemetry.failed', fail)
-  telemetry.on('pubsub.dropped', fail)
-  telemetry.emit('pubsub.dropped', { envelopes: 1 }, { reason: '' })
+  telemetry.on('pubsub.ignored', fail)
+  telemetry.emit('pubsub.ignored', { envelopes: 1 }, { reason: '' })
   assert.equal(telemetry.probe('telemetry.failed').isHeard, false)
-  assert.equal(telemetry.probe('pubsub.dropped').isHeard, false)
+  assert.equal(telemetry.probe('pubsub.ignored').isHeard, false)
 })

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { fitsName } from '../../src/ground/name.ts'
+import { JsonText } from '../../src/protocol/message.ts'
+import { isReservedEvent } from '../../src/protocol/topic.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope } from '../../src/pubsub/envelope.ts'
 
 const ENVELOPE: Envelope = {
@@ -30,9 +33,10 @@ test('an envelope is a header of eighteen bytes, a head and a body', () => {
   assert.deepEqual(Buffer.from(encodeEnvelope(ENVELOPE)), expected)
 })
 
-test('every envelope comes back as it was, with JSON, with bytes, and with nothing', () => {
+test('every envelope comes back as it was, with JSON as its text, with bytes, and with nothing', () => {
+  const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((text) => fitsName(text))
   const payload = fc.oneof(
-    fc.json().map((text) => JSON.parse(text)),
+    fc.json().map((text) => new JsonText(text)),
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     fc.constant(undefined),
   )
@@ -42,8 +46,8 @@ test('every envelope comes back as it was, with JSON, with bytes, and with nothi
       node: fc.string(),
       run: fc.nat({ max: 2 ** 48 - 1 }),
       sequence: fc.nat({ max: 2 ** 48 - 1 }),
-      topic: fc.string({ unit: 'grapheme' }),
-      event: fc.string(),
+      topic: name,
+      event: name.filter((event) => !isReservedEvent(event)),
       connectionId: fc.option(fc.string(), { nil: undefined }),
       payload,
     },
@@ -55,6 +59,25 @@ test('every envelope comes back as it was, with JSON, with bytes, and with nothi
     }),
     { numRuns: 300 },
   )
+})
+
+/** An envelope with this body, which no sender would write. */
+function forged(change: Partial<Envelope>, body: Uint8Array | string = '1'): Uint8Array {
+  const whole = encodeEnvelope({ ...ENVELOPE, kind: 'broadcast', payload: undefined, ...change })
+  return Buffer.concat([whole, Buffer.from(body)])
+}
+
+test('X11: a body that is not one JSON value in UTF-8, or nested too deeply, is not understood: it would end up in frames', () => {
+  assert.ok(decodeEnvelope(forged({}, '{"a":[1]}')))
+  const bodies = ['{', '1 2', '"\n"x', '\ufeff1', `${'['.repeat(501)}${']'.repeat(501)}`, '1,"x",{}]']
+  for (const body of bodies) assert.equal(decodeEnvelope(forged({}, body)), undefined, body)
+  assert.equal(decodeEnvelope(forged({}, Buffer.of(0x22, 0xc3, 0x28, 0x22))), undefined, 'not UTF-8')
+})
+
+test('X11: names that no topic and no event can have, and events of the protocol, are not understood', () => {
+  for (const topic of ['', 'x'.repeat(256)]) assert.equal(decodeEnvelope(forged({ topic })), undefined)
+  for (const event of ['', 'x'.repeat(256), 'phx_close', 'phx_reply', 'presence_diff', 'heartbeat'])
+    assert.equal(decodeEnvelope(forged({ event })), undefined, event)
 })
 
 test('bytes that are no envelope are not understood, and nothing throws', () => {

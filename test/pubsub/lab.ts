@@ -45,7 +45,7 @@ export class Node {
     this.#name = name
     this.#door = new AdapterDoor(adapter, this.telemetry, clock)
     this.pubsub = this.#make()
-    this.telemetry.on('pubsub.dropped', (_, { reason }) => void this.dropped.push(reason))
+    this.telemetry.on('pubsub.ignored', (_, { reason }) => void this.dropped.push(reason))
     this.telemetry.on('pubsub.status', (_, { status }) => void this.statuses.push(status))
     this.telemetry.on('pubsub.failed', (_, { call, error }) => void this.failed.push({ call, error }))
   }

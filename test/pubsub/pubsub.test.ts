@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { JsonText } from '../../src/protocol/message.ts'
 import { encodeEnvelope } from '../../src/pubsub/envelope.ts'
 import { local } from '../../src/pubsub/local.ts'
 import { makeNodeName } from '../../src/pubsub/pubsub.ts'
@@ -99,7 +100,7 @@ test('a push goes to the node of its connection alone', async (t) => {
   nodes[0].pubsub.push('a', 'a.1', 'room:1', 'said', Buffer.of(1))
   await delivered()
   assert.deepEqual(nodes[0].pushes, [['a.1', 'room:1', 'said', Buffer.of(1)]])
-  assert.deepEqual(nodes[1].pushes, [['b.7', 'room:1', 'said', { body: 'hi' }]])
+  assert.deepEqual(nodes[1].pushes, [['b.7', 'room:1', 'said', new JsonText('{"body":"hi"}')]])
   assert.deepEqual(nodes[2].pushes, [])
 })
 

@@ -1,0 +1,111 @@
+import { type Clock, systemClock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import type { AdapterCounts, AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
+import type { BrokerOptions } from './broker-options.ts'
+import type { Driver } from './driver.ts'
+import { Tally } from './tally.ts'
+import { Uplink } from './uplink.ts'
+import { within } from './within.ts'
+
+/** Bytes on their way to the engine. Above: messages are dropped, and counted. */
+export const MAX_PENDING_BYTES = 32 * 1_024 * 1_024
+
+/**
+ * The adapter of every broker: it subscribes only to topics that this node wants, in batches; reconnects, and asks for all
+ * topics again; notices an engine that is alive but deaf; counts what is lost. Only the {@link Driver} knows the engine.
+ */
+export class BrokerAdapter implements PubSubAdapter {
+  readonly name: string
+  readonly maxMessageBytes: number
+  readonly connectTimeoutMs: number
+  readonly #driver: Driver
+  readonly #startDegraded: boolean
+  readonly #clock: Clock
+  readonly #chance: () => number
+  readonly #tally = new Tally()
+  #uplink: Uplink | undefined
+  /** Once it was up: a restart does without the engine, too. */
+  #wasUp = false
+
+  constructor(
+    driver: Driver,
+    options: BrokerOptions,
+    clock: Clock = systemClock,
+    chance: () => number = Math.random,
+  ) {
+    this.name = driver.name
+    this.maxMessageBytes = driver.maxMessageBytes
+    this.connectTimeoutMs = options.connectTimeoutMs
+    this.#driver = driver
+    this.#startDegraded = options.startDegraded
+    this.#clock = clock
+    this.#chance = chance
+  }
+
+  get status(): AdapterStatus {
+    return this.#uplink?.status ?? 'down'
+  }
+
+  get counts(): AdapterCounts {
+    return this.#tally.counts
+  }
+
+  /** Topics at the engine, or on their way there and back. */
+  get topicCount(): number {
+    return this.#uplink?.interest.size ?? 0
+  }
+
+  async start(node: string, deliver: Deliver, report: ReportStatus): Promise<void> {
+    const uplink = new Uplink({
+      driver: this.#driver,
+      node,
+      clock: this.#clock,
+      tally: this.#tally,
+      deliver,
+      chance: this.#chance,
+      changed: (status, error) => {
+        this.#wasUp ||= status === 'up'
+        report(status, error)
+      },
+    })
+    this.#uplink = uplink
+    try {
+      await within(this.#clock, this.connectTimeoutMs, 'it', uplink.begun)
+    } catch {
+      if (!this.#startDegraded && !this.#wasUp) throw this.#outOfReach(uplink.why)
+      report('down', uplink.error)
+    }
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    const link = this.#uplink?.open
+    if (link === undefined || link.pendingBytes > MAX_PENDING_BYTES) this.#tally.dropped(1)
+    else link.publish(topic, bytes)
+  }
+
+  subscribe(topic: string): undefined | Promise<void> {
+    return this.#uplink?.interest.subscribe(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    this.#uplink?.interest.unsubscribe(topic)
+  }
+
+  async stop(): Promise<void> {
+    const uplink = this.#uplink
+    this.#uplink = undefined
+    await uplink?.stop()
+  }
+
+  #outOfReach(why = 'no answer'): Error {
+    const { name, address } = this.#driver
+    const advice =
+      'start it, correct the address or the credentials, or set startDegraded: true to begin without it'
+    return berylError(
+      'BERYL_ERR_BROKER',
+      name,
+      address,
+      `out of reach for ${this.connectTimeoutMs} ms (${why}): ${advice}`,
+    )
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The one thing that a broker adapter does not share with the others: how its engine is talked to. All else (which topics,
+ * reconnecting, probes, limits, counts) is in {@link BrokerAdapter}, which is handed one of these.
+ */
+export interface Driver {
+  /** For logs and status: `redis`, `nats`, … */
+  readonly name: string
+  /** Where the engine is, for people: without credentials. */
+  readonly address: string
+  /** The longest message that the engine carries, in bytes. */
+  readonly maxMessageBytes: number
+
+  /**
+   * Connects. A link is used until it is lost, and never again: reconnecting is done by another call of this.
+   *
+   * @param node This node: unique among all nodes and over restarts.
+   * @param events Told of what comes, from now on: also before this has settled.
+   * @param signal Aborted where nobody waits any more: what is connected by then is to be closed, the promise may reject.
+   * @returns rejects where the engine is out of reach, or says no
+   */
+  connect(node: string, events: LinkEvents, signal: AbortSignal): Promise<Link>
+}
+
+/** Takes what comes over a link. */
+export interface LinkEvents {
+  /** A message came. An echo, a double, and one of a topic that was left may come too. */
+  arrived(topic: string, bytes: Uint8Array): void
+  /** Messages that were handed over were not taken by the engine. */
+  dropped(messages: number): void
+  /** The link is of no use any more. Only the first call counts. */
+  lost(error: unknown): void
+}
+
+/** One connection to the engine (or several that live and die together). After `close` nothing is asked of it. */
+export interface Link {
+  /**
+   * Hands a message over, in the order of the calls; those of one turn of the event loop go out together. Never throws:
+   * what fails is told by `lost` or `dropped`. `bytes` are not changed afterwards.
+   */
+  publish(topic: string, bytes: Uint8Array): void
+
+  /** Bytes that were handed over, and not yet taken by the engine. */
+  readonly pendingBytes: number
+
+  /**
+   * Subscribes to all of these topics with one command. Resolves when the engine has confirmed them: what anybody publishes
+   * from then on arrives. Rejects with {@link Refused} where the engine says no to one of them, and no matter how where the
+   * link is lost. A topic is never asked for twice at a time, nor while it is being left.
+   */
+  subscribe(topics: readonly string[]): Promise<void>
+
+  /** The opposite, likewise. */
+  unsubscribe(topics: readonly string[]): Promise<void>
+
+  /**
+   * Resolves when a message has gone to the engine, behind all that was published before, and has come back on the way on
+   * which the messages of others come: the proof that this node hears.
+   */
+  probe(): Promise<void>
+
+  /** Resolves when the engine has taken all that was published. */
+  flush(): Promise<void>
+
+  /** Ends it at once. Never throws. */
+  close(): void
+}
+
+/** The engine said no to a subscription, and the link lives on. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+}

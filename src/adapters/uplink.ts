@@ -1,0 +1,198 @@
+import type { Clock, Timer } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import { describe } from '../ground/foreign.ts'
+import { Watch } from '../ground/watch.ts'
+import type { AdapterStatus } from '../pubsub/adapter.ts'
+import { backOffMs } from './back-off.ts'
+import type { Driver, Link } from './driver.ts'
+import { Interest } from './interest.ts'
+import type { Tally } from './tally.ts'
+import { within } from './within.ts'
+
+/** One attempt to connect. */
+export const CONNECT_MS = 5_000
+/** A probe comes back within this, or the link is taken for deaf. */
+export const PROBE_MS = 5_000
+/** Silence of the engine after which it is probed. */
+export const SILENCE_MS = 10_000
+/** How often it is looked whether it is silent. */
+const LOOK_MS = 1_000
+/** What is on its way may take so long when the adapter stops. */
+const FLUSH_MS = 2_000
+
+export interface UplinkInit {
+  readonly driver: Driver
+  readonly node: string
+  readonly clock: Clock
+  readonly tally: Tally
+  readonly deliver: (topic: string, bytes: Uint8Array) => void
+  readonly changed: (status: AdapterStatus, error?: unknown) => void
+  /** From 0 to 1. */
+  readonly chance: () => number
+}
+
+/**
+ * The way to the engine, from the start of an adapter to its stop. It connects anew whenever a link is lost, and is up only
+ * when all topics are subscribed to and a probe has come back.
+ *
+ *     connecting ──▶ subscribing ──▶ probing ──▶ up
+ *      ▲    └──────────────┴─────────────┴────────┴──lost──▶ pausing
+ *      └──────────────────────────────────────────────────────┘
+ */
+export class Uplink {
+  readonly interest: Interest
+  /** Why the last attempt failed, or the last link was lost. */
+  why: string | undefined
+  /** Resolves when it is up for the first time, and when it is stopped before that. */
+  readonly begun: Promise<void>
+  readonly #init: UplinkInit
+  readonly #watch: Watch
+  /** Names the attempt, or the link that came of it. Aborted when that is over. */
+  #attempt = new AbortController()
+  #link: Link | undefined
+  #isUp = false
+  #isStopped = false
+  #failures = 0
+  #pause: Timer | undefined
+  /** Something came since the last look; when something had come, by the watch. */
+  #heard = false
+  #heardAt = 0
+  #isProbing = false
+  #begin: () => void = () => {}
+
+  constructor(init: UplinkInit) {
+    const { clock, tally } = init
+    this.#init = init
+    this.interest = new Interest(clock, {
+      broke: (link, error) => {
+        if (link === this.#link) this.#lost(this.#attempt, error)
+      },
+      resubscribed: (topics) => tally.resubscribed(topics),
+      refused: (topics) => tally.refused(topics),
+    })
+    this.begun = new Promise((resolve) => {
+      this.#begin = resolve
+    })
+    this.#watch = new Watch(clock, LOOK_MS, (now) => this.#look(now))
+    void this.#connect()
+  }
+
+  get status(): AdapterStatus {
+    return this.#isUp ? 'up' : 'down'
+  }
+
+  /** The link, where messages may be handed to it. */
+  get open(): Link | undefined {
+    return this.#isUp ? this.#link : undefined
+  }
+
+  /** Why it is down. Made anew: an error of a client may hold its options, and with them credentials. */
+  get error(): Error {
+    const { name, address } = this.#init.driver
+    return berylError('BERYL_ERR_BROKER', name, address, this.why ?? 'no answer')
+  }
+
+  /** Sends what is on its way, and ends it all. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    const { clock } = this.#init
+    const link = this.open
+    this.#isUp = false
+    this.#begin()
+    this.#watch.stop()
+    this.#pause?.cancel()
+    this.interest.stop()
+    if (link !== undefined) await within(clock, FLUSH_MS, 'the rest', link.flush()).catch(() => {})
+    this.#attempt.abort()
+    this.#link?.close()
+    this.#link = undefined
+  }
+
+  /** Never rejects. */
+  async #connect(): Promise<void> {
+    const attempt = new AbortController()
+    const { signal } = attempt
+    this.#attempt = attempt
+    try {
+      const link = await this.#open(attempt)
+      this.#link = link
+      await this.interest.attach(link)
+      if (signal.aborted) return
+      await this.#probe(link)
+      if (!signal.aborted) this.#up()
+    } catch (error) {
+      this.#lost(attempt, error)
+    }
+  }
+
+  #open(attempt: AbortController): Promise<Link> {
+    const { driver, node, clock, deliver, tally } = this.#init
+    const { signal } = attempt
+    const events = {
+      arrived: (topic: string, bytes: Uint8Array): void => {
+        this.#heard = true
+        if (!signal.aborted && !this.#isStopped) deliver(topic, bytes)
+      },
+      dropped: (messages: number): void => tally.dropped(messages),
+      lost: (error: unknown): void => this.#lost(attempt, error),
+    }
+    const opening = driver.connect(node, events, signal).then((link) => {
+      if (!signal.aborted) return link
+      link.close()
+      throw new Error('nobody waits for it any more')
+    })
+    return within(clock, CONNECT_MS, 'connecting', opening)
+  }
+
+  #up(): void {
+    this.#isUp = true
+    this.#failures = 0
+    this.#heard = true
+    this.#begin()
+    this.#init.changed('up')
+  }
+
+  #lost(attempt: AbortController, error: unknown): void {
+    if (attempt.signal.aborted || this.#isStopped) return
+    attempt.abort()
+    const { clock, chance, changed } = this.#init
+    const [wasUp, link] = [this.#isUp, this.#link]
+    this.why = reasonOf(error)
+    this.#isUp = false
+    this.#link = undefined
+    this.interest.detach()
+    link?.close()
+    this.#pause = clock.setTimeout(() => void this.#connect(), backOffMs(this.#failures++, chance()))
+    if (wasUp) changed('down', this.error)
+  }
+
+  // Alive but deaf
+
+  #look(now: number): void {
+    if (this.#heard) this.#heardAt = now
+    this.#heard = false
+    const link = this.open
+    if (link === undefined || this.#isProbing || now - this.#heardAt < SILENCE_MS) return
+    const attempt = this.#attempt
+    this.#probe(link).catch((error) => this.#lost(attempt, error))
+  }
+
+  async #probe(link: Link): Promise<void> {
+    const { clock, tally } = this.#init
+    const sentAt = clock.now()
+    this.#isProbing = true
+    try {
+      await within(clock, PROBE_MS, 'a probe', link.probe())
+      tally.roundTrip(clock.now() - sentAt)
+      this.#heard = true
+    } finally {
+      this.#isProbing = false
+    }
+  }
+}
+
+/** Where a name has several addresses, Node tells of them all, and says nothing itself. */
+function reasonOf(error: unknown): string {
+  return error instanceof AggregateError ? error.errors.map(describe).join(', ') : describe(error)
+}
