@@ -5,7 +5,6 @@ import { refuseOption } from './ground/option-checks.ts'
 import type { Groups } from './groups/groups.ts'
 import { Channels } from './node/channels.ts'
 import { Endpoint } from './node/endpoint.ts'
-import { rootOf } from './node/host.ts'
 import { Lifecycle } from './node/lifecycle.ts'
 import { attachLogger } from './node/logger.ts'
 import { type BerylOptions, type OnGiveUp, resolveOptions } from './node/options.ts'
@@ -14,6 +13,7 @@ import type { PubSubAdapter } from './pubsub/adapter.ts'
 import type { Sessions } from './session/sessions.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
+import { onCloseCalled } from './transport/closing.ts'
 import type { Entrance } from './transport/entrance.ts'
 import { mountWebSocket } from './transport/websocket/route.ts'
 
@@ -154,21 +154,6 @@ function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): unknown
   if (typeof onGiveUp === 'function') return onGiveUp(error)
   if (onGiveUp === 'exit') process.exit(1)
   return app.close()
-}
-
-/**
- * Hears of the call itself: Fastify runs no hook of a close, not even `preClose`, before `ready` has settled, and so would
- * wait out a start that hangs.
- */
-function onCloseCalled(app: FastifyInstance, heard: () => void): void {
-  const root = rootOf(app)
-  const { close } = root
-  root.close = new Proxy(close, {
-    apply(target, app, args) {
-      heard()
-      return Reflect.apply(target, app, args)
-    },
-  })
 }
 
 /** A decorator with a getter, because Fastify would look into a value to see whether it has one. */

@@ -3,12 +3,6 @@ import { berylError } from '../ground/errors.ts'
 import { jsonParse, type PoisoningOptions } from '../protocol/json.ts'
 import type { JsonParse } from '../protocol/message.ts'
 
-/** The outermost instance: the one whose `close` and `ready` those of the scopes below inherit. */
-export function rootOf(app: FastifyInstance): FastifyInstance {
-  const parent: FastifyInstance | null = Object.getPrototypeOf(app)
-  return parent !== null && 'close' in parent ? rootOf(parent) : app
-}
-
 /**
  * The Fastify instance that an endpoint serves. A tree that is embedded in another may run before it is known; no client
  * is let in before that.

@@ -3,7 +3,7 @@ import qs from 'qs'
 import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
 import { readFields, refuseArgument } from '../ground/argument.ts'
 import { isObject, refuseOption, section, whole } from '../ground/option-checks.ts'
-import { rootOf } from '../node/host.ts'
+import { rootOf } from '../transport/closing.ts'
 import {
   announceClient,
   CLIENT_KEY_HEADER,

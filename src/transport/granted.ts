@@ -1,3 +1,4 @@
+import { isDate } from 'node:util/types'
 import type { KnownAssigns } from '../channel/infer.ts'
 import { readFields } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
@@ -50,7 +51,7 @@ function isAssigns(value: unknown): value is KnownAssigns & object {
 }
 
 function timeOf(asked: Asked, expiresAt: unknown): number | undefined {
-  const ms = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
+  const ms = isDate(expiresAt) ? expiresAt.getTime() : expiresAt
   if (ms === Number.POSITIVE_INFINITY) return undefined
   if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
   return refuseGrant(asked, 'expiresAt as a Date or in milliseconds since the epoch', expiresAt)

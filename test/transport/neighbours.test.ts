@@ -208,7 +208,8 @@ async function check(t: TestContext, names: readonly string[], oursAt: number): 
   for (const name of names) await neighbours[name]?.works?.(port, t)
   const plain = await fetch(`http://127.0.0.1:${port}/plain`)
   assert.equal(((await plain.json()) as { plain: string }).plain.length, 2_000)
-  if (oursAt === 0) assert.ok(app.websocketServer.clients instanceof Set)
+  if (!names.slice(0, oursAt).includes('@fastify/websocket'))
+    assert.ok(app.websocketServer.clients instanceof Set)
   await app.close()
   assert.equal(await closed, 1012)
   assert.equal(app.channels.status().connections, 0)
@@ -226,18 +227,46 @@ for (const name of Object.keys(neighbours)) {
   }
 }
 
-// Who has several that need it registers it once, first.
-// @fastify/http-proxy stands alone above.
-const all = Object.keys(neighbours).filter((name) => !NEEDED_FIRST.has(name) && !name.endsWith('http-proxy'))
+// Who has several that need it registers it once, first. @fastify/http-proxy, whose routes know no other WebSockets, comes
+// before even that.
+const PROXY = '@fastify/http-proxy'
+const all = Object.keys(neighbours).filter((name) => !NEEDED_FIRST.has(name) && name !== PROXY)
 for (let before = 0; before <= all.length; before++) {
-  const names = before === 0 ? all : ['@fastify/websocket', ...rotate(all, before)]
+  const names = [PROXY, ...(before === 0 ? all : ['@fastify/websocket', ...rotate(all, before)])]
   test(
     `W91 all neighbours, ${before} of them registered before the plugin: all work, and all close`,
     {
       timeout: 20_000,
     },
-    (t) => check(t, names, before === 0 ? 0 : before + 1),
+    (t) => check(t, names, before === 0 ? 1 : before + 2),
   )
+}
+
+const TWICE: Readonly<Record<string, (app: FastifyInstance) => Promise<void>>> = {
+  'two scopes beside the plugin': async (app) => {
+    for (let scope = 0; scope < 2; scope++) app.register(async (own) => void (await own.register(websocket)))
+    await app.register(beryl)
+  },
+  'two scopes behind that of the plugin': async (app) => {
+    app.register(async (own) => void (await own.register(beryl)))
+    for (let scope = 0; scope < 2; scope++) app.register(async (own) => void (await own.register(websocket)))
+  },
+  'the scope of the plugin and one beside it': async (app) => {
+    app.register(async (own) => void (await own.register(websocket)))
+    app.register(async (own) => {
+      await own.register(websocket)
+      await own.register(beryl)
+    })
+  },
+}
+
+for (const [name, register] of Object.entries(TWICE)) {
+  test(`W91 @fastify/websocket twice on one server is refused at the start: ${name}`, async (t) => {
+    const app = Fastify()
+    t.after(() => app.close())
+    await register(app)
+    await assert.rejects(async () => app.ready(), { code: 'BERYL_ERR_WEBSOCKET_TWICE' })
+  })
 }
 
 function rotate<T>(items: readonly T[], by: number): readonly T[] {

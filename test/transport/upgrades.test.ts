@@ -161,3 +161,64 @@ test('close does not wait for an upgrade that was answered and whose client stay
   assert.match(await head(client), /^HTTP\/1.1 400 /)
   await app.close()
 })
+
+test('W78 a preClose hook of others that fails, and takes ours out, leaves nobody connected and close waiting', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = Fastify()
+  app.addHook('preClose', async () => {
+    throw new Error('foreign')
+  })
+  await app.register(beryl)
+  await listen(t, app)
+  const peer = await Peer.open({ port: portOf(app) })
+  await assert.rejects(app.close(), /foreign/)
+  assert.equal(await peer.closed, 1012)
+})
+
+test('the server that stops to listen while the application goes on tells nobody to go', async (t) => {
+  const app = await serve(t)
+  const peer = await Peer.open({ port: portOf(app) })
+  const closed = once(app.server, 'close')
+  app.server.close()
+  peer.text('[null,"1","phoenix","heartbeat",{}]')
+  await new Promise((resolve) => {
+    peer.onMessage = resolve
+  })
+  assert.equal(peer.closeCode, undefined)
+  await peer.close()
+  await closed
+})
+
+test('close does not wait for an upgrade that is answered, outside of the scope, while it waits', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = Fastify()
+  let [asked, answer] = [() => {}, () => {}]
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve
+  })
+  const gate = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  app.addHook('onRequest', async ({ url }) => {
+    if (url !== '/nowhere') return
+    asked()
+    await gate
+  })
+  app.register(async (scope) => {
+    await scope.register(beryl)
+  })
+  await listen(t, app)
+  const peer = await Peer.open({ port: portOf(app) })
+  const client = upgrade(app, '/nowhere')
+  t.after(() => client.destroy())
+  await isAsked
+  const closed = app.close()
+  // Everybody else is gone, and the server waits for this one.
+  assert.equal(await peer.closed, 1012)
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  answer()
+  assert.match(await head(client), /^HTTP\/1\.1 404 /)
+  await closed
+})

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { Deadline } from '../../ground/deadline.ts'
-import { asError, tell } from '../../ground/foreign.ts'
+import { asError } from '../../ground/foreign.ts'
 import type { LimitName } from '../../ground/telemetry.ts'
 import type { Admission } from '../../session/admission.ts'
 import type { Session } from '../../session/session.ts'
@@ -75,16 +75,15 @@ export async function mountWebSocket(
   }
 }
 
-/** All mounts of a server close at the same time: their deadlines would add up. */
-function closeWithServer(app: FastifyInstance, { closers }: Upgrades, close: () => Promise<void>): void {
+function closeWithServer(app: FastifyInstance, upgrades: Upgrades, close: () => Promise<void>): void {
   let closing: Promise<void> | undefined
   const begin = (): Promise<void> => {
     closing ??= close()
     return closing
   }
-  closers.add(begin)
+  upgrades.closers.add(begin)
   app.addHook('preClose', async () => {
-    for (const each of closers) tell(each, () => {})
+    upgrades.close()
     await begin()
   })
 }

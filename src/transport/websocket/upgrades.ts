@@ -4,6 +4,11 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Deadline } from '../../ground/deadline.ts'
+import { tell } from '../../ground/foreign.ts'
+import { onCloseCalled, onServerCloses } from '../closing.ts'
+
+/** While the server closes, answers are looked for so often: no event tells of one that others give. */
+const LOOK_MS = 20
 
 /** A second look comes so much later: what had arrived while the event loop stood still has been read by then. */
 const SECOND_LOOK_MS = 1_000
@@ -18,6 +23,7 @@ export class Upgrades {
   readonly #forget: (this: Socket) => void
   /** The closers of the mounts on this server. Fastify asks one after the other: the first begins with all. */
   readonly closers = new Set<() => Promise<void>>()
+  #isCloseCalled = false
   #isClosing = false
 
   /** @param timeoutMs Within which whatever comes of an upgrade comes. 0: no limit. */
@@ -40,7 +46,14 @@ export class Upgrades {
       this.#isClosing = true
       done()
     })
-    app.server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
+    onCloseCalled(app, () => {
+      this.#isCloseCalled = true
+    })
+    onServerCloses(app, () => {
+      if (this.#isCloseCalled) this.close()
+    })
+    // Before those that answer: they assign the socket to an answer of their own, as the request in front of this one does.
+    app.server.prependListener('upgrade', (request: IncomingMessage, stream: Duplex) => {
       const socket = socketOf(request)
       if (socket === undefined) return
       if (this.#isClosing) endBehindAnswer(socket)
@@ -69,14 +82,36 @@ export class Upgrades {
       .off('close', this.#forget)
   }
 
+  /**
+   * All mounts of a server close at the same time: their deadlines would add up. Also where a `preClose` hook of others has
+   * failed, which takes out those behind it: the server would wait for clients that nobody has told.
+   */
+  close(): void {
+    this.#isClosing = true
+    for (const each of this.closers) tell(each, () => {})
+  }
+
   /** Ends what has been answered, waits for what is on its way, and ends that of which nothing comes in time. */
   async end(deadline: Deadline): Promise<void> {
-    for (const [socket, bytes] of this.#pending)
-      if (!isRead(socket) && socket.bytesWritten > bytes) socket.destroySoon()
-    const pending = [...this.#pending.keys()].filter((socket) => !isRead(socket))
-    const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve))
-    await deadline.wait(Promise.all(pending.map(closed)))
-    for (const socket of this.#pending.keys()) if (!isRead(socket)) socket.destroy()
+    const gone = Promise.all(this.#unread.map((socket) => new Promise((done) => socket.once('close', done))))
+    for (let left = this.#unread; left.length > 0 && deadline.leftMs > 0; left = this.#unread) {
+      this.#endAnswered(left)
+      await Promise.race([gone, deadline.pause(LOOK_MS)])
+    }
+    for (const socket of this.#unread) socket.destroy()
+  }
+
+  get #unread(): Socket[] {
+    return [...this.#pending.keys()].filter((socket) => !isRead(socket))
+  }
+
+  #endAnswered(sockets: readonly Socket[]): void {
+    for (const socket of sockets) {
+      if (socket.bytesWritten <= (this.#pending.get(socket) ?? 0)) continue
+      // Once: what is still to be read by its client is waited for.
+      this.#pending.set(socket, Number.POSITIVE_INFINITY)
+      socket.destroySoon()
+    }
   }
 }
 
