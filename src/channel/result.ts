@@ -1,4 +1,5 @@
 import { checkName, refuseArgument } from '../ground/argument.ts'
+import { isError } from '../ground/foreign.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 
 /**
@@ -55,7 +56,7 @@ export function isNormalStop(reason: StopReason): boolean {
   if (reason === 'normal' || reason === 'shutdown') return true
   if (typeof reason !== 'object' || reason === null) return false
   try {
-    return !(reason instanceof Error) && 'shutdown' in reason
+    return !isError(reason) && 'shutdown' in reason
   } catch {
     // A reason that cannot be read is no way to end in order.
     return false
@@ -190,7 +191,7 @@ export function checkStopReason(call: string, reason: unknown): asserts reason i
 function isErrorOrShutdown(reason: unknown): boolean {
   if (typeof reason !== 'object' || reason === null) return false
   try {
-    return reason instanceof Error || 'shutdown' in reason
+    return isError(reason) || 'shutdown' in reason
   } catch {
     return false
   }

@@ -28,7 +28,7 @@ export function Binary(options: { readonly maxBytes?: number } = {}): TBinary {
   const maxBytes = whole('maxBytes', given.maxBytes, Number.POSITIVE_INFINITY, 1)
   const schema = Type.Refine(
     Type.Unsafe<Uint8Array>(BINARY),
-    (value) => value instanceof Uint8Array && value.byteLength <= maxBytes,
+    (value) => isUint8Array(value) && value.byteLength <= maxBytes,
     () =>
       maxBytes === Number.POSITIVE_INFINITY
         ? 'must be binary'

@@ -51,10 +51,15 @@ export function tell(listener: () => unknown, failed: (error: unknown) => void):
   }
 }
 
+/** As `instanceof Error`, for those of other realms as well: of a context of node:vm, of a test of Jest. */
+export function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown)
+}
+
 /** True where something was thrown because a signal was aborted. */
 export function isAbortError(thrown: unknown): boolean {
   try {
-    return thrown instanceof Error && thrown.name === 'AbortError'
+    return isError(thrown) && thrown.name === 'AbortError'
   } catch {
     return false
   }
@@ -63,7 +68,7 @@ export function isAbortError(thrown: unknown): boolean {
 /** Shows whatever was thrown: the one idiom for causes that nobody typed. Never throws. */
 export function describe(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return String(thrown.message) || String(thrown.name)
+    if (isError(thrown)) return String(thrown.message) || String(thrown.name)
     return String(thrown)
   } catch {
     return 'a value that cannot be shown'
@@ -89,7 +94,7 @@ const READ = [
  */
 export function asError(thrown: unknown): Error {
   try {
-    if (thrown instanceof Error) {
+    if (isError(thrown)) {
       for (const name of READ) Reflect.get(thrown, name)
       return thrown
     }

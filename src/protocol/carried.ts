@@ -1,4 +1,4 @@
-import { isUint8Array } from 'node:util/types'
+import { isAnyArrayBuffer, isMap, isPromise, isSet, isUint8Array } from 'node:util/types'
 import { type BerylError, berylError } from '../ground/errors.ts'
 import { describe } from '../ground/foreign.ts'
 import { MAX_DEPTH } from './json.ts'
@@ -47,9 +47,9 @@ function flawOfItems(items: readonly unknown[], depth: number): string | undefin
 
 /** Of these JSON makes `{}`, or an object with a property for each byte. */
 function flawOfInstance(value: object): string | undefined {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'must not have bytes within JSON'
-  if (value instanceof Promise) return 'must not have a promise: await it'
-  if (value instanceof Map || value instanceof Set) return 'must not have a Map or a Set: JSON has none'
+  if (ArrayBuffer.isView(value) || isAnyArrayBuffer(value)) return 'must not have bytes within JSON'
+  if (isPromise(value)) return 'must not have a promise: await it'
+  if (isMap(value) || isSet(value)) return 'must not have a Map or a Set: JSON has none'
   return undefined
 }
 

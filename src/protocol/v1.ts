@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import { type Frame, textFrame } from './frame.ts'
 import { boundDepth } from './json.ts'
 import { type Codec, JsonText, MalformedFrame, type Ref } from './message.ts'
@@ -25,7 +26,7 @@ export const v1: Codec = {
   },
 
   encodeReply(_joinRef, ref, topic, status, response) {
-    if (response instanceof Uint8Array) return undefined
+    if (isUint8Array(response)) return undefined
     return encode(topic, 'phx_reply', { response: response === undefined ? {} : response, status }, ref)
   },
 
@@ -41,7 +42,7 @@ export const v1: Codec = {
 const FIELDS = ['topic', 'event', 'payload', 'ref']
 
 function encode(topic: unknown, event: string, payload: unknown, ref: Ref): Frame | undefined {
-  if (payload instanceof Uint8Array) return undefined
+  if (isUint8Array(payload)) return undefined
   if (!(payload instanceof JsonText)) return textFrame(JSON.stringify({ event, payload, ref, topic }))
   return textFrame(
     `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":null,"topic":${JSON.stringify(topic)}}`,

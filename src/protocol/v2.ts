@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isUint8Array } from 'node:util/types'
 import { binaryFrame, type Frame, payloadStart, textFrame } from './frame.ts'
 import { boundDepth } from './json.ts'
 import {
@@ -29,12 +30,12 @@ export const v2: Codec = {
   },
 
   encodePush(joinRef, topic, event, payload) {
-    if (payload instanceof Uint8Array) return encodeBinary(PUSH, [refText(joinRef), topic, event], payload)
+    if (isUint8Array(payload)) return encodeBinary(PUSH, [refText(joinRef), topic, event], payload)
     return encodeText(joinRef, null, topic, event, payload)
   },
 
   encodeReply(joinRef, ref, topic, status: ReplyStatus, response) {
-    if (response instanceof Uint8Array) {
+    if (isUint8Array(response)) {
       return encodeBinary(REPLY, [refText(joinRef), refText(ref), String(topic), status], response)
     }
     return encodeText(joinRef, ref, topic, 'phx_reply', {
@@ -44,7 +45,7 @@ export const v2: Codec = {
   },
 
   encodeBroadcast(topic, event, payload) {
-    if (payload instanceof Uint8Array) return encodeBinary(BROADCAST, [topic, event], payload)
+    if (isUint8Array(payload)) return encodeBinary(BROADCAST, [topic, event], payload)
     return encodeText(null, null, topic, event, payload)
   },
 

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, JsonText } from '../protocol/message.ts'
@@ -19,7 +20,7 @@ export class Broadcast {
   constructor(topic: string, event: string, payload: unknown) {
     this.topic = topic
     this.event = event
-    this.#content = payload instanceof Uint8Array ? payload : textOf(topic, event, payload)
+    this.#content = isUint8Array(payload) ? payload : textOf(topic, event, payload)
   }
 
   /** The payload as it travels: JSON text, or bytes. */

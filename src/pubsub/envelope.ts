@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isUint8Array } from 'node:util/types'
 import { isName } from '../ground/name.ts'
 import { unwritable } from '../protocol/carried.ts'
 import { isTooDeep } from '../protocol/json.ts'
@@ -43,7 +44,7 @@ const HEADER = 18
 /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { node, topic, event, connectionId, payload } = envelope
-  const binary = payload instanceof Uint8Array
+  const binary = isUint8Array(payload)
   const head = JSON.stringify({ node, topic, event, connectionId, binary })
   const headBytes = Buffer.byteLength(head)
   const body = binary ? payload : jsonOf(envelope)
@@ -82,9 +83,7 @@ export function isNewer(data: unknown): boolean {
 /** `undefined` for anything that is not an envelope of this version. Never throws. */
 export function decodeEnvelope(data: Uint8Array): Envelope | undefined {
   try {
-    return data instanceof Uint8Array
-      ? decode(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
-      : undefined
+    return isUint8Array(data) ? decode(Buffer.from(data.buffer, data.byteOffset, data.byteLength)) : undefined
   } catch {
     return undefined
   }

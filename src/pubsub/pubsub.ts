@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import { isUint8Array } from 'node:util/types'
 import { berylError } from '../ground/errors.ts'
 import type { Probe, Telemetry } from '../ground/telemetry.ts'
 import type { Lane, LaneListener } from '../replication/lane.ts'
@@ -323,7 +324,7 @@ export class PubSub implements Process {
       case 'disconnect':
         return this.#inbox.disconnect(topic)
       case 'lane':
-        if (payload instanceof Uint8Array) this.#lanes.get(topic)?.(node, payload)
+        if (isUint8Array(payload)) this.#lanes.get(topic)?.(node, payload)
         return
       default:
         kind satisfies never

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import { refuseArgument } from '../ground/argument.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 
@@ -20,7 +21,7 @@ export function checkPayload(call: string, value: unknown): void {
 
 function whyUnwritten(value: unknown): string | undefined {
   try {
-    return value instanceof Uint8Array || JSON.stringify(value) !== undefined ? undefined : 'must be JSON'
+    return isUint8Array(value) || JSON.stringify(value) !== undefined ? undefined : 'must be JSON'
   } catch {
     return 'must not throw when it is written'
   }
@@ -38,7 +39,7 @@ export function checkPattern(call: string, pattern: unknown): void {
 const DEEPEST = 100
 
 function read(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
+  if (typeof value !== 'object' || value === null || isUint8Array(value)) return
   if (depth > DEEPEST) throw new RangeError('too deep')
   for (const inner of Object.values(value)) read(inner, depth + 1)
 }

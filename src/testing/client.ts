@@ -253,8 +253,7 @@ function checkMessage(message: unknown): ClientMessage {
   checkPayload('send', payload)
   for (const [name, value] of Object.entries(head)) {
     const isText = typeof value === 'string' || ((name === 'ref' || name === 'joinRef') && value == null)
-    const fits =
-      payload instanceof Uint8Array ? isText : value === undefined || whyUncarried(value) === undefined
+    const fits = isUint8Array(payload) ? isText : value === undefined || whyUncarried(value) === undefined
     if (!fits) refuseArgument('send', name, 'what the message can carry', value)
   }
   if (!('topic' in head && 'event' in head))
