@@ -102,13 +102,23 @@ export class ThreadProcess implements Process {
     this.#control = new BroadcastChannel(control)
     this.#control.onmessage = ({ data }: { data: unknown }) => this.#hear(data)
     this.#control.unref()
-    this.handle = makeWorker({ path: context.path, incarnation: context.incarnation, control }, url, options)
+    this.handle = this.#make({ path: context.path, incarnation: context.incarnation, control }, url, options)
     this.exited = new Promise((resolve) => {
       this.handle.once('exit', (code) => resolve(this.#exitOf(code)))
     })
     this.handle.on('error', (error: unknown) => {
       this.#failure = { error }
     })
+  }
+
+  #make(passport: Passport, url: URL | string, options: WorkerOptions): Worker {
+    try {
+      return makeWorker(passport, url, options)
+    } catch (error) {
+      // No exit will close it.
+      this.#control.close()
+      throw error
+    }
   }
 
   /** Waits until the thread runs, or says that it is ready. @internal */

@@ -113,3 +113,12 @@ test('a thread whose start takes too long is ended', { timeout: 20_000 }, async 
 test('outside of a supervised thread there is no context of one', { timeout: 60_000 }, () => {
   assert.throws(() => threadContext(), { code: 'BERYL_ERR_NOPROC' })
 })
+
+test('a thread that cannot be made leaves no channel open', async (t) => {
+  const close = t.mock.method(BroadcastChannel.prototype, 'close')
+  const failing = { workerData: { deed: () => {} } }
+  await assert.rejects(startSupervisor({ children: [thread('t', deed, failing)] }), {
+    code: 'BERYL_ERR_START_FAILED',
+  })
+  assert.equal(close.mock.callCount(), 1)
+})
