@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { heapGrowth } from './campaign.ts'
+import { heapGrowth, isNoChance, unplayed } from './campaign.ts'
+import { moveKinds } from './moves.ts'
 
 // A short run of `npm run attack`, the same one each time, and the judge's own trial. Each in a process of its own: an
 // error that nobody catches is what they look for.
@@ -69,4 +70,17 @@ test('a heap that grows from round to round fails a campaign; one that wavers do
   assert.ok((heapGrowth(leaking) ?? 0) > 2 * MiB)
   assert.equal(heapGrowth(wavering), undefined)
   assert.equal(heapGrowth(leaking.slice(0, 10)), undefined, 'too few to tell')
+})
+
+test('a move that many rounds never played fails a campaign; one that few rounds left out is listed', () => {
+  const [left, ...others] = moveKinds
+  const counts = new Map(others.map(({ name }) => [`move: ${name}`, 1]))
+  const [long] = unplayed(counts, moveKinds, 100_000)
+  const [short] = unplayed(counts, moveKinds, 80)
+  assert.equal(long?.name, left?.name)
+  assert.equal(short?.name, left?.name)
+  assert.deepEqual(
+    [long, short].map((one) => one !== undefined && isNoChance(one)),
+    [true, false],
+  )
 })

@@ -1,3 +1,5 @@
+import type { MoveKind } from './move.ts'
+import { kindsFor } from './moves.ts'
 import type { RoundReport } from './round.ts'
 import { type RunOptions, run } from './run.ts'
 
@@ -21,9 +23,21 @@ export interface Total {
   nodeMs: number
   seconds: number
   readonly counts: Map<string, number>
+  /** A fault that was never played proves nothing. */
+  unplayed: readonly Unplayed[]
   /** Bytes of the heap after every few rounds, where the collector may be called. */
   readonly heap: number[]
 }
+
+/** A kind of move that chance left out. */
+export interface Unplayed {
+  readonly name: string
+  /** The plays that its weight had led to expect. */
+  readonly expected: number
+}
+
+/** Where so many plays were to be expected, none is no chance: one run in half a milliard. */
+const TOO_MANY_TO_MISS = 20
 
 /** Rounds between two looks at the heap. */
 const HEAP_EVERY = 5
@@ -39,6 +53,7 @@ export async function campaign(base: Omit<RunOptions, 'round'>, extent: Extent):
     nodeMs: 0,
     seconds: 0,
     counts,
+    unplayed: [],
     heap: [],
   }
   const startedAt = performance.now()
@@ -53,6 +68,9 @@ export async function campaign(base: Omit<RunOptions, 'round'>, extent: Extent):
     if (!extent.goesOn) break
   }
   if (heapGrowth(total.heap) !== undefined) total.failed++
+  const kinds = kindsFor({ stage: base.mode, families: base.families })
+  total.unplayed = unplayed(counts, kinds, total.rounds * base.count)
+  if (total.unplayed.some(isNoChance)) total.failed++
   return total
 }
 
@@ -68,6 +86,22 @@ function add(total: Total, { counts, said, delivered, tookMs }: RoundReport): vo
   total.delivered += delivered
   total.nodeMs += tookMs
   for (const [what, count] of counts) total.counts.set(what, (total.counts.get(what) ?? 0) + count)
+}
+
+/** The kinds that were not played in so many moves. */
+export function unplayed(
+  counts: ReadonlyMap<string, number>,
+  kinds: readonly MoveKind[],
+  moves: number,
+): Unplayed[] {
+  const total = kinds.reduce((sum, { weight }) => sum + weight, 0)
+  return kinds
+    .filter(({ name }) => !counts.has(`move: ${name}`))
+    .map(({ name, weight }) => ({ name, expected: (moves * weight) / total }))
+}
+
+export function isNoChance({ expected }: Unplayed): boolean {
+  return expected >= TOO_MANY_TO_MISS
 }
 
 async function measure({ heap }: Total): Promise<void> {

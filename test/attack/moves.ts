@@ -31,12 +31,17 @@ export interface PlanOptions {
   readonly families?: readonly string[] | undefined
 }
 
+/** The kinds that are drawn from. */
+export function kindsFor({ stage, families }: Pick<PlanOptions, 'stage' | 'families'>): readonly MoveKind[] {
+  return moveKinds.filter(
+    ({ only, family }) => (only ?? stage) === stage && (families?.includes(family) ?? true),
+  )
+}
+
 /** The moves of one round: all of its chance comes from the seed. */
 export function plan(seed: number, { count, spanMs, stage, families }: PlanOptions): Move[] {
   const dice = new Dice(seed)
-  const kinds = moveKinds.filter(
-    ({ only, family }) => (only ?? stage) === stage && (families?.includes(family) ?? true),
-  )
+  const kinds = kindsFor({ stage, families })
   const total = kinds.reduce((sum, { weight }) => sum + weight, 0)
   return Array.from({ length: count }, () => ({
     kind: draw(kinds, dice.below(total)).name,

@@ -1,9 +1,9 @@
-import { heapGrowth, type Total } from './campaign.ts'
+import { heapGrowth, isNoChance, type Total } from './campaign.ts'
 import { moveKinds } from './moves.ts'
 
 /** What a run is worth: how much was played, and what came of it. */
 export function summary(total: Total): string {
-  const { rounds, failed, said, delivered, nodeMs, seconds, counts, heap } = total
+  const { rounds, failed, said, delivered, nodeMs, seconds, counts, heap, unplayed } = total
   const hours = nodeMs / 3_600_000
   const lines = [
     `${rounds} rounds, ${failed} failed; ${operations(total)} operations in ${seconds.toFixed(0)} s`,
@@ -19,8 +19,9 @@ export function summary(total: Total): string {
     lines.push(`${family}: ${played(total, family)}`)
   lines.push(`acts: ${part(counts, 'act: ')}`)
   lines.push(`outcomes: ${outcomes(counts)}`)
-  const missing = neverPlayed(total)
-  if (missing.length > 0) lines.push(`never played: ${missing.join(', ')}`)
+  if (unplayed.length > 0) lines.push(`never played: ${unplayed.map(({ name }) => name).join(', ')}`)
+  for (const { name, expected } of unplayed.filter(isNoChance))
+    lines.push(`${name} was to be played ${expected.toFixed(0)} times, and never was`)
   return lines.join('\n')
 }
 
@@ -30,14 +31,6 @@ export function operations({ counts }: Total): number {
     .filter(([what]) => what.startsWith('move: '))
     .reduce((sum, [, count]) => sum + count, 0)
   return moves + (counts.get('messages of clients') ?? 0)
-}
-
-/** A fault that was never played proves nothing. */
-export function neverPlayed({ counts }: Total, mode = 'simulated'): string[] {
-  return moveKinds
-    .filter(({ only }) => only === undefined || only === mode)
-    .map(({ name }) => name)
-    .filter((name) => !counts.has(`move: ${name}`))
 }
 
 function played({ counts }: Total, family: string): string {
