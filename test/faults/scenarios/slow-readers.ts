@@ -3,7 +3,7 @@ import { against, atMost, exactly, type Finding, noted, type Scenario } from '..
 import { everybodyIsServed, Seat, sum } from '../seat.ts'
 import type { ServerProcess } from '../server-process.ts'
 
-const SIZES = { small: { clients: 30, deaf: 5 }, full: { clients: 1_000, deaf: 100 } } as const
+const SIZES = { small: { clients: 51, deaf: 50 }, full: { clients: 1_000, deaf: 100 } } as const
 const BYTES = 16_384
 const BATCH = 16
 /** The kernel keeps some MiB for each reader; far above that, the server would have to keep the rest. */
@@ -31,12 +31,13 @@ async function play(
     connections = (await server.status()).connections
   }
   await everybodyIsServed(readers)
-  const { limits, connections } = await server.status()
+  const { limits, connections, closes } = await server.status()
   const growth = (await server.tell('measures')).peakRss - before.rss
   for (const { peer } of seats) peer.socket.destroy()
   return [
     noted('broadcasts', `${sent} of ${BYTES / 1_024} KiB to ${clients} clients`),
     exactly('non-readers cut', deaf, clients - connections),
+    exactly('closed without a close frame: 1006', deaf, closes[1006] ?? 0),
     exactly(`cut for ${Object.keys(limits).join(', ')}`, deaf, total(limits)),
     exactly(
       'broadcasts heard by the readers, in order',

@@ -1,6 +1,7 @@
 import { Peer } from '../../support/peer.ts'
+import { until } from '../../support/until.ts'
 import { against, atMost, exactly, type Finding, noted, type Scenario } from '../scenario.ts'
-import { everybodyIsServed, Seat } from '../seat.ts'
+import { everybodyIsServed, Seat, sum } from '../seat.ts'
 import type { ServerProcess } from '../server-process.ts'
 
 const BLOCKS = {
@@ -39,6 +40,50 @@ async function block(server: ServerProcess, scale: (typeof BLOCKS)['small' | 'fu
       'messages unanswered',
       0,
       seats.reduce((total, seat) => total + seat.sent - seat.answered, 0),
+    ),
+  ]
+}
+
+const STALLS = {
+  small: { blockMs: 4_000, stallMs: 2_500, clients: 10 },
+  full: { blockMs: 12_000, stallMs: 10_000, clients: 20 },
+} as const
+
+/** Clients that are far behind, read all the time, and could not be written to for longer than a reader may stall. */
+export const blockedWriter: Scenario = {
+  name: 'the event loop is blocked while readers are behind',
+  play(size) {
+    const { stallMs } = STALLS[size]
+    const backpressure = { stallMs, maxBufferedBytes: false, maxTotalBytes: false } as const
+    return against({ beryl: { backpressure } }, (server) => standStill(server, STALLS[size]))
+  },
+}
+
+async function standStill(
+  server: ServerProcess,
+  scale: (typeof STALLS)['small' | 'full'],
+): Promise<Finding[]> {
+  const { blockMs, stallMs, clients } = scale
+  const seats = await Seat.takeMany(clients, server)
+  for (const { peer } of seats) peer.socket.pause()
+  await server.tell('broadcast', BACKLOG)
+  const blocked = server.tell('block', blockMs)
+  for (const { peer } of seats) peer.socket.resume()
+  await blocked
+  await until('all is heard, or cut', () =>
+    seats.every(({ peer, next, wrong }) => peer.isGone || next + wrong >= BACKLOG.count),
+  )
+  await everybodyIsServed(seats.filter(({ peer }) => !peer.isGone))
+  const { connections, limits } = await server.status()
+  for (const { peer } of seats) peer.socket.destroy()
+  return [
+    noted('blocked for', `${blockMs} ms, with stallMs ${stallMs}`),
+    exactly('readers that are still connected', clients, connections),
+    exactly('limits reached', 0, Object.keys(limits).length),
+    exactly(
+      'broadcasts heard, in order',
+      BACKLOG.count * clients,
+      sum(seats, ({ next }) => next),
     ),
   ]
 }
