@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { Counter, register as defaultRegister, Gauge, Histogram, type Registry } from 'prom-client'
 import { hasMethods } from '../ground/argument.ts'
 import { closeCodes } from '../ground/errors.ts'
+import { asError } from '../ground/foreign.ts'
 import { refuseOption, section } from '../ground/option-checks.ts'
 import type { BerylLoad } from '../node/channels.ts'
 import '../plugin.ts'
@@ -43,8 +44,17 @@ async function metricsPlugin(app: FastifyInstance, given: MetricsOptions): Promi
   if (path !== undefined) {
     app.get(path, async (_, reply) => {
       reply.type(register.contentType)
-      return register.metrics()
+      return collected(register as Registry)
     })
+  }
+}
+
+/** The `collect` of the application's own metrics may throw anything, of which Fastify answers errors alone. */
+async function collected(register: Registry): Promise<string> {
+  try {
+    return await register.metrics()
+  } catch (error) {
+    throw asError(error)
   }
 }
 

@@ -8,8 +8,8 @@ export interface Behaviour {
   readonly ends?: 'connection' | 'application'
   /** It gives a promise, which only a place that looks at what it is given can take care of. */
   readonly gives?: 'promise'
-  /** It enters the library by way of that. */
-  readonly needs?: 'a client'
+  /** It enters the library by way of a client, is never done, or throws what breaks whoever reads it. */
+  readonly needs?: 'a client' | 'time' | 'care'
   readonly play: (world: World, normal: () => unknown) => unknown
 }
 
@@ -41,9 +41,13 @@ const THROWN: Readonly<Record<string, () => unknown>> = {
     }),
 }
 
+const careFor = (what: string): { readonly needs?: 'care' } =>
+  what.includes('proxy') || what.includes('cannot be read') ? { needs: 'care' } : {}
+
 const throws = Object.entries(THROWN).map(
   ([what, make]): Behaviour => ({
     name: `throws ${what}`,
+    ...careFor(what),
     play() {
       throw make()
     },
@@ -54,6 +58,7 @@ const rejects = Object.entries(THROWN).map(
   ([what, make]): Behaviour => ({
     name: `rejects with ${what}`,
     gives: 'promise',
+    ...careFor(what),
     play: () => Promise.reject(make()),
   }),
 )
@@ -63,8 +68,8 @@ type Resolve = (value?: unknown) => void
 const thenable = (then: (resolve: Resolve, reject: Resolve) => void): unknown => ({ then })
 
 const thenables: readonly Behaviour[] = [
-  { name: 'never settles', play: () => new Promise(() => {}) },
-  { name: 'gives a thenable that never settles', play: () => thenable(() => {}) },
+  { name: 'never settles', needs: 'time', play: () => new Promise(() => {}) },
+  { name: 'gives a thenable that never settles', needs: 'time', play: () => thenable(() => {}) },
   {
     name: 'gives a thenable whose then throws',
     play: () =>
@@ -75,6 +80,7 @@ const thenables: readonly Behaviour[] = [
   {
     name: 'gives a thenable whose then is async and rejects',
     gives: 'promise',
+    needs: 'care',
     play: () => thenable(() => Promise.reject(new Error('async then')) as never),
   },
   {

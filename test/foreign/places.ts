@@ -5,6 +5,10 @@ export interface Place {
   readonly losesPromises?: true
   /** Behaviours that need this cannot be played there. */
   readonly notFor?: readonly string[]
+  /** Called when the application closes, and misbehaves then. */
+  readonly isAtTheEnd?: true
+  /** Played in a life in which the tree crashes until it gives up. */
+  readonly isOfTheTree?: true
 }
 
 const of = (...names: readonly string[]): readonly Place[] => names.map((name) => ({ name }))
@@ -41,12 +45,20 @@ export const places: readonly Place[] = [
     'a listener of telemetry about ends',
     'a listener of a topic',
     'a listener of presence',
-    'adapter.publish',
-    'adapter.subscribe',
-    'adapter.unsubscribe',
-    'adapter.status',
-    'adapter.stop',
   ),
+  { name: 'adapter.start', isOfTheTree: true },
+  ...of('adapter.publish', 'adapter.subscribe', 'adapter.unsubscribe', 'adapter.status'),
+  { name: 'adapter.stop', isAtTheEnd: true },
   // Fastify calls them too, and drops what they give.
   ...ofJson('a method of the logger', 'isLevelEnabled of the logger', 'child of the logger'),
+  ...of('a method of the logger that is asked by us alone'),
+  ...ofJson('a serializer of the logger'),
+  { name: 'supervision.onGiveUp', isOfTheTree: true },
+  // Fastify reads what they throw, and stumbles over what cannot be read.
+  { name: 'a preClose hook before the plugin', isAtTheEnd: true, notFor: ['care'] },
+  { name: 'a preClose hook behind the plugin', isAtTheEnd: true, notFor: ['care'] },
+  { name: 'an onClose hook before the plugin', isAtTheEnd: true, notFor: ['care'] },
+  // Fastify waits for it before it calls ours.
+  { name: 'an onClose hook behind the plugin', isAtTheEnd: true, notFor: ['care', 'time'] },
+  ...of('collect of a metric', 'a function in a pattern'),
 ]

@@ -1,7 +1,7 @@
 // Plays the behaviours in the places whose index is `first`, `first + step`, …; writes one line of JSON for each.
 import { behaviours } from './behaviours.ts'
 import { type Place, places } from './places.ts'
-import { play } from './story.ts'
+import { giveUp, play } from './story.ts'
 import { supervise, supervisedPlaces } from './supervised.ts'
 import { type Variant, variants } from './world.ts'
 
@@ -29,11 +29,15 @@ for (const { place, isSupervised } of tasks) {
       : variants.filter((_, way) => all !== '' || way === 0 || way === 1 + (index % 2))
     for (const variant of ways)
       await report(place, behaviour.name, variant, () =>
-        isSupervised ? supervise(place.name, behaviour) : play(place.name, behaviour, variant),
+        isSupervised ? supervise(place.name, behaviour) : lifeOf(place)(place, behaviour, variant),
       )
   }
 }
 process.exit()
+
+function lifeOf({ isOfTheTree }: Place): typeof play {
+  return isOfTheTree ? giveUp : play
+}
 
 async function report(
   { name }: Place,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestChannel } from 'fastify-beryl/testing'
 import { until } from '../support/until.ts'
 import type { Behaviour } from './behaviours.ts'
+import type { Place } from './places.ts'
 import { calmChannel, type Variant, Victim, World } from './world.ts'
 
 /** Long enough for no binary header. */
@@ -11,7 +12,7 @@ const LONG_REF = 'r'.repeat(300)
  * One life of an application in which every place is called, and one of them misbehaves. Afterwards all others are as they
  * were, and nothing is left when they have gone.
  */
-export async function play(place: string, behaviour: Behaviour, variant: Variant): Promise<number> {
+export async function play(place: Place, behaviour: Behaviour, variant: Variant): Promise<number> {
   const world = await World.make(place, behaviour, variant)
   const witness = await world.connect('witness')
   const calm = await witness.join(calmChannel, 'calm:1')
@@ -20,14 +21,54 @@ export async function play(place: string, behaviour: Behaviour, variant: Variant
   const offs = listenAll(world)
   world.arm(true)
   await misbehave(world)
-  world.arm(place === 'adapter.stop')
+  world.arm(place.isAtTheEnd === true)
   if (behaviour.ends !== 'application') await others(world, behaviour, calm)
   for (const off of offs) off()
   await world.victim.client.close()
   await witness.close()
   await gone(world)
-  await world.closeApp()
+  await over(world)
   return world.played
+}
+
+/** One life of an application whose tree crashes until it gives up. */
+export async function giveUp(place: Place, behaviour: Behaviour, variant: Variant): Promise<number> {
+  const world = await World.make(place, behaviour, variant)
+  const witness = await world.connect('witness')
+  world.victim = new Victim(await world.connect('victim'))
+  world.arm(true)
+  const { supervisor } = world.app.channels
+  for (let crash = 0; crash < 6; crash++) {
+    await quietly(() => supervisor?.exitChild('pubsub', { error: new Error('crash') }))
+    await world.settle()
+  }
+  for (const client of [witness, world.victim.client]) await client.expectClosed(1012)
+  await gone(world)
+  await over(world)
+  assert.notEqual(world.app.channels.status().state, 'running')
+  return world.played
+}
+
+/** The application closes, whatever its hooks do, and nobody who stays connected holds it up. */
+async function over(world: World): Promise<void> {
+  const late = await world.connect('late').catch(() => undefined)
+  const closing = world.closeApp().catch(() => {})
+  // A hook that never ends is Fastify's to wait for.
+  if (world.place.name.startsWith('an onClose hook') && world.isEndless)
+    await until('the tree has stopped', () => world.app.channels.status().state === 'stopped', 5_000)
+  else await closing
+  if (late !== undefined) await late.expectClosed()
+  const { connections, tree } = world.app.channels.status()
+  assert.equal(connections, 0)
+  assert.equal(tree?.children.filter(({ state }) => state === 'running').length ?? 0, 0)
+}
+
+async function quietly(call: () => unknown): Promise<void> {
+  try {
+    await call()
+  } catch {
+    // As it should.
+  }
 }
 
 type Calm = TestChannel<typeof calmChannel>
@@ -90,6 +131,8 @@ function outside(world: World): void {
     () => app.channels.push(victim.client.id, 'room:1', 'told', { n: 5 }),
     () => world.track('you'),
     () => world.update(),
+    () => world.scrape(),
+    () => world.expectations(),
   ]
   for (const call of calls) {
     try {

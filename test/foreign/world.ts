@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import beryl, {
   type BerylOptions,
   type ChannelDefinition,
@@ -7,9 +8,12 @@ import beryl, {
   reject,
   type Socket,
 } from 'fastify-beryl'
+import { berylMetrics } from 'fastify-beryl/metrics'
 import { connect, memoryNetwork, type TestClient } from 'fastify-beryl/testing'
+import { Gauge, Registry } from 'prom-client'
 import { Type } from 'typebox'
 import type { Behaviour } from './behaviours.ts'
+import type { Place } from './places.ts'
 import { room } from './room.ts'
 
 /** What calls itself would have no end. */
@@ -41,7 +45,7 @@ export class Victim {
 export class World {
   readonly app: FastifyInstance
   readonly variant: Variant
-  readonly place: string
+  readonly place: Place
   readonly #behaviour: Behaviour
   victim = undefined as unknown as Victim
   /** The socket of the victim in room:1, once it has one. */
@@ -52,24 +56,30 @@ export class World {
   #isPlaying = false
   #closing: Promise<unknown> | undefined
 
-  private constructor(place: string, behaviour: Behaviour, variant: Variant) {
+  private constructor(place: Place, behaviour: Behaviour, variant: Variant) {
     this.place = place
     this.variant = variant
     this.#behaviour = behaviour
-    this.app = Fastify(place.includes('logger') ? { loggerInstance: this.#logger() } : {})
+    // A hook that hangs is given up on after so long.
+    const pluginTimeout = place.isAtTheEnd && this.isEndless ? 500 : 10_000
+    this.app = Fastify({ pluginTimeout, ...this.#logging() })
   }
 
-  static async make(place: string, behaviour: Behaviour, variant: Variant): Promise<World> {
+  static async make(place: Place, behaviour: Behaviour, variant: Variant): Promise<World> {
     const world = new World(place, behaviour, variant)
-    await world.app.register(beryl, world.#options())
-    await world.app.ready()
+    const { app } = world
+    world.#hooks('before')
+    await app.register(beryl, world.#options())
+    world.#hooks('behind')
+    await world.#metrics()
+    await app.ready()
     return world
   }
 
   /** What foreign code in a place gives: normally that, and now and then something else. */
   at<T>(place: string, normal: () => T): T {
     // Not within itself: what enters the library may come by again.
-    if (place !== this.place || !this.#isArmed || this.#isPlaying || this.played >= MAX_PLAYED)
+    if (place !== this.place.name || !this.#isArmed || this.#isPlaying || this.played >= MAX_PLAYED)
       return normal()
     this.played++
     this.#isPlaying = true
@@ -94,6 +104,29 @@ export class World {
     if (socket === undefined) return
     const update = (): { n: number } => this.at('update function of a presence', () => ({ n: 2 }))
     this.app.presence.update('room:1', 'me', update, { owner: socket as never })
+  }
+
+  /** What Prometheus is told, or that something is wrong. */
+  scrape(): void {
+    void this.app.inject('/metrics').then(
+      ({ statusCode }) => assert.notEqual(statusCode, 404),
+      // Closed meanwhile.
+      () => {},
+    )
+  }
+
+  /** Expectations of a test, whose patterns are functions. */
+  expectations(): void {
+    const { client } = this.victim
+    const payload = (): boolean => this.at('a function in a pattern', () => false)
+    // They reject where the function throws.
+    void client.refuteMessage({ payload }).catch(() => {})
+    void client.expectMessage({ payload }).catch(() => {})
+  }
+
+  /** True where it waits for what never comes. */
+  get isEndless(): boolean {
+    return this.#behaviour.needs === 'time'
   }
 
   closeApp(): Promise<unknown> {
@@ -122,8 +155,9 @@ export class World {
         ),
       checkOrigin: () => this.at('checkOrigin', () => true),
       pubsub: this.#adapter(),
+      supervision: { onGiveUp: () => this.at('supervision.onGiveUp', () => {}) },
       limits: {
-        handshakeTimeoutMs: place === 'connect' || place === 'renew' ? 20 : 10_000,
+        handshakeTimeoutMs: place.name === 'connect' || place.name === 'renew' ? 20 : 10_000,
         joins: false,
         messages: false,
       },
@@ -142,7 +176,7 @@ export class World {
     const at = this.at.bind(this)
     return {
       name: 'foreign',
-      start: (...args) => inner.start(...args),
+      start: (...args) => at('adapter.start', () => inner.start(...args)),
       publish: (...args) => at('adapter.publish', () => inner.publish(...args)),
       subscribe: (topic) =>
         at('adapter.subscribe', () => {
@@ -157,12 +191,43 @@ export class World {
     }
   }
 
-  #logger(): FastifyBaseLogger {
-    const write = (): unknown => this.at('a method of the logger', () => undefined)
-    const logger = {
+  #hooks(side: 'before' | 'behind'): void {
+    const hook = (name: 'preClose' | 'onClose') => async () =>
+      this.at(`${name === 'onClose' ? 'an' : 'a'} ${name} hook ${side} the plugin`, () => {})
+    this.app.addHook('preClose', hook('preClose'))
+    this.app.addHook('onClose', hook('onClose'))
+  }
+
+  async #metrics(): Promise<void> {
+    const register = new Registry()
+    const at = this.at.bind(this)
+    new Gauge({
+      name: 'foreign',
+      help: 'A metric of the application',
+      registers: [register],
+      collect: () => at('collect of a metric', () => {}),
+    })
+    await this.app.register(berylMetrics, { register, path: '/metrics' })
+  }
+
+  #logging(): FastifyServerOptions {
+    const { name } = this.place
+    const err = (): never => this.at('a serializer of the logger', () => ({}) as never)
+    const stream = { write() {} }
+    if (name === 'a serializer of the logger')
+      return { logger: { level: 'debug', serializers: { err }, stream } }
+    if (name === 'a method of the logger that is asked by us alone')
+      return { loggerInstance: this.#logger(name, silent), disableRequestLogging: true }
+    return name.includes('logger') ? { loggerInstance: this.#logger('a method of the logger') } : {}
+  }
+
+  /** @param child that of callbacks and requests; Fastify makes its own of the logger at the start */
+  #logger(place: string, child?: FastifyBaseLogger): FastifyBaseLogger {
+    const write = (): unknown => this.at(place, () => undefined)
+    const logger: object = {
       level: 'debug',
       isLevelEnabled: () => this.at('isLevelEnabled of the logger', () => true),
-      child: () => this.at('child of the logger', () => logger),
+      child: () => this.at('child of the logger', () => (this.#isArmed ? (child ?? logger) : logger)),
       silent() {},
     }
     for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
@@ -170,6 +235,8 @@ export class World {
     return logger as unknown as FastifyBaseLogger
   }
 }
+
+const silent = Fastify().log
 
 /** What nobody may disturb. */
 export const calmChannel = defineChannel('calm:*', {
