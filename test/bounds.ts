@@ -49,7 +49,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'channel/joining.ts field #messages': 'limits.mailbox',
   'channel/joining.ts timer setTimeout':
     'one for each topic that is being joined: limits.channelsPerConnection, limits.joinTimeoutMs',
-  'channel/queue.ts field #queued': 'limits.mailbox',
+  'channel/queue.ts field #queued': 'limits.mailbox, and limits.timers',
+  'channel/timers.ts field #timers': 'limits.timers',
   'node/logger.ts field #writtenAt': 'who was written about within the last second',
   'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Timer } from '../ground/clock.ts'
 import { guardSignal } from '../ground/signal.ts'
 import type { Ref } from '../protocol/message.ts'
 import { topicId } from '../protocol/topic.ts'
@@ -8,6 +9,7 @@ import type { Connection, Socket, SocketPresence } from './infer.ts'
 import { checkOut } from './interpret.ts'
 import type { ChannelRuntime, Outlet } from './outlet.ts'
 import { checkStopReason, type StopReason } from './result.ts'
+import type { TimerKind } from './timers.ts'
 
 /** The channel behind a socket: its surroundings, and what it alone can do. */
 export interface SocketHost extends Subscriber {
@@ -18,6 +20,7 @@ export interface SocketHost extends Subscriber {
   readonly joinRef: Ref
   push(event: string, payload: unknown): void
   requestStop(reason: StopReason): void
+  startTimer(kind: TimerKind, callback: () => unknown, ms: number): Timer
 }
 
 /** The socket that handlers see: the public face of a channel process. */
@@ -92,6 +95,14 @@ export class ChannelSocket implements Socket {
   broadcastFrom(event: string, payload: unknown): void {
     checkOut(this.#channel.definition, event, payload)
     this.#channel.runtime.pubsub.broadcast(this.topic, event, payload, this.#channel)
+  }
+
+  setTimeout(callback: () => unknown, ms: number): Timer {
+    return this.#channel.startTimer('setTimeout', callback, ms)
+  }
+
+  setInterval(callback: () => unknown, ms: number): Timer {
+    return this.#channel.startTimer('setInterval', callback, ms)
   }
 
   stop(reason: StopReason = 'normal'): void {

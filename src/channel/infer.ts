@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
+import type { Timer } from '../ground/clock.ts'
 import type { CheckPattern, TopicId, TopicOf } from '../protocol/topic.ts'
 import type { MaybePromise } from '../supervision/process.ts'
 import type {
@@ -161,6 +162,15 @@ export interface Socket<P extends string = string, S = ChannelSchema, A = unknow
   broadcast<E extends EventOut<S>>(event: E, payload: PayloadOutOf<S, E>): void
   /** Sends to all on the topic but this channel. */
   broadcastFrom<E extends EventOut<S>>(event: E, payload: PayloadOutOf<S, E>): void
+  /**
+   * Calls `callback` once, `ms` (0 to 2,147,483,647) or later from now, in the channel's turn: no other callback of it is at work
+   * then. What it throws crashes the channel. It ends with the channel; on one that has ended it never runs.
+   *
+   * @throws `BERYL_ERR_TIMER_LIMIT` above `limits.timers`, `BERYL_ERR_ARGUMENT`
+   */
+  setTimeout(callback: () => unknown, ms: number): Timer
+  /** As {@link Socket.setTimeout}, every `ms` (from 1) until cancelled. A turn that has not come yet is not doubled. */
+  setInterval(callback: () => unknown, ms: number): Timer
   /** Ends the channel after the message that it is at. @param reason @default 'normal' */
   stop(reason?: StopReason): void
 }

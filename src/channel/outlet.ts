@@ -100,8 +100,8 @@ export interface Outlet {
   handled(topic: string, event: string, startedAt: number): void
   /** A message got an error reply that the library itself made. */
   refused(topic: unknown, event: unknown, reason: ReplyReason): void
-  /** So much waits for a topic, or a join takes so long, as may be. */
-  limitReached(limit: 'limits.mailbox' | 'limits.joinTimeoutMs'): void
+  /** So much waits for a topic, so many timers are set, or a join takes so long, as may be. */
+  limitReached(limit: 'limits.mailbox' | 'limits.timers' | 'limits.joinTimeoutMs'): void
 }
 
 /** The application that is served. Looked up when needed: an embedded tree may start before it is known. */
@@ -118,6 +118,8 @@ export interface ChannelRuntime {
   readonly presence: ChannelPresence
   /** The limit of messages that wait for one channel, and of broadcasts. */
   readonly mailboxLimit: number
+  /** The limit of timers that one channel has set. */
+  readonly timerLimit: number
   /** A join may take so long, its subscription included. */
   readonly joinTimeoutMs: number
 }

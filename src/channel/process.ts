@@ -1,30 +1,28 @@
+import type { Timer } from '../ground/clock.ts'
 import type { ReplyReason } from '../ground/errors.ts'
 import { promised, settled } from '../ground/foreign.ts'
-import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { JsonText, Message, Ref, TopicMessage } from '../protocol/message.ts'
-import { Broadcast } from '../pubsub/broadcast.ts'
+import type { Message, TopicMessage } from '../protocol/message.ts'
+import type { Broadcast } from '../pubsub/broadcast.ts'
 import { answer, answerFrame, refuseMessage } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent } from './definition.ts'
 import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
-import type { Fed, Feed } from './feed.ts'
-import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
+import type { Fed } from './feed.ts'
+import { Hearing } from './hearing.ts'
 import type { TerminateReason } from './infer.ts'
 import {
   askForSnapshot,
   blame,
-  checkOut,
   type DueReply,
   interpretReply,
   type ReplyVerdict,
   type SnapshotVerdict,
 } from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
-import { PresenceFeed } from './presence-feed.ts'
-import type { StopReason } from './result.ts'
+import { Stop, type StopReason } from './result.ts'
 import { type Misfit, refusedBecause } from './schema.ts'
-import { Turns } from './turns.ts'
+import { ChannelTimers, type TimerKind } from './timers.ts'
 
 /**
  * One joined topic of one client: a process with a serial mailbox, temporary, held by its session.
@@ -35,21 +33,10 @@ import { Turns } from './turns.ts'
  * in order, and delivered behind the answer to the join and the turn of `joined`; where there is a `snapshot`, before that.
  * One that has a `snapshot` and ends before its client was told has never been: it goes without `terminate`.
  */
-export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fed {
+export class ChannelProcess extends Hearing implements JoinedTopic, SocketHost, Fed {
   readonly isJoining = false
-  readonly topic: string
-  readonly joinRef: Ref
-  readonly definition: CompiledChannel
-  slot = -1
-  /** The join_ref of pushes and replies: where it is null, Phoenix puts the ref of the join in its place. */
-  readonly #wireRef: Ref
   readonly #socket: ChannelSocket
-  /** What came while the gate is closed; `undefined` when it is open. */
-  #held: Held | undefined = NOTHING
-  /** Its client knows that it is joined. */
-  #isTold = false
-  /** Most channels have none, and pay one check. */
-  readonly #feed: Feed | undefined
+  #timers: ChannelTimers | undefined
 
   constructor(
     runtime: ChannelRuntime,
@@ -58,12 +45,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     join: TopicMessage,
     assigns: unknown,
   ) {
-    super(runtime, outlet)
-    this.topic = join.topic
-    this.joinRef = join.joinRef
-    this.definition = definition
-    this.#wireRef = join.joinRef ?? join.ref
-    this.#feed = definition.presence && new PresenceFeed(runtime.presence, this)
+    super(runtime, outlet, definition, join)
     this.#socket = new ChannelSocket(this, assigns)
     this.isBusy = true
   }
@@ -75,68 +57,24 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
 
   /** The reply to the join is on its way. */
   joined(): void {
-    this.#isTold = true
-    // Nothing can have been missed, and what `joined` broadcasts is heard in its order.
-    if (this.#held === NOTHING) this.#held = undefined
+    this.told()
     if (this.state !== 'joined') return
     this.isBusy = false
-    if (this.definition.snapshot !== undefined) this.#openGate()
+    if (this.definition.snapshot !== undefined) this.openGate()
     // It may have been stopped by its `snapshot`.
     if (this.ending === undefined) this.#begin(this.definition.joined)
-    this.#openGate()
+    this.openGate()
     this.drain()
   }
 
   #begin(joined: CompiledChannel['joined']): void {
-    if (joined === undefined) return this.#feed?.begin()
+    if (joined === undefined) return this.feed?.begin()
     // The state is to have what it tracks.
     this.turn(
       'joined',
       () => joined(this.#socket),
-      () => this.#feed?.begin(),
+      () => this.feed?.begin(),
     )
-  }
-
-  deliver(broadcast: Broadcast): void {
-    if (this.#feed?.takes(broadcast) === false) return
-    if (this.#held !== undefined) return this.#hold(this.#held, broadcast)
-    if (this.definition.intercept.has(broadcast.event)) return this.rewriteLater(broadcast)
-    this.#send(broadcast)
-  }
-
-  #send(broadcast: Broadcast): void {
-    const frame = broadcast.frame(this.outlet.codec)
-    if (frame === null) broadcast.skipped++
-    else this.outlet.send(frame)
-  }
-
-  // The gate
-
-  /** True where more came than may wait for it: nobody was told of the channel, and it never begins. */
-  get isOverloaded(): boolean {
-    return this.#held === OVERFLOWED
-  }
-
-  #hold(held: Held, broadcast: Broadcast): void {
-    if (held === OVERFLOWED) return
-    // Encoded now, for what is no JSON is the broadcaster's fault.
-    if (this.definition.intercept.has(broadcast.event)) broadcast.keep()
-    else if (broadcast.frame(this.outlet.codec) === null) return void broadcast.skipped++
-    this.#held = hold(held, broadcast, this.runtime.mailboxLimit)
-  }
-
-  #openGate(): void {
-    const held = this.#held ?? NOTHING
-    this.#held = undefined
-    for (const one of held) {
-      if (this.state !== 'joined') return
-      if (one instanceof Broadcast) this.deliver(one)
-      else this.outlet.send(one)
-    }
-  }
-
-  caughtUp(): void {
-    this.#feed?.caughtUp()
   }
 
   shutdown(reason: TerminateReason): void {
@@ -157,7 +95,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
 
   /** A leave is never refused, and one waits already. */
   protected refuseToWait(message: Message): void {
-    if (message.event === 'phx_leave') answer(this.outlet, this.#wireRef, message, 'ok', {})
+    if (message.event === 'phx_leave') answer(this.outlet, this.wireRef, message, 'ok', {})
     else this.#refuse(message, { reason: 'overloaded' })
   }
 
@@ -229,7 +167,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   /** A response that cannot be written as JSON is the handler's fault. */
   #reply(message: Message, { name }: CompiledEvent, { status, response }: DueReply): void {
     try {
-      const frame = answerFrame(this.outlet.codec, this.#wireRef, message, status, response)
+      const frame = answerFrame(this.outlet.codec, this.wireRef, message, status, response)
       // Nothing follows the last frame, though a `toJSON` ended the channel.
       if (frame !== undefined && this.state === 'joined') this.outlet.send(frame)
     } catch (error) {
@@ -238,7 +176,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   }
 
   protected leave(message: Message): void {
-    answer(this.outlet, this.#wireRef, message, 'ok', {})
+    answer(this.outlet, this.wireRef, message, 'ok', {})
     this.end({ reason: { kind: 'left' }, last: 'phx_close' })
   }
 
@@ -248,7 +186,7 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   }
 
   #refuse(message: Message, response: { reason: ReplyReason; errors?: unknown }): void {
-    refuseMessage(this.outlet, this.#wireRef, message, response)
+    refuseMessage(this.outlet, this.wireRef, message, response)
   }
 
   // Broadcasts that are rewritten
@@ -277,9 +215,10 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
   protected end(ending: Ending): void {
     if (this.state !== 'joined') return
     this.state = 'terminating'
-    if (this.#held !== undefined) this.#held = NOTHING
+    this.closeGate()
+    this.#timers?.close()
     this.ending = ending
-    const wasJoined = this.#isTold || this.definition.snapshot === undefined
+    const wasJoined = this.isTold || this.definition.snapshot === undefined
     if (wasJoined) this.outlet.ended(this, ending.reason)
     this.runtime.pubsub.unsubscribe(this.topic, this)
     this.runtime.presence.end(this.#socket)
@@ -301,54 +240,28 @@ export class ChannelProcess extends Turns implements JoinedTopic, SocketHost, Fe
     if (last !== undefined) this.outlet.send(lastFrame(this.outlet, this, last, this.hasOverflowed))
   }
 
-  // For the feed
-
-  pushState(event: string, state: JsonText): void {
-    // The channel may have ended in the turn in which it was joined, and its terminate be at work.
-    if (this.state === 'joined') this.#push(event, state)
-  }
-
   // For the socket of the handlers
 
   get connectionId(): string {
     return this.outlet.connection.id
   }
 
-  push(event: string, payload: unknown): void {
-    checkOut(this.definition, event, payload)
-    this.#push(event, payload)
+  startTimer(kind: TimerKind, callback: () => unknown, ms: number): Timer {
+    this.#timers ??= new ChannelTimers(this.runtime, {
+      pattern: this.definition.pattern.source,
+      limitReached: () => this.outlet.limitReached('limits.timers'),
+      runLater: (due) => this.runLater(due),
+      run: (callback, done) => this.#runTimer(kind, callback, done),
+    })
+    if (this.state !== 'joined') this.#timers.close()
+    return this.#timers.start(kind, callback, ms)
   }
 
-  get #hasEnded(): boolean {
-    return this.state === 'ended'
-  }
-
-  relay(event: string, payload: unknown): void {
-    this.#push(event, payload)
-  }
-
-  /** It ended before its client was told of it, who hears nothing of it then. */
-  get #isUnknown(): boolean {
-    return !this.#isTold && this.state !== 'joined'
-  }
-
-  /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
-  #frameOf(event: string, payload: unknown): Frame | undefined {
-    try {
-      return this.outlet.codec.encodePush(this.#wireRef, this.topic, event, payload)
-    } catch (cause) {
-      throw unwritable(this.topic, event, cause)
-    }
-  }
-
-  #push(event: string, payload: unknown): void {
-    if (this.#hasEnded || this.#isUnknown) return
-    const frame = this.#frameOf(event, payload)
-    // A `toJSON` may have ended it: nothing follows the last frame.
-    if (this.#hasEnded) return
-    if (frame === undefined) this.outlet.refused(this.topic, event, 'binary_unsupported')
-    else if (this.#isTold) this.outlet.send(frame)
-    else this.#held = hold(this.#held ?? NOTHING, frame, this.runtime.mailboxLimit)
+  #runTimer(kind: TimerKind, callback: () => unknown, done: () => void): void {
+    this.turn(kind, callback, (result) => {
+      done()
+      if (result instanceof Stop) this.requestStop(result.reason)
+    })
   }
 
   requestStop(reason: StopReason): void {

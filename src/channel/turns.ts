@@ -1,9 +1,9 @@
 import { isAbortError, promised, settled } from '../ground/foreign.ts'
 import type { Message } from '../protocol/message.ts'
-import { Broadcast } from '../pubsub/broadcast.ts'
+import type { Broadcast } from '../pubsub/broadcast.ts'
 import { type Ending, OVERLOADED } from './ending.ts'
 import type { ChannelRuntime, Outlet, WaitingTopic } from './outlet.ts'
-import { Queue } from './queue.ts'
+import { Due, isOfServer, type OfServer, Queue } from './queue.ts'
 import { Later } from './result.ts'
 
 /**
@@ -38,6 +38,8 @@ export abstract class Turns implements WaitingTopic {
   protected abstract refuseToWait(message: Message): void
   /** Hands a broadcast whose turn it is to the callback that rewrites it. */
   protected abstract rewrite(broadcast: Broadcast): void
+  /** False until its client knows that it is joined. */
+  protected abstract get isTold(): boolean
   protected abstract crash(event: string, error: unknown): void
   protected abstract end(ending: Ending): void
 
@@ -49,7 +51,7 @@ export abstract class Turns implements WaitingTopic {
     return this.#leaving !== undefined
   }
 
-  /** True where more broadcasts came than may wait to be rewritten. */
+  /** True where the server had more for it than may wait. */
   protected get hasOverflowed(): boolean {
     return this.#isOverloaded
   }
@@ -86,12 +88,13 @@ export abstract class Turns implements WaitingTopic {
         this.#mailbox = undefined
         return
       }
-      const isBroadcast = next instanceof Broadcast
-      if (isBroadcast && this.#isDrainDue) return
-      if (!isBroadcast && next !== this.#leaving && this.outlet.isFull) return this.#awaitRoom()
+      const ofServer = isOfServer(next)
+      if (ofServer && this.#isDrainDue) return
+      if (!ofServer && next !== this.#leaving && this.outlet.isFull) return this.#awaitRoom()
       this.#mailbox?.take()
-      if (isBroadcast) this.rewrite(next)
-      else this.handle(next)
+      if (!ofServer) this.handle(next)
+      else if (next instanceof Due) next.run()
+      else this.rewrite(next)
     }
   }
 
@@ -149,12 +152,17 @@ export abstract class Turns implements WaitingTopic {
     return error === this.ending?.reason || isAbortError(error)
   }
 
-  /** Never at once: a callback of the application must not run inside the loop over the subscribers. */
   protected rewriteLater(broadcast: Broadcast): void {
     if (this.#isOverloaded) return
     broadcast.keep()
+    this.runLater(broadcast)
+  }
+
+  /** Never at once: a callback of the application must not run inside the loop over the subscribers, or in its own call. */
+  protected runLater(item: OfServer): void {
+    if (this.#isOverloaded || this.state !== 'joined') return
     this.#mailbox ??= new Queue(this.runtime.mailboxLimit)
-    if (this.#mailbox.hasRoomForBroadcast) this.#mailbox.put(broadcast)
+    if (this.#mailbox.hasRoomFor(item)) this.#mailbox.put(item)
     else this.#isOverloaded = true
     if (this.#isDrainDue) return
     this.#isDrainDue = true
@@ -166,7 +174,8 @@ export abstract class Turns implements WaitingTopic {
   #drainDue(): void {
     this.#isDrainDue = false
     try {
-      if (this.#isOverloaded) this.#overload()
+      // Else the join is answered so.
+      if (this.#isOverloaded && this.isTold) this.#overload()
       this.drain()
     } catch (error) {
       this.outlet.broke(error)

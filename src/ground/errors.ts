@@ -53,6 +53,12 @@ export const errorTable = {
     statusCode: 500,
     retryable: false,
   },
+  BERYL_ERR_TIMER_LIMIT: {
+    message:
+      "channel '%s': limits.timers: wanted at most %s timers, got one more: cancel those that are over",
+    statusCode: 500,
+    retryable: true,
+  },
   BERYL_ERR_RESULT_INVALID: {
     message: "channel '%s', %s: wanted %s, got %s",
     statusCode: 500,

@@ -128,6 +128,7 @@ export type LimitName =
       | 'channelMessages'
       | 'pendingHandlers'
       | 'mailbox'
+      | 'timers'
       | 'joinTimeoutMs'}`
   | `backpressure.${'maxBufferedBytes' | 'stallMs' | 'maxTotalBytes'}`
   | 'heartbeat.timeoutMs'

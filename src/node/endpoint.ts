@@ -85,6 +85,7 @@ export class Endpoint {
         rates: limits.rates,
         pendingHandlers: limits.pendingHandlers,
         mailboxLimit: limits.mailbox,
+        timerLimit: limits.timers,
         joinTimeoutMs: limits.joinTimeoutMs,
       },
       this.options,

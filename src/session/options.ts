@@ -71,6 +71,8 @@ export interface SessionLimits {
    * its `intercept`, or for the answer to its join. Above: the channel ends, its client is told to join again. @default 256
    */
   readonly mailbox?: Limit
+  /** Timers (`socket.setTimeout`, `socket.setInterval`) of one channel. Above: they throw `BERYL_ERR_TIMER_LIMIT`. @default 100 */
+  readonly timers?: Limit
   /** A join may take so long, in milliseconds. Above: it is refused with `join_timeout`. @default 10_000 */
   readonly joinTimeoutMs?: Limit
 }
@@ -91,7 +93,13 @@ export interface ResolvedSessionLimits extends Readonly<typeof LIMITS> {
 const HEARTBEAT = { intervalMs: 30_000, timeoutMs: 60_000 }
 const BACKPRESSURE = { maxBufferedBytes: 1_048_576, stallMs: 10_000, maxTotalBytes: 268_435_456 }
 const DRAIN = { batch: 500, pauseMs: 500, handlerMs: 5_000, closeMs: 5_000, timeoutMs: 30_000 }
-const LIMITS = { channelsPerConnection: 100, pendingHandlers: 64, mailbox: 256, joinTimeoutMs: 10_000 }
+const LIMITS = {
+  channelsPerConnection: 100,
+  pendingHandlers: 64,
+  mailbox: 256,
+  timers: 100,
+  joinTimeoutMs: 10_000,
+}
 const RATES = ['messages', 'channelMessages', 'bytesPerSecond', 'joins']
 
 export const SESSION_OPTIONS: readonly (keyof SessionOptions)[] = ['heartbeat', 'backpressure', 'drain']

@@ -32,7 +32,7 @@ export const places: readonly Place[] = [
     'snapshot',
   ),
   ...ofJson('a getter of what join gives', 'toJSON of the reply to a join', 'toJSON of the error of a join'),
-  ...of('joined', 'a handler', 'the promise of later', 'intercept', 'terminate'),
+  ...of('joined', 'a handler', 'the promise of later', 'a timer of a socket', 'intercept', 'terminate'),
   ...ofJson('toJSON of a reply', 'a getter of a reply', 'toJSON of the error of a reply'),
   ...ofJson('toJSON of a push', 'toJSON of a broadcast', 'a getter of a broadcast', 'toJSON of a presence'),
   ...of(

@@ -77,6 +77,7 @@ export function room(world: World): ChannelDefinition {
         later(world.at('the promise of later', () => Promise.resolve({ n: 1 })) as never) as never,
       work(_, socket) {
         listen(world, socket as never)
+        socket.setTimeout(() => world.at('a timer of a socket', () => {}), 0)
         told(socket as never)
         socket.broadcast('rewritten', { n: 1 })
         track(world, socket as never, json('a presence'))

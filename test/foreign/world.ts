@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServ
 import beryl, {
   type BerylOptions,
   type ChannelDefinition,
+  type Clock,
   defineChannel,
   reject,
   type Socket,
@@ -12,6 +13,7 @@ import { berylMetrics } from 'fastify-beryl/metrics'
 import { connect, memoryNetwork, type TestClient } from 'fastify-beryl/testing'
 import { Gauge, Registry } from 'prom-client'
 import { Type } from 'typebox'
+import { systemClock } from '../../src/ground/clock.ts'
 import type { Behaviour } from './behaviours.ts'
 import type { Place } from './places.ts'
 import { room } from './room.ts'
@@ -155,6 +157,7 @@ export class World {
         ),
       checkOrigin: () => this.at('checkOrigin', () => true),
       pubsub: this.#adapter(),
+      clock: promptClock,
       supervision: { onGiveUp: () => this.at('supervision.onGiveUp', () => {}) },
       limits: {
         handshakeTimeoutMs: place.name === 'connect' || place.name === 'renew' ? 20 : 10_000,
@@ -237,6 +240,13 @@ export class World {
 }
 
 const silent = Fastify().log
+
+/** A timer of nothing runs within the turns that the story waits for. */
+const promptClock: Clock = {
+  ...systemClock,
+  setTimeout: (callback, ms) =>
+    ms === 0 ? systemClock.setImmediate(callback) : systemClock.setTimeout(callback, ms),
+}
 
 /** What nobody may disturb. */
 export const calmChannel = defineChannel('calm:*', {

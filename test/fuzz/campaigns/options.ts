@@ -90,6 +90,7 @@ const FIELDS = [
   'limits.pendingHandlers',
   'limits.joinTimeoutMs',
   'limits.mailbox',
+  'limits.timers',
   'backpressure',
   'backpressure.maxBufferedBytes',
   'backpressure.stallMs',

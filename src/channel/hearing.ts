@@ -1,0 +1,138 @@
+import { unwritable } from '../protocol/carried.ts'
+import type { Frame } from '../protocol/frame.ts'
+import type { JsonText, Ref, TopicMessage } from '../protocol/message.ts'
+import { Broadcast } from '../pubsub/broadcast.ts'
+import type { CompiledChannel } from './definition.ts'
+import type { Feed } from './feed.ts'
+import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
+import { checkOut } from './interpret.ts'
+import type { ChannelRuntime, Outlet } from './outlet.ts'
+import { PresenceFeed } from './presence-feed.ts'
+import { Turns } from './turns.ts'
+
+/**
+ * What a channel's client is told without having asked: broadcasts, pushes, and the state of presence. All of it waits behind
+ * a gate until the client knows that it is joined.
+ *
+ * A class to extend, as {@link Turns} is.
+ */
+export abstract class Hearing extends Turns {
+  readonly topic: string
+  readonly joinRef: Ref
+  readonly definition: CompiledChannel
+  slot = -1
+  /** The join_ref of pushes and replies: where it is null, Phoenix puts the ref of the join in its place. */
+  protected readonly wireRef: Ref
+  /** What came while the gate is closed; `undefined` when it is open. */
+  #held: Held | undefined = NOTHING
+  #isTold = false
+  /** Most channels have none, and pay one check. */
+  protected readonly feed: Feed | undefined
+
+  constructor(runtime: ChannelRuntime, outlet: Outlet, definition: CompiledChannel, join: TopicMessage) {
+    super(runtime, outlet)
+    this.topic = join.topic
+    this.joinRef = join.joinRef
+    this.definition = definition
+    this.wireRef = join.joinRef ?? join.ref
+    this.feed = definition.presence && new PresenceFeed(runtime.presence, this)
+  }
+
+  deliver(broadcast: Broadcast): void {
+    if (this.feed?.takes(broadcast) === false) return
+    if (this.#held !== undefined) return this.#hold(this.#held, broadcast)
+    if (this.definition.intercept.has(broadcast.event)) return this.rewriteLater(broadcast)
+    this.#send(broadcast)
+  }
+
+  #send(broadcast: Broadcast): void {
+    const frame = broadcast.frame(this.outlet.codec)
+    if (frame === null) broadcast.skipped++
+    else this.outlet.send(frame)
+  }
+
+  caughtUp(): void {
+    this.feed?.caughtUp()
+  }
+
+  /** Sends to the client, behind its contract. */
+  push(event: string, payload: unknown): void {
+    checkOut(this.definition, event, payload)
+    this.#push(event, payload)
+  }
+
+  relay(event: string, payload: unknown): void {
+    this.#push(event, payload)
+  }
+
+  pushState(event: string, state: JsonText): void {
+    // The channel may have ended in the turn in which it was joined, and its terminate be at work.
+    if (this.state === 'joined') this.#push(event, state)
+  }
+
+  #push(event: string, payload: unknown): void {
+    if (this.#isDeaf) return
+    const frame = this.#frameOf(event, payload)
+    // A `toJSON` may have ended it: nothing follows the last frame.
+    if (this.#isDeaf) return
+    if (frame === undefined) this.outlet.refused(this.topic, event, 'binary_unsupported')
+    else if (this.#isTold) this.outlet.send(frame)
+    else this.#held = hold(this.#held ?? NOTHING, frame, this.runtime.mailboxLimit)
+  }
+
+  /** It has ended; or it ends, and its client, who was not told of it, hears nothing of that. */
+  get #isDeaf(): boolean {
+    return this.state === 'ended' || (this.state === 'terminating' && !this.#isTold)
+  }
+
+  /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
+  #frameOf(event: string, payload: unknown): Frame | undefined {
+    try {
+      return this.outlet.codec.encodePush(this.wireRef, this.topic, event, payload)
+    } catch (cause) {
+      throw unwritable(this.topic, event, cause)
+    }
+  }
+
+  // The gate
+
+  /** Its client knows that it is joined. */
+  protected get isTold(): boolean {
+    return this.#isTold
+  }
+
+  /** True where more came than may wait for the answer to the join: nobody was told of the channel, and it never begins. */
+  get isOverloaded(): boolean {
+    return this.#held === OVERFLOWED || this.hasOverflowed
+  }
+
+  #hold(held: Held, broadcast: Broadcast): void {
+    if (held === OVERFLOWED) return
+    // Encoded now, for what is no JSON is the broadcaster's fault.
+    if (this.definition.intercept.has(broadcast.event)) broadcast.keep()
+    else if (broadcast.frame(this.outlet.codec) === null) return void broadcast.skipped++
+    this.#held = hold(held, broadcast, this.runtime.mailboxLimit)
+  }
+
+  /** The answer to the join is on its way. */
+  protected told(): void {
+    this.#isTold = true
+    // Nothing can have been missed, and what `joined` broadcasts is heard in its order.
+    if (this.#held === NOTHING) this.#held = undefined
+  }
+
+  protected openGate(): void {
+    const held = this.#held ?? NOTHING
+    this.#held = undefined
+    for (const one of held) {
+      if (this.state !== 'joined') return
+      if (one instanceof Broadcast) this.deliver(one)
+      else this.outlet.send(one)
+    }
+  }
+
+  /** It has ended: nothing is held for anybody. */
+  protected closeGate(): void {
+    if (this.#held !== undefined) this.#held = NOTHING
+  }
+}
