@@ -35,6 +35,7 @@ class AdapterProbe {
   readonly heard: [topic: string, text: string][] = []
   readonly statuses: AdapterStatus[] = []
   readonly #patience: Patience
+  #slowMs = 0
 
   constructor(adapter: PubSubAdapter, timeoutMs: number) {
     this.adapter = adapter
@@ -46,6 +47,7 @@ class AdapterProbe {
       name,
       (topic, bytes) => {
         this.heard.push([topic, Buffer.from(bytes).toString('latin1')])
+        spin(this.#slowMs)
         this.#patience.wake()
       },
       (status) => {
@@ -60,24 +62,43 @@ class AdapterProbe {
     this.adapter.publish(topic, Buffer.from(text, 'latin1'))
   }
 
+  /** From now on it takes its time for each message. */
+  slowDown(): void {
+    this.#slowMs = 2
+  }
+
   /** The messages of a topic. */
   on(topic: string): string[] {
     return this.heard.filter(([at]) => at === topic).map(([, text]) => text)
   }
 
-  async until(what: string, isSo: () => boolean): Promise<void> {
-    const failure = (): Error =>
-      new Error(`waited in vain until ${what}; came: ${JSON.stringify(this.heard)}`)
-    await this.#patience.until(
-      () => isSo() || undefined,
-      () => false,
-      failure,
-    )
+  /** @param againMs looks again after so long, also where nothing came */
+  async until(what: string, isSo: () => boolean, againMs?: number): Promise<void> {
+    const failure = (): Error => new Error(`waited in vain until ${what}; came: ${this.#last()}`)
+    const timer =
+      againMs === undefined ? undefined : systemClock.setInterval(() => this.#patience.wake(), againMs)
+    await this.#patience
+      .until(
+        () => isSo() || undefined,
+        () => false,
+        failure,
+      )
+      .finally(() => timer?.cancel())
+  }
+
+  #last(): string {
+    const last = this.heard.slice(-20).map(([topic, text]) => [topic, text.slice(0, 60)])
+    return `${this.heard.length} messages, at last ${JSON.stringify(last)}`
   }
 
   hears(topic: string, text: string): Promise<void> {
     return this.until(`"${text}" came on "${topic}"`, () => this.on(topic).includes(text))
   }
+}
+
+function spin(ms: number): void {
+  const end = systemClock.now() + ms
+  while (ms > 0 && systemClock.now() < end);
 }
 
 type Play = (probes: AdapterProbe[], stage: AdapterStage) => Promise<void>
@@ -109,7 +130,52 @@ function checkStage(stage: unknown): void {
   refuseArgument('run', 'stage', 'a stage with a function `adapter`', stage)
 }
 
-const ODD_TOPICS = ['a b', 'a.b', 'a.*', '>', '*', '[a]', '{a}', 'Ärger', '日本', 'a\n', '', 'x'.repeat(300)]
+const ODD_TOPICS = [
+  ...[
+    'a b',
+    ' a',
+    'a ',
+    'a.b',
+    '.',
+    '..',
+    'a..b',
+    'a.*',
+    '>',
+    '*',
+    '?',
+    '[a]',
+    '{a}',
+    '$a',
+    '%',
+    '#',
+    '+',
+    'a/b',
+    'a:b',
+  ],
+  ...[
+    '"',
+    "'",
+    '\\',
+    'a\\*',
+    '^a',
+    'Ärger',
+    '日本',
+    '🎈',
+    'e\u0301',
+    '\u202e',
+    '\u0000',
+    '\u0001',
+    'a\n',
+    '\r\n',
+    '\t',
+  ],
+  ...['', '__proto__', 'constructor', 'x'.repeat(300)],
+]
+/** What an adapter that names no limit has to carry. */
+const LONG_BYTES = 1_024 * 1_024 - 1_024
+const MANY_TOPICS = 10_000
+/** A message that may be lost is sent again so often. */
+const RETRY_MS = 20
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('latin1')
 
 /**
@@ -163,6 +229,59 @@ export const adapterFacts: readonly AdapterFact[] = [
     await receiver?.hears('room', 'end')
     assert.deepEqual([...new Set(receiver?.on('room'))], texts)
   }),
+
+  fact(
+    'a message comes whole that is as long as the adapter says, or a kibibyte less than a mebibyte',
+    2,
+    async ([sender, receiver]) => {
+      await receiver?.adapter.subscribe('room')
+      const long = EVERY_BYTE.repeat(1 + LONG_BYTES / 256).slice(
+        0,
+        sender?.adapter.maxMessageBytes ?? LONG_BYTES,
+      )
+      for (const text of [long, 'end']) sender?.publish('room', text)
+      await receiver?.until('the end came', () => receiver.on('room').includes('end'))
+      assert.ok(receiver?.on('room')[0] === long)
+    },
+  ),
+
+  fact('ten thousand topics are subscribed to at once, heard, and left', 2, async ([sender, receiver]) => {
+    const topics = Array.from({ length: MANY_TOPICS }, (_, n) => `many:${n}`)
+    await Promise.all(topics.map((topic) => receiver?.adapter.subscribe(topic)))
+    for (const topic of topics) sender?.publish(topic, topic)
+    await receiver?.until(
+      'all came',
+      () => new Set(receiver.heard.map(([topic]) => topic)).size === MANY_TOPICS,
+    )
+    assert.ok(receiver?.heard.every(([topic, text]) => topic === text))
+    for (const topic of topics) receiver?.adapter.unsubscribe(topic)
+    await receiver?.adapter.subscribe('after')
+    sender?.publish('after', 'all of it')
+    await receiver?.hears('after', 'all of it')
+  }),
+
+  fact(
+    'a subscriber that is slower than the engine hears on when it has caught up, in order',
+    2,
+    async (probes) => {
+      const [sender, receiver] = probes
+      await receiver?.adapter.subscribe('room')
+      receiver?.slowDown()
+      const filling = 'x'.repeat(64 * 1_024)
+      for (let n = 0; n < 400; n++) sender?.publish('room', `${String(n).padStart(4, '0')}${filling}`)
+      // It may have been cut off meanwhile: what is sent then is lost.
+      await receiver?.until(
+        'it hears again',
+        () => {
+          sender?.publish('room', 'end')
+          return receiver.on('room').includes('end')
+        },
+        RETRY_MS,
+      )
+      const heard = [...new Set(receiver?.on('room').map((text) => text.slice(0, 4)))]
+      assert.deepEqual(heard, heard.toSorted())
+    },
+  ),
 
   fact('a topic is any text: no character has a meaning of its own', 2, async ([sender, receiver]) => {
     for (const topic of ODD_TOPICS) await receiver?.adapter.subscribe(topic)
