@@ -29,7 +29,7 @@ export class RedisServer {
     this.#config = config
   }
 
-  /** @param config further lines of redis.conf; `PORT` stands for its port, `DIR` for a folder of its own */
+  /** @param config further lines of redis.conf; `PORT` stands for its port */
   static async start(...config: string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), config)
     await server.start()
@@ -40,15 +40,9 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
-  get folder(): string {
-    return this.#folder
-  }
-
   async start(): Promise<void> {
     const file = join(this.#folder, 'redis.conf')
-    const own = this.#config.map((line) =>
-      line.replaceAll('PORT', String(this.port)).replaceAll('DIR', this.#folder),
-    )
+    const own = this.#config.map((line) => line.replaceAll('PORT', String(this.port)))
     const port = own.some((line) => line.startsWith('port ')) ? [] : [`port ${this.port}`]
     writeFileSync(
       file,

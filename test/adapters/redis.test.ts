@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import { createClient } from '@redis/client'
+import type { FastifyInstance } from 'fastify'
+import { type RedisOptions, redis } from 'fastify-beryl/redis'
+import { connect } from 'fastify-beryl/testing'
+import { need } from '../support/need.ts'
+import { RedisServer } from '../support/redis.ts'
+import { tls } from '../support/tls.ts'
+import { until } from '../support/until.ts'
+import { type ClusterNode, node, room } from './cluster.ts'
+
+// A real redis-server, which each test starts, freezes and kills as it likes.
+
+async function start(t: TestContext, ...config: string[]): Promise<RedisServer> {
+  const server = await RedisServer.start(...config)
+  t.after(() => server.end())
+  return server
+}
+
+async function twoNodes(t: TestContext, options: RedisOptions): Promise<[ClusterNode, ClusterNode]> {
+  return [await node(t, redis(options)), await node(t, redis(options))]
+}
+
+function report({ app }: { app: FastifyInstance }) {
+  const { pubsub } = app.channels.status()
+  assert.ok(pubsub !== undefined)
+  return pubsub
+}
+
+const isUp = (each: ClusterNode): boolean => report(each).status === 'up'
+
+suite('redis', need('redis-server'), () => {
+  test('X4, X8: the broker is killed under 10,000 topics and started again: local delivery goes on, nothing stale comes, all is heard again', async (t) => {
+    const server = await start(t)
+    const [here, there] = await twoNodes(t, { url: server.url })
+    const heard: number[] = []
+    const topics = Array.from({ length: 10_000 }, (_, n) => `room:${n}`)
+    for (const topic of topics)
+      there.app.channels.subscribe(topic, ({ payload }) => heard.push((payload as { n: number }).n))
+    const local = await (await connect(here.app)).join(room, 'room:1')
+    // It is asked for behind them all.
+    await (await connect(there.app)).join(room, 'room:last')
+    await server.kill()
+    await until('both are degraded', () => !isUp(here) && !isUp(there))
+    assert.equal(here.app.channels.status().state, 'degraded')
+    for (let n = 0; n < 50; n++) {
+      here.app.channels.broadcast('room:1', 'said', { n })
+      await local.expectPush('said', { n })
+    }
+    assert.equal(report(here).dropped >= 50, true)
+    const late = await (await connect(there.app)).join(room, 'room:late')
+    assert.equal(report(there).unconfirmed, 1)
+    await server.start()
+    const openedAt = performance.now()
+    await until('both are up', () => isUp(here) && isUp(there))
+    t.diagnostic(`${Math.round(performance.now() - openedAt)} ms until 10,000 topics were heard again`)
+    assert.ok(performance.now() - openedAt < 5_000)
+    assert.equal(report(there).resubscribed >= 10_000, true)
+    assert.deepEqual(heard, [], 'nothing of the outage')
+    for (const topic of ['room:1', 'room:5000', 'room:9999'])
+      here.app.channels.broadcast(topic, 'said', { n: 7 })
+    here.app.channels.broadcast('room:late', 'said', { n: 8 })
+    await late.expectPush('said', { n: 8 })
+    await until('they came', () => heard.length === 3)
+  })
+
+  test('X7: a broker that falls silent is found out within 20 s, and repaired within 5 s after; it is never up meanwhile', async (t) => {
+    const server = await start(t)
+    const [here, there] = await twoNodes(t, { url: server.url })
+    const atThere = await (await connect(there.app)).join(room, 'room:1')
+    const statuses: string[] = []
+    here.app.channels.onTelemetry('pubsub.status', (_, { status }) => void statuses.push(status))
+    server.freeze()
+    t.after(() => server.thaw())
+    const frozenAt = performance.now()
+    await until('both are degraded', () => !isUp(here) && !isUp(there))
+    const foundMs = performance.now() - frozenAt
+    assert.ok(foundMs < 20_000)
+    // Long enough for several attempts to connect, which the kernel takes and nobody answers.
+    await until('some attempts', () => performance.now() - frozenAt > foundMs + 3_000)
+    assert.deepEqual(statuses, ['down'])
+    server.thaw()
+    const thawedAt = performance.now()
+    await until('both are up', () => isUp(here) && isUp(there))
+    const repairedMs = performance.now() - thawedAt
+    assert.ok(repairedMs < 5_000)
+    t.diagnostic(`found after ${Math.round(foundMs)} ms, repaired after ${Math.round(repairedMs)} ms`)
+    here.app.channels.broadcast('room:1', 'said', { n: 1 })
+    await atThere.expectPush('said', { n: 1 })
+  })
+
+  test('X4: connections that the broker kills (CLIENT KILL TYPE pubsub) are made anew, and all topics heard again', async (t) => {
+    const server = await start(t)
+    const [here, there] = await twoNodes(t, { url: server.url })
+    const atThere = await (await connect(there.app)).join(room, 'room:1')
+    for (let round = 1; round <= 3; round++) {
+      await server.command('CLIENT KILL TYPE pubsub')
+      await until('it was noticed', () => report(there).resubscribed >= 3 * round)
+      await until('both are up', () => isUp(here) && isUp(there))
+      here.app.channels.broadcast('room:1', 'said', { n: round })
+      await atThere.expectPush('said', { n: round })
+    }
+  })
+
+  test('X4: a node that reads more slowly than the broker sends is cut off by it, and hears again', async (t) => {
+    const server = await start(t, 'client-output-buffer-limit pubsub 256kb 128kb 1')
+    const [here, there] = await twoNodes(t, { url: server.url })
+    const ends: number[] = []
+    there.app.channels.subscribe('room:1', ({ payload }) => {
+      const busyUntil = performance.now() + 5
+      while (performance.now() < busyUntil);
+      ends.push((payload as { n: number }).n)
+    })
+    const filling = Buffer.alloc(256 * 1_024)
+    for (let n = 0; n < 100; n++) here.app.channels.broadcast('room:1', 'file', filling)
+    await until('it was cut off', () => report(there).resubscribed > 0)
+    await until('both are up', () => isUp(here) && isUp(there))
+    here.app.channels.broadcast('room:1', 'said', { n: 1 })
+    await until('it hears again', () => ends.at(-1) === 1)
+  })
+
+  test('X3: a topic that the broker forbids refuses its join alone, and is counted', async (t) => {
+    const server = await start(
+      t,
+      'user default off',
+      'user app on >secret ~* resetchannels &beryl:control &beryl:node:* &beryl:probe:* &beryl:topic:room:open* +@all',
+    )
+    const url = `redis://app:secret@127.0.0.1:${server.port}`
+    const one = await node(t, redis({ url }))
+    const client = await connect(one.app)
+    await client.join(room, 'room:open:1')
+    await assert.rejects(client.join(room, 'room:shut'), /join crashed/)
+    await client.join(room, 'room:open:2')
+    assert.equal(report(one).refused, 1)
+    assert.equal(isUp(one), true)
+  })
+
+  test('credentials are in no line of the log and in no error, whatever fails', async (t) => {
+    const server = await start(t, 'requirepass hunter2hunter2')
+    const secret = /hunter2|s3cr3t/
+    const wrong = redis({ url: `redis://:s3cr3t-s3cr3t@127.0.0.1:${server.port}`, connectTimeoutMs: 300 })
+    await assert.rejects(node(t, wrong), (error: Error & { cause?: Error }) => {
+      const told = JSON.stringify([error.message, error.stack, error.cause?.message, error.cause])
+      assert.match(told, /BERYL_ERR_BROKER|out of reach for 300 ms/)
+      assert.match(told, /WRONGPASS/)
+      assert.doesNotMatch(told, secret)
+      return true
+    })
+    for (const url of ['redis//:s3cr3t@host', 'http://u:s3cr3t@host', 's3cr3t'])
+      assert.throws(
+        () => redis({ url }),
+        (error: Error) => {
+          assert.match(error.message, /option 'redis.url': wanted a URL such as redis:\/\/127.0.0.1:6379/)
+          assert.doesNotMatch(JSON.stringify([error.message, error.stack, error]), secret)
+          return true
+        },
+      )
+    const one = await node(t, redis({ url: `redis://:hunter2hunter2@127.0.0.1:${server.port}` }))
+    await server.kill()
+    await until('it is degraded', () => !isUp(one))
+    assert.match(one.log.join(''), /pubsub is down/)
+    assert.doesNotMatch(one.log.join(''), secret)
+    assert.doesNotMatch(JSON.stringify(one.app.channels.status()), secret)
+  })
+
+  test('TLS: rediss with a certificate that is known is spoken, with one that is not the start fails and says why', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'beryl-tls-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'cert.pem'), tls.cert)
+    writeFileSync(join(folder, 'key.pem'), tls.key)
+    const server = await start(
+      t,
+      'port 0',
+      'tls-port PORT',
+      `tls-cert-file ${folder}/cert.pem`,
+      `tls-key-file ${folder}/key.pem`,
+      `tls-ca-cert-file ${folder}/cert.pem`,
+      'tls-auth-clients no',
+    )
+    const url = `rediss://127.0.0.1:${server.port}`
+    const client = createClient({ url, socket: { tls: true, ca: tls.cert } })
+    const [here, there] = [await node(t, redis({ client })), await node(t, redis({ client }))]
+    assert.equal(client.isOpen, false, 'the client itself is left alone')
+    const atThere = await (await connect(there.app)).join(room, 'room:1')
+    here.app.channels.broadcast('room:1', 'said', { n: 1 })
+    await atThere.expectPush('said', { n: 1 })
+    await assert.rejects(node(t, redis({ url, connectTimeoutMs: 300 })), /self-signed certificate/)
+  })
+
+  test('applications with different prefixes on one broker do not hear each other', async (t) => {
+    const server = await start(t)
+    const [url, prefix] = [server.url, 'other:']
+    const [here, there] = [await node(t, redis({ url })), await node(t, redis({ url, prefix }))]
+    const neighbour = await node(t, redis({ url, prefix }))
+    const [a, b] = [await connect(there.app), await connect(neighbour.app)]
+    const [atThere, atNeighbour] = [await a.join(room, 'room:1'), await b.join(room, 'room:1')]
+    here.app.channels.broadcast('room:1', 'said', { n: 1 })
+    there.app.channels.broadcast('room:1', 'said', { n: 2 })
+    await atNeighbour.expectPush('said', { n: 2 })
+    await atThere.refutePush('said', { n: 1 })
+    assert.equal(here.app.channels.subscriberCount('room:1'), 0)
+  })
+
+  test('what comes over the broker and is no envelope, or of a newer version, is ignored and counted', async (t) => {
+    const server = await start(t)
+    const one = await node(t, redis({ url: server.url }))
+    const ignored: string[] = []
+    one.app.channels.onTelemetry('pubsub.ignored', (_, { reason }) => void ignored.push(reason))
+    const client = createClient({ url: server.url })
+    await client.connect()
+    for (const bytes of ['hello', Buffer.of(3, 0, 0), Buffer.of(2, 9), ''])
+      await client.publish('beryl:control', bytes)
+    await until('all were counted', () => ignored.length === 4)
+    assert.deepEqual(ignored, ['not understood', 'of a newer version', 'not understood', 'not understood'])
+    client.destroy()
+  })
+
+  test('a client that connects after the broker died is served, and a start without one fails with a sentence', async (t) => {
+    const server = await start(t)
+    await server.kill()
+    const failing = node(t, redis({ url: server.url, connectTimeoutMs: 200 }))
+    await assert.rejects(
+      failing,
+      /redis at redis:\/\/127\.0\.0\.1:\d+: out of reach for 200 ms \(connect ECONNREFUSED/,
+    )
+    const one = await node(t, redis({ url: server.url, connectTimeoutMs: 200, startDegraded: true }))
+    assert.equal(one.app.channels.status().state, 'degraded')
+    const atOne = await (await connect(one.app)).join(room, 'room:1')
+    one.app.channels.broadcast('room:1', 'said', { n: 1 })
+    await atOne.expectPush('said', { n: 1 })
+    await server.start()
+    await until('it is up', () => isUp(one))
+    assert.equal(one.app.channels.status().state, 'running')
+  })
+
+  test('options that cannot be are refused with field, wanted and got', () => {
+    const refusals: [unknown, RegExp][] = [
+      [{}, /option 'redis.url': wanted a URL such as .*, or client, got undefined/],
+      [{ url: 7 }, /option 'redis.url'/],
+      [{ uri: 'redis://x' }, /option 'redis.uri': wanted one of/],
+      [{ url: 'redis://x', client: {} }, /option 'redis.client': wanted url or client, one of them/],
+      [
+        { client: { duplicate() {} } },
+        /option 'redis.client': wanted a client that createClient\(\) .* made/,
+      ],
+      [{ url: 'redis://x', prefix: '' }, /option 'redis.prefix': wanted 1 to 64 letters/],
+      [
+        { url: 'redis://x', connectTimeoutMs: 0 },
+        /option 'redis.connectTimeoutMs': wanted a whole number from 1/,
+      ],
+      [{ url: 'redis://x', startDegraded: 1 }, /option 'redis.startDegraded': wanted a boolean/],
+      [7, /option 'redis': wanted an object/],
+    ]
+    for (const [options, message] of refusals)
+      assert.throws(() => redis(options as RedisOptions), { message })
+  })
+})
