@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { tell } from './foreign.ts'
 
 type SignalHandler = (event: Event) => unknown
@@ -9,6 +10,8 @@ type SignalListener = SignalHandler | { handleEvent: SignalHandler }
  */
 export function guardSignal(signal: AbortSignal, failed: (error: unknown) => void): AbortSignal {
   const { addEventListener, removeEventListener } = signal
+  // One for each thing that is at work is no leak: Node would warn at the eleventh.
+  setMaxListeners(0, signal)
   // The same listener is always the same to the signal, which tells by it what to add once and what to take off.
   const guards = new WeakMap<object, SignalHandler>()
   const guarded = (listener: unknown): SignalHandler => {

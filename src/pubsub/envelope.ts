@@ -76,7 +76,7 @@ const VERSIONS = 32
 
 /** True for an envelope of a version that this one cannot read. */
 export function isNewer(data: unknown): boolean {
-  const version = data instanceof Uint8Array ? (data[0] ?? 0) : 0
+  const version = isUint8Array(data) ? (data[0] ?? 0) : 0
   return version > VERSION && version < VERSIONS
 }
 

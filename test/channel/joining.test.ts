@@ -52,6 +52,21 @@ const events = (lines: readonly (readonly unknown[])[]): string[] =>
     event === 'phx_reply' ? (payload as { status: string }).status : `${event} ${JSON.stringify(payload)}`,
   )
 
+test('a fault behind the time limit of a join ends the connection, not the process', async () => {
+  const gates = new Gates()
+  const stage = await start(room([], { join: () => gates.wait() }), { limits: { joinTimeoutMs: 3_000 } })
+  const { says, session, wire } = stage.connect()
+  says('1', '1', 'room:1', 'phx_join')
+  const fault = new Error('a fault of the library')
+  session.limitReached = () => {
+    throw fault
+  }
+  await stage.clock.advance(3_000)
+  assert.deepEqual(stage.crashes, [fault])
+  assert.equal(wire.closed, '1011')
+  assert.equal(session.channelCount, 0)
+})
+
 test('W86 a join that never settles is refused with join_timeout; its signal is aborted, its late result undone', async () => {
   const log: string[] = []
   const gates = new Gates()
