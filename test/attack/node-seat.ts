@@ -4,6 +4,7 @@ import type { PubSubAdapter } from '../../src/pubsub/adapter.ts'
 import type { Dice } from '../fuzz/dice.ts'
 import { optionsOf } from './application.ts'
 import { HostileAdapter, type Links } from './hostile-adapter.ts'
+import { HostileLogger } from './hostile-logger.ts'
 import { NodeClock } from './node-clock.ts'
 import type { Stage } from './stage.ts'
 import type { Findings } from './violation.ts'
@@ -46,7 +47,11 @@ export class NodeSeat {
 
   async start(): Promise<void> {
     const { index, stage, links, dice, findings, adapter } = this.#init
-    const app = Fastify({ forceCloseConnections: true })
+    const logger = new HostileLogger(dice, (how) => this.#init.told('logger', how))
+    const app = Fastify({
+      forceCloseConnections: true,
+      loggerInstance: logger.instance,
+    })
     this.clock = new NodeClock(stage.clock)
     this.adapter = new HostileAdapter(adapter(), {
       index,
@@ -62,6 +67,7 @@ export class NodeSeat {
     if (!(await stage.until(opening, START_MS))) return findings.add('a node does not start')
     await opening
     this.app = app
+    logger.isArmed = true
   }
 
   /** Closes, within the time that it has for that. */

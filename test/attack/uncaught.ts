@@ -5,10 +5,19 @@ let isWatching = false
 export function uncaughtErrors(): { take(): string[] } {
   if (!isWatching) {
     isWatching = true
+    quietWarnings()
     for (const event of ['uncaughtException', 'unhandledRejection'] as const)
       process.on(event, (error: unknown) => errors.push(error))
   }
   return { take: () => errors.splice(0).map(place) }
+}
+
+/** What the library says where the logger fails is expected, and would be most of the output. */
+function quietWarnings(): void {
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => {
+    if (warning.name !== 'FastifyBerylWarning') console.error(warning.stack)
+  })
 }
 
 /** Runs a callback as a timer would: what it throws is nobody's. */

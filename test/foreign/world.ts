@@ -220,7 +220,7 @@ export class World {
     if (name === 'a serializer of the logger')
       return { logger: { level: 'debug', serializers: { err }, stream } }
     if (name === 'a method of the logger that is asked by us alone')
-      return { loggerInstance: this.#logger(name, silent), disableRequestLogging: true }
+      return { loggerInstance: this.#logger(name, silent) }
     return name.includes('logger') ? { loggerInstance: this.#logger('a method of the logger') } : {}
   }
 
