@@ -1,21 +1,27 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { Router } from './channel/router.ts'
 import { berylError } from './ground/errors.ts'
 import { refuseOption } from './ground/option-checks.ts'
 import type { Groups } from './groups/groups.ts'
 import { Channels } from './node/channels.ts'
-import { Endpoint } from './node/endpoint.ts'
+import { Endpoint, termsOf } from './node/endpoint.ts'
 import { Lifecycle } from './node/lifecycle.ts'
 import { attachLogger } from './node/logger.ts'
-import { type BerylOptions, type OnGiveUp, resolveOptions } from './node/options.ts'
+import { type BerylNode, openEntrance } from './node/open-entrance.ts'
+import {
+  type BerylOptions,
+  type MountOptions,
+  type OnGiveUp,
+  type ResolvedMountOptions,
+  resolveMountOptions,
+  resolveOptions,
+} from './node/options.ts'
 import type { Presence } from './presence/presence.ts'
 import type { PubSubAdapter } from './pubsub/adapter.ts'
-import type { Sessions } from './session/sessions.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
 import type { Supervisor } from './supervision/supervisor.ts'
 import { onCloseCalled } from './transport/closing.ts'
-import type { Entrance } from './transport/entrance.ts'
-import { mountWebSocket } from './transport/websocket/route.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,12 +32,6 @@ declare module 'fastify' {
     /** Named sets of topics. Throws `BERYL_ERR_DISABLED` when used with the option `groups: false`. */
     readonly groups: Groups
   }
-}
-
-/** An endpoint and the life of its tree. */
-interface Node {
-  readonly endpoint: Endpoint
-  readonly lifecycle: Lifecycle
 }
 
 async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> {
@@ -55,49 +55,36 @@ function checkPluginTimeout(app: FastifyInstance, { connectTimeoutMs }: PubSubAd
 }
 
 /** Gives an application the decorators and the route of a node. */
-async function attach(app: FastifyInstance, { endpoint, lifecycle }: Node): Promise<void> {
+async function attach(app: FastifyInstance, node: BerylNode): Promise<void> {
+  const { endpoint, lifecycle } = node
   const { options } = endpoint
   if (app.hasDecorator('channels')) throw berylError('BERYL_ERR_ALREADY_REGISTERED', options.path)
   endpoint.host.attach(app)
   attachLogger(endpoint.telemetry, app.log, endpoint.clock)
-  if (!options.checksOrigin) {
-    app.log.warn('checkOrigin is false: pages of any site may connect in the name of their visitors')
-  }
-  app.decorate('channels', new Channels(endpoint, lifecycle))
+  const channels = new Channels(endpoint, lifecycle)
+  nodes.set(channels, node)
+  app.decorate('channels', channels)
   app.decorate('presence', endpoint.presence ?? standIn('presence'))
   app.decorate('groups', endpoint.groups ?? standIn('groups'))
-  await mountWebSocket(app, options, entranceOf({ endpoint, lifecycle }))
+  await openEntrance(app, node, options, endpoint.terms)
 }
 
-/** The answers that the route needs to let a client in, and the client's way from there. */
-function entranceOf({ endpoint, lifecycle }: Node): Entrance {
-  const isUp = (): boolean => {
-    const { state } = lifecycle
-    return (state === 'running' || state === 'degraded') && endpoint.sessions?.isRunning === true
-  }
-  return {
-    get closedBecause() {
-      if (!isUp()) return `not running: ${lifecycle.state}`
-      return endpoint.sessions?.isFull ? 'limit maxTotalBytes' : undefined
-    },
-    clock: endpoint.clock,
-    makeConnectionId: () => endpoint.makeConnectionId(),
-    open(admission, wire) {
-      const session = (endpoint.sessions as Sessions).open(admission, wire)
-      // A hook of others stood between the door and this: nobody may be connected to a server that goes.
-      if (!isUp()) session.close(1012, '', { kind: 'shutdown', reason: 'drain' })
-      return session
-    },
-    async drain(deadline) {
-      lifecycle.drain()
-      endpoint.presence?.drain()
-      await endpoint.sessions?.drain(deadline)
-    },
-    refused(ip, { reason, statusCode, limit, names }) {
-      endpoint.telemetry.emit('connection.refused', {}, { ip, reason, statusCode, ...names })
-      if (limit !== undefined) endpoint.telemetry.emit('limit.reached', {}, { limit, ip })
-    },
-  }
+/** The nodes behind the decorators, which the scopes below inherit. */
+const nodes = new WeakMap<object, BerylNode>()
+
+/** Opens a further entrance to the node of the scope, or of one around it. */
+async function furtherEntrance(app: FastifyInstance, given: MountOptions): Promise<void> {
+  const options = resolveMountOptions(given)
+  const node = app.hasDecorator('channels') ? nodes.get(app.channels) : undefined
+  if (node === undefined) throw berylError('BERYL_ERR_NOT_REGISTERED', options.path)
+  await openEntrance(app, node, options, termsOf(options.limits, routerOf(node.endpoint, options.channels)))
+}
+
+function routerOf(endpoint: Endpoint, channels: ResolvedMountOptions['channels']): Router {
+  if (channels === undefined) return endpoint.router
+  const router = new Router()
+  for (const definition of channels) router.register(definition)
+  return router
 }
 
 /** A child spec of the whole tree, and the plugin that attaches it to a Fastify instance. */
@@ -116,8 +103,8 @@ export interface BerylChild extends ChildInit<Supervisor, 'beryl'> {
  * await app.register(node.plugin)
  */
 function childSpec(given: BerylOptions = {}): BerylChild {
-  let made: Node | undefined
-  const node = (): Node => {
+  let made: BerylNode | undefined
+  const node = (): BerylNode => {
     if (made === undefined) {
       const endpoint = new Endpoint(resolveOptions(given))
       made = { endpoint, lifecycle: new Lifecycle(endpoint) }
@@ -134,7 +121,7 @@ class EmbeddedTree implements BerylChild {
   readonly start: BerylChild['start']
   readonly plugin: FastifyPluginAsync
 
-  constructor(node: () => Node) {
+  constructor(node: () => BerylNode) {
     this.start = (context) => node().lifecycle.startNested(context)
     this.plugin = fp(async (app: FastifyInstance) => attach(app, node()), META)
   }
@@ -148,6 +135,20 @@ const META = { fastify: '5.x', name: 'fastify-beryl' }
  * @example await app.register(beryl, { channels: [room] })
  */
 export const beryl = Object.assign(fp(plugin, META), { childSpec })
+
+/**
+ * A further entrance to the tree of `fastify-beryl`, as a Phoenix endpoint has several sockets: with a path, channels, `connect`,
+ * `checkOrigin` and limits of its own. The hooks and the prefix of the scope apply that registers it, before `ready`. Broadcasts,
+ * disconnects and presence reach the clients of all entrances. What is not given has its default; nothing is inherited but the
+ * channels.
+ *
+ * @example
+ * await app.register(async (admin) => {
+ *   admin.addHook('onRequest', (request) => request.jwtVerify())
+ *   await admin.register(mount, { path: '/socket', channels: [audit] })
+ * }, { prefix: '/admin' })
+ */
+export const mount = fp(furtherEntrance, { ...META, name: 'fastify-beryl/mount' })
 
 /** @returns what is to be waited for, if anything: it may fail. */
 function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): unknown {

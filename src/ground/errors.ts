@@ -19,7 +19,14 @@ export const errorTable = {
   BERYL_ERR_ARGUMENT: { message: '%s: %s: wanted %s, got %s', statusCode: 500, retryable: false },
   BERYL_ERR_ALREADY_REGISTERED: {
     message:
-      'fastify-beryl is registered in this scope already: register each further mount in a scope of its own (%s)',
+      'fastify-beryl is registered already, in this scope or around it: for a further entrance to the same tree call ' +
+      "await app.register(mount, { path: '%s' }), with mount from 'fastify-beryl', and for further channels app.channels.register",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_NOT_REGISTERED: {
+    message:
+      "mount '%s': fastify-beryl is not registered in this scope, nor around it: await app.register(beryl, …) there before",
     statusCode: 500,
     retryable: false,
   },

@@ -10,6 +10,7 @@ import type { SessionLoad } from '../session/topics.ts'
 import type { TreeNode } from '../supervision/process.ts'
 import type { Supervisor } from '../supervision/supervisor.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { EntranceStatus } from './entrances.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
 /** The state of the plugin, for a readiness check and for people. */
@@ -23,6 +24,8 @@ export interface BerylStatus {
   readonly topics: number
   /** The way to the other nodes: its state, since when, what was lost. Absent before the tree has started. */
   readonly pubsub: PubSubReport | undefined
+  /** Where clients come in: the plugin's own path, and those that `mount` added. */
+  readonly entrances: readonly EntranceStatus[]
   /** The supervised tree; absent before it has started. `formatTree` draws it. */
   readonly tree: TreeNode | undefined
 }
@@ -55,7 +58,7 @@ export class Channels {
   }
 
   /**
-   * Adds a channel, from any plugin, at any time.
+   * Adds a channel, from any plugin, at any time. Entrances that `mount` added with `channels` of their own keep to those.
    *
    * @throws `BERYL_ERR_CHANNEL_DUPLICATE` where its pattern is taken, `BERYL_ERR_CHANNEL_INVALID` for no definition.
    */
@@ -152,7 +155,7 @@ export class Channels {
   }
 
   status(): BerylStatus {
-    const { node, pubsub, sessions } = this.#endpoint
+    const { node, pubsub, sessions, entrances } = this.#endpoint
     return {
       node,
       state: this.#lifecycle.state,
@@ -160,6 +163,7 @@ export class Channels {
       channels: sessions?.channelCount ?? 0,
       topics: pubsub?.topicCount ?? 0,
       pubsub: pubsub?.report,
+      entrances: entrances.status,
       tree: this.#lifecycle.inspect(),
     }
   }

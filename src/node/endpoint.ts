@@ -1,5 +1,6 @@
 import { checkPresence } from '../channel/interpret.ts'
 import { Router } from '../channel/router.ts'
+import { Routers } from '../channel/routers.ts'
 import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { Telemetry } from '../ground/telemetry.ts'
@@ -9,9 +10,12 @@ import { PresenceRegister } from '../presence/register.ts'
 import { AdapterDoor } from '../pubsub/door.ts'
 import { makeNodeName, PubSub } from '../pubsub/pubsub.ts'
 import type { TopicListener } from '../pubsub/subscribers.ts'
+import type { ResolvedSessionLimits } from '../session/options.ts'
 import { Turn } from '../session/outbox.ts'
+import type { SessionTerms } from '../session/runtime.ts'
 import { Sessions } from '../session/sessions.ts'
 import type { SupervisorEvent } from '../supervision/events.ts'
+import { Entrances } from './entrances.ts'
 import { FastifyHost } from './host.ts'
 import { ConnectionsInbox } from './inbox.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -33,13 +37,20 @@ export class Endpoint {
   readonly options: ResolvedOptions
   readonly clock: Clock
   readonly host = new FastifyHost()
+  /** That of the plugin's own entrance. */
   readonly router = new Router()
+  readonly routers = new Routers()
+  readonly entrances = new Entrances()
+  /** The terms of the plugin's own entrance. */
+  readonly terms: SessionTerms
+  /** True where connections have names by which they can be found. */
+  namesConnections: boolean
   readonly telemetry = new Telemetry()
   readonly presence: PresenceRegister | undefined
   readonly groups: GroupRegister | undefined
   pubsub: PubSub | undefined
   sessions: Sessions | undefined
-  readonly outbound = new Outbound(this.router, () => this.pubsub)
+  readonly outbound = new Outbound(this.routers, () => this.pubsub)
   readonly #door: AdapterDoor
   readonly #inbox = new ConnectionsInbox(() => this.sessions, this.telemetry)
   readonly #turn: Turn
@@ -52,6 +63,9 @@ export class Endpoint {
     this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
     this.#turn = new Turn(options.clock)
     for (const definition of options.channels) this.router.register(definition)
+    this.routers.add(this.router)
+    this.terms = termsOf(options.limits, this.router)
+    this.namesConnections = options.connectionTopic !== undefined
     this.presence = options.presence && this.#makePresence(options.presence)
     this.groups = options.groups ? this.#makeGroups() : undefined
   }
@@ -68,25 +82,16 @@ export class Endpoint {
   }
 
   startSessions(): Sessions {
-    const { limits } = this.options
     const { clock, host } = this
     this.sessions = new Sessions(
       {
         host,
-        router: this.router,
         telemetry: this.telemetry,
         turn: this.#turn,
         pubsub: this.#runningPubSub,
         presence: socketPresence(this.presence),
         parse: (text) => host.parse(text),
         clock,
-        channelsPerConnection: limits.channelsPerConnection,
-        topicBytes: limits.topicBytes,
-        rates: limits.rates,
-        pendingHandlers: limits.pendingHandlers,
-        mailboxLimit: limits.mailbox,
-        timerLimit: limits.timers,
-        joinTimeoutMs: limits.joinTimeoutMs,
       },
       this.options,
     )
@@ -106,12 +111,12 @@ export class Endpoint {
       lane: () => this.#runningPubSub.lane('presence'),
       sink: {
         subscribed: (topic) =>
-          (this.pubsub?.subscriberCount(topic) ?? 0) > 0 && this.router.match(topic)?.presence !== undefined,
+          (this.pubsub?.subscriberCount(topic) ?? 0) > 0 &&
+          this.routers.match(topic).some(({ presence }) => presence !== undefined),
         diff: (topic, diff) => this.pubsub?.localBroadcast(topic, 'presence_diff', diff),
       },
       checkMeta: (topic, meta) => {
-        const channel = this.router.match(topic)
-        if (channel !== undefined) checkPresence(channel, meta)
+        for (const channel of this.routers.match(topic)) checkPresence(channel, meta)
       },
       report: (event) => {
         this.telemetry.emit('presence.event', {}, event)
@@ -141,11 +146,6 @@ export class Endpoint {
     }
   }
 
-  /** True where connections have names by which they can be found. */
-  get namesConnections(): boolean {
-    return this.options.connectionTopic !== undefined
-  }
-
   makeConnectionId(): string {
     this.#connections++
     return `${this.node}.${this.#connections.toString(36)}`
@@ -155,4 +155,9 @@ export class Endpoint {
   report(event: SupervisorEvent): void {
     this.telemetry.emit('supervisor.event', {}, event)
   }
+}
+
+/** The terms of an entrance with these limits and channels. */
+export function termsOf({ mailbox, timers, ...limits }: ResolvedSessionLimits, router: Router): SessionTerms {
+  return { ...limits, mailboxLimit: mailbox, timerLimit: timers, router }
 }

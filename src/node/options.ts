@@ -86,7 +86,7 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
     ...resolveTransportOptions(root),
     ...resolveSessionOptions(root),
     limits: limitsOf(root.limits),
-    channels: list('channels', root.channels, 'what defineChannel(…) returns', isDefinition),
+    channels: list('channels', root.channels, DEFINITION, isDefinition),
     presence: presenceOf(root.presence),
     groups: flag('groups', root.groups, true),
     pubsub: adapterOf(root.pubsub),
@@ -96,7 +96,50 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
   })
 }
 
-const ROOT = [
+/** The options of a further entrance. What holds for the whole node is said once, to the plugin. */
+export interface MountOptions extends Omit<TransportOptions, 'path' | 'compression'> {
+  /** Clients connect to `<path>/websocket`, behind the prefix of the scope. */
+  readonly path: string
+  /** The channels that can be joined here. @default those of the plugin, with those that are registered later */
+  readonly channels?: readonly ChannelDefinition[]
+  /** The limits of its clients, and of how many there are. */
+  readonly limits?: TransportLimits & SessionLimits
+}
+
+/** {@link MountOptions} checked and filled in. */
+export interface ResolvedMountOptions extends ResolvedTransportOptions {
+  readonly channels: readonly ChannelDefinition[] | undefined
+  readonly limits: ResolvedOptions['limits']
+}
+
+/** @throws `BERYL_ERR_OPTION_INVALID` */
+export function resolveMountOptions(options: unknown): ResolvedMountOptions {
+  const root = section('options', options, [...ROOT, ...OF_SCOPES])
+  for (const name of OF_SCOPES) if (root[name] !== undefined) refuseOption(name, NO_SCOPE, root[name])
+  for (const name of ROOT)
+    if (!MOUNT.includes(name) && root[name] !== undefined) refuseOption(name, OF_NODE, root[name])
+  if (root.path === undefined) refuseOption('path', 'a path of its own, such as "/admin"', root.path)
+  return Object.freeze({
+    ...resolveTransportOptions(root),
+    limits: limitsOf(root.limits),
+    channels: root.channels === undefined ? undefined : mountedChannels(root.channels),
+  })
+}
+
+function mountedChannels(given: unknown): readonly ChannelDefinition[] {
+  const channels = list('channels', given, DEFINITION, isDefinition)
+  if (channels.length > 0) return channels
+  return refuseOption(
+    'channels',
+    'at least one, or nothing here for those of the plugin: nobody could join any',
+    given,
+  )
+}
+
+const OF_NODE = 'nothing here: it holds for all entrances, so give it to the plugin'
+const DEFINITION = 'what defineChannel(…) returns'
+
+const ROOT: readonly string[] = [
   ...TRANSPORT_OPTIONS,
   ...SESSION_OPTIONS,
   'limits',
@@ -107,6 +150,12 @@ const ROOT = [
   'supervision',
   'children',
   'clock',
+]
+
+const MOUNT: readonly string[] = [
+  ...TRANSPORT_OPTIONS.filter((name) => name !== 'compression'),
+  'limits',
+  'channels',
 ]
 
 /** Fastify's own options of `register`. It gives them to the scope of a plugin, and this one has none of its own. */

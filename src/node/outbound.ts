@@ -1,6 +1,5 @@
-import type { CompiledChannel } from '../channel/definition.ts'
 import { checkOut } from '../channel/interpret.ts'
-import type { Router } from '../channel/router.ts'
+import type { Routers } from '../channel/routers.ts'
 import { checkName } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
 import type { PubSub } from '../pubsub/pubsub.ts'
@@ -10,36 +9,41 @@ import type { PubSub } from '../pubsub/pubsub.ts'
  * While the tree is down there is nobody to send to.
  */
 export class Outbound {
-  readonly #router: Router
+  readonly #routers: Routers
   readonly #pubsub: () => PubSub | undefined
 
   /** @param pubsub that of now: it is made anew with each restart */
-  constructor(router: Router, pubsub: () => PubSub | undefined) {
-    this.#router = router
+  constructor(routers: Routers, pubsub: () => PubSub | undefined) {
+    this.#routers = routers
     this.#pubsub = pubsub
   }
 
   broadcast(topic: string, event: string, payload: unknown, exceptConnection?: string): void {
-    checkOut(this.#channel(topic), event, payload)
+    this.#check(topic, event, payload)
     this.#pubsub()?.broadcast(topic, event, payload, exceptConnection)
   }
 
   localBroadcast(topic: string, event: string, payload: unknown): void {
-    checkOut(this.#channel(topic), event, payload)
+    this.#check(topic, event, payload)
     this.#pubsub()?.localBroadcast(topic, event, payload)
   }
 
   push(connectionId: string, topic: string, event: string, payload: unknown): void {
-    checkOut(this.#channel(topic), event, payload)
+    this.#check(topic, event, payload)
     this.#pubsub()?.push(nodeOf(connectionId), connectionId, topic, event, payload)
   }
 
-  /** @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED` */
-  #channel(topic: string): CompiledChannel {
+  /**
+   * Of the channels that several entrances have for a topic, one at least declares the event, and the payload fits all that do.
+   *
+   * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
+   */
+  #check(topic: string, event: string, payload: unknown): void {
     checkName('broadcast or push', 'topic', topic)
-    const channel = this.#router.match(topic)
-    if (channel === undefined) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
-    return channel
+    const channels = this.#routers.match(topic)
+    if (channels.length === 0) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
+    const declaring = channels.filter(({ out }) => out.has(event))
+    for (const channel of declaring.length === 0 ? channels : declaring) checkOut(channel, event, payload)
   }
 }
 

@@ -6,15 +6,23 @@ import type { IntakeRuntime } from './intake.ts'
 import type { MeterRates } from './meter.ts'
 import type { Turn } from './outbox.ts'
 
-/** Shared by all sessions of a tree. */
-export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime {
+/** The terms of one entrance, for all who come in by it. They outlive the sessions. */
+export interface SessionTerms {
   readonly router: Router
-  readonly turn: Turn
-  readonly backlog: Backlog
-  readonly parse: JsonParse
   readonly channelsPerConnection: number
   readonly topicBytes: number
   readonly rates: MeterRates
+  readonly pendingHandlers: number
+  readonly mailboxLimit: number
+  readonly timerLimit: number
+  readonly joinTimeoutMs: number
+}
+
+/** Shared by all sessions of a tree that came in by one entrance. */
+export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime, SessionTerms {
+  readonly turn: Turn
+  readonly backlog: Backlog
+  readonly parse: JsonParse
   /** The session has ended; its connection is closing, or gone. Once. */
   closed(session: S, code: number, reason: string): void
   /** The connection of a session is gone, down to the socket. Once. */

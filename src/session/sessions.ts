@@ -8,7 +8,7 @@ import type { Process } from '../supervision/process.ts'
 import type { Admission } from './admission.ts'
 import { Backlog } from './backlog.ts'
 import type { ResolvedSessionOptions } from './options.ts'
-import type { SessionRuntime } from './runtime.ts'
+import type { SessionRuntime, SessionTerms } from './runtime.ts'
 import { Session } from './session.ts'
 import type { SessionLoad } from './topics.ts'
 import type { Wire } from './wire.ts'
@@ -19,6 +19,8 @@ const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 
+type MadeHere = 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'
+
 /**
  * The coordinator: who is connected. It supervises one session for each client, all of them temporary, and when it ends
  * it closes every connection with 1012: a client must never be connected and deaf.
@@ -26,7 +28,9 @@ const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 export class Sessions implements Process {
   readonly #exit = new Exit()
   readonly exited = this.#exit.exited
-  readonly #runtime: SessionRuntime<Session>
+  readonly #runtime: Omit<SessionRuntime<Session>, keyof SessionTerms>
+  /** By the terms of the entrances: a few, which stay the same. */
+  readonly #runtimes = new Map<SessionTerms, SessionRuntime<Session>>()
   readonly #clock: Clock
   readonly #options: ResolvedSessionOptions
   readonly #backlog: Backlog
@@ -39,7 +43,7 @@ export class Sessions implements Process {
   #draining: Promise<void> | undefined
 
   constructor(
-    runtime: Omit<SessionRuntime<Session>, 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'>,
+    runtime: Omit<SessionRuntime<Session>, keyof SessionTerms | MadeHere>,
     options: ResolvedSessionOptions,
   ) {
     const { clock } = runtime
@@ -129,8 +133,9 @@ export class Sessions implements Process {
 
   // The directory
 
-  open(admission: Admission, wire: Wire): Session {
-    const session = new Session(this.#runtime, admission, wire)
+  /** @param terms those of the entrance by which the client came in */
+  open(admission: Admission, wire: Wire, terms: SessionTerms): Session {
+    const session = new Session(this.#runtimeFor(terms), admission, wire)
     const { connection, connectionTopic, codec } = admission
     this.#sessions.set(connection.id, session)
     if (connectionTopic !== undefined) this.#remember(connectionTopic, session)
@@ -140,6 +145,12 @@ export class Sessions implements Process {
     if (!this.#isRunning) session.close(1012, '', RESTART)
     else session.checkGrant(this.#clock.date())
     return session
+  }
+
+  #runtimeFor(terms: SessionTerms): SessionRuntime<Session> {
+    const runtime = this.#runtimes.get(terms) ?? { ...this.#runtime, ...terms }
+    this.#runtimes.set(terms, runtime)
+    return runtime
   }
 
   get(connectionId: string): Session | undefined {

@@ -25,7 +25,7 @@ export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** The address that the client has. @default '127.0.0.1' */
   readonly remoteAddress?: string
-  /** The path of the mount, where it is not that of the instance. @default app.channels.path */
+  /** Where to come in: the path of an entrance, with the prefix of its scope. @default app.channels.path */
   readonly path?: string
   /** After how many milliseconds of real time an expectation gives up. @default 5000 */
   readonly timeoutMs?: number
@@ -52,8 +52,8 @@ export class ConnectRefused extends Error {
   readonly body: string
   readonly headers: Readonly<Record<string, unknown>>
 
-  constructor({ statusCode, body, headers }: Answer, why?: InProcessRefusal) {
-    const detail = body === '' ? why?.reason : body
+  constructor({ statusCode, body, headers }: Answer, why?: InProcessRefusal, entrances = '') {
+    const detail = statusCode === 404 ? entrances : body === '' ? why?.reason : body
     const cause = why !== undefined && 'error' in why ? { cause: why.error } : undefined
     super(`the connection was refused with ${statusCode}${detail === undefined ? '' : `: ${detail}`}`, cause)
     this.statusCode = statusCode
@@ -91,7 +91,7 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
     ...(given.remoteAddress === undefined ? {} : { remoteAddress: given.remoteAddress }),
   })
   forgetClient(key)
-  if (connection === undefined) throw new ConnectRefused(response, refusal)
+  if (connection === undefined) throw new ConnectRefused(response, refusal, entrancesOf(app))
   return new TestClient(app, codecOf(given), connection, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
 }
 
@@ -147,6 +147,12 @@ function headersOf({ headers, authToken }: ConnectOptions): Record<string, strin
   if (authToken === undefined) return { ...headers }
   const token = Buffer.from(authToken).toString('base64url')
   return { 'sec-websocket-protocol': `phoenix, base64url.bearer.phx.${token}`, ...headers }
+}
+
+/** For whoever knocks where there is none. */
+function entrancesOf(app: FastifyInstance): string {
+  const paths = app.channels.status().entrances.map(({ path }) => path)
+  return `no entrance has this path, but ${paths.join(', ')}`
 }
 
 /** Unknown versions are the server's to refuse. */

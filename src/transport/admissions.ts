@@ -29,6 +29,11 @@ export class Admissions {
     this.#perIp = Number.isFinite(limits.connectionsPerIp) ? new Map() : undefined
   }
 
+  /** The clients that are in. */
+  get connections(): number {
+    return this.#taken - this.#pending
+  }
+
   /**
    * A slot, or the limit for which there is none.
    *

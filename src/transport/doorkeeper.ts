@@ -9,7 +9,7 @@ import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission, Renew } from '../session/admission.ts'
 import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
-import type { Entrance, Refusal } from './entrance.ts'
+import type { Entrance, OpenWay, Refusal } from './entrance.ts'
 import { grantOf, noAssigns, topicOf } from './granted.ts'
 import {
   addressOf,
@@ -44,7 +44,7 @@ export interface Handshake {
 }
 
 /** Decides before the upgrade who may connect: first by what costs nothing to look at, then by asking `connect`. */
-export class Doorkeeper {
+export class Doorkeeper implements OpenWay {
   readonly #options: DoorOptions
   readonly #entrance: Entrance
   readonly #admissions: Admissions
@@ -58,6 +58,11 @@ export class Doorkeeper {
     this.#entrance = entrance
     this.#admissions = new Admissions(options.limits)
     this.#renew = renewalsOf(options, entrance.clock)
+  }
+
+  /** The clients that were let in and are connected. */
+  get connections(): number {
+    return this.#admissions.connections
   }
 
   /** The handshake of a request that was not refused. */

@@ -18,6 +18,12 @@ export interface Refusal {
   readonly error?: unknown
 }
 
+/** A way in that is open. */
+export interface OpenWay {
+  /** The clients that came in by it and are connected. */
+  readonly connections: number
+}
+
 /** The node, as every way in sees it: a transport asks whether it is open, and hands over who was let in. */
 export interface Entrance {
   /** Why nobody can be let in now; `undefined` where they can. */

@@ -51,7 +51,7 @@ export interface TransportLimits {
   readonly fragments?: Limit
   /** Pieces in which one message may trickle in. Above: close 1008. @default 8192 */
   readonly bufferedChunks?: Limit
-  /** Connections of this node. Above: 503 with Retry-After. @default 20_000 */
+  /** Connections of this node by one entrance. Above: 503 with Retry-After. @default 20_000 */
   readonly connections?: Limit
   /** Connections from one address. Above: 429. @default false */
   readonly connectionsPerIp?: Limit

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import Fastify from 'fastify'
-import { Binary, beryl, defineChannel } from 'fastify-beryl'
+import { Binary, beryl, defineChannel, mount } from 'fastify-beryl'
 import { berylMetrics } from 'fastify-beryl/metrics'
 import {
   dynamicSupervisor,
@@ -54,7 +54,7 @@ const ends = (result: unknown): unknown => (result as () => unknown)()
 async function registered(plugin: unknown, options: unknown): Promise<void> {
   const app = Fastify()
   try {
-    if (plugin === berylMetrics) await app.register(beryl)
+    if (plugin === berylMetrics || plugin === mount) await app.register(beryl)
     await app.register(plugin as never, options as never)
     await app.ready()
   } finally {
@@ -71,6 +71,11 @@ function plugin(): Rows {
       args: () => [{}],
       legal: [REGISTERED],
       call: (options) => registered(beryl, options),
+    },
+    'index.mount': {
+      args: () => [{ path: '/more' }],
+      legal: [NONE],
+      call: (options) => registered(mount, options),
     },
     'index.default': { why: 'the same as index.beryl' },
     'index.default.childSpec': { why: 'the same as index.beryl.childSpec' },

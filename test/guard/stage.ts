@@ -123,7 +123,7 @@ export class Stage {
       expiresAt: undefined,
       renew: undefined,
     }
-    const session = this.endpoint.sessions?.open(admission, wire) as Session
+    const session = this.endpoint.sessions?.open(admission, wire, this.endpoint.terms) as Session
     return { session, wire }
   }
 

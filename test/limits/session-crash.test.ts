@@ -41,7 +41,7 @@ test('a fault of the library while it handles a message ends that session with 1
       expiresAt: undefined,
       renew: undefined,
     }
-    return { session: sessions.open(admission, wire), wire }
+    return { session: sessions.open(admission, wire, endpoint.terms), wire }
   }
   const [victim, other] = [open('a'), open('b')]
   const crashes: unknown[] = []

@@ -88,7 +88,7 @@ for (const timeoutMs of [1, 1_000, 30_000]) {
                   expiresAt: undefined,
                   renew: undefined,
                 }
-                wire.session = sessions.open(admission, wire)
+                wire.session = sessions.open(admission, wire, endpoint.terms)
                 if (hangs) wire.session.receive(Buffer.from(`["1","1","room:${n}","phx_join",{}]`), false)
                 return wire
               })

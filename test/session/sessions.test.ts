@@ -67,6 +67,7 @@ describe('sessions', () => {
     const session = sessions.open(
       { connection, codec: v2, connectionTopic, expiresAt: undefined, renew: undefined },
       wire,
+      endpoint.terms,
     )
     return { session, wire }
   }

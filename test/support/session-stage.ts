@@ -115,7 +115,7 @@ export class SessionStage {
     const id = this.endpoint.makeConnectionId()
     const connection = { id, assigns: {} as never, ip: '::1', transport: 'test', connectedAt: 0 } as const
     const admission = { connection, codec: v2, connectionTopic, expiresAt: undefined, renew: undefined }
-    const session = (this.sessions as Sessions).open(admission, wire)
+    const session = (this.sessions as Sessions).open(admission, wire, this.endpoint.terms)
     return {
       session,
       wire,

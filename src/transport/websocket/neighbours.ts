@@ -40,9 +40,11 @@ export interface Ours {
  */
 export async function ensureWebSocketServer(app: FastifyInstance, ours: Ours): Promise<boolean> {
   if (app.hasDecorator('websocketServer')) {
-    app.log.info(
-      '@fastify/websocket was registered before fastify-beryl: its own option perMessageDeflate applies',
-    )
+    if (!known.has(app.websocketServer))
+      app.log.info(
+        '@fastify/websocket was registered before fastify-beryl: its own option perMessageDeflate applies',
+      )
+    known.add(app.websocketServer)
     app.addHook('onReady', async () => checkRoutedOnce(app, []))
     return false
   }
@@ -61,10 +63,14 @@ export async function ensureWebSocketServer(app: FastifyInstance, ours: Ours): P
     // Its own would close the clients without a code, and at once.
     preClose: (done) => done(),
   })
+  known.add(app.websocketServer)
   const own = listenersOf(server).filter((each) => !others.includes(each))
   app.addHook('onReady', async () => checkRoutedOnce(app, own))
   return true
 }
+
+/** The servers that an entrance uses already. */
+const known = new WeakSet<WebSocketServer>()
 
 type UpgradeListener = (...args: unknown[]) => void
 
@@ -117,6 +123,7 @@ function comeLast({ server }: FastifyInstance, listeners: readonly UpgradeListen
 /** Holds our clients apart from those of others on the same server. */
 export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): void {
   let theirs: FrameLimits | undefined
+  allowListeners(server)
   const options = server.options as unknown as FrameLimits
   server.on('headers', (headers: string[], request: IncomingMessage) => {
     if (!ours.has(request)) return
@@ -132,6 +139,12 @@ export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades
     const socket = socketOf(request)
     if (socket !== undefined) upgrades.taken(socket)
   })
+}
+
+/** Each entrance listens twice: Node takes more than ten for a leak. */
+function allowListeners(server: WebSocketServer): void {
+  const most = server.getMaxListeners()
+  if (most !== 0) server.setMaxListeners(most + 2)
 }
 
 /** The choice of another's `handleProtocols`, even where it is the token that stands beside `phoenix`. */

@@ -8,7 +8,7 @@ import type { Admission } from '../../session/admission.ts'
 import type { Session } from '../../session/session.ts'
 import type { Wire } from '../../session/wire.ts'
 import { Doorkeeper, type DoorOptions, type Handshake } from '../doorkeeper.ts'
-import type { Entrance, Refusal } from '../entrance.ts'
+import type { Entrance, OpenWay, Refusal } from '../entrance.ts'
 import { addressOf, PATH_END, PATH_END_OR_SEMICOLON, type PathEnd, redactUrl } from '../handshake.ts'
 import { announcedClient } from '../in-process.ts'
 import {
@@ -48,7 +48,7 @@ export async function mountWebSocket(
   app: FastifyInstance,
   options: WebSocketOptions,
   entrance: Entrance,
-): Promise<void> {
+): Promise<OpenWay> {
   const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, entrance)
   const { compression, limits } = options
   const ours: Ours = {
@@ -57,8 +57,8 @@ export async function mountWebSocket(
     has: (request) => door.handshake(request) !== undefined,
     protocol: (request) => door.handshake(request)?.protocol,
   }
-  warnOfHttp2(app)
   const upgrades = Upgrades.of(app, finite(2 * limits.handshakeTimeoutMs))
+  if (upgrades.closers.size === 0) warnOfHttp2(app)
   const isBrought = await ensureWebSocketServer(app, ours)
   const server = app.websocketServer
   checkVersions(server)
@@ -73,6 +73,7 @@ export async function mountWebSocket(
     app.route({ ...route, url })
     app.route({ ...wrongMethods, url })
   }
+  return door
 }
 
 function closeWithServer(app: FastifyInstance, upgrades: Upgrades, close: () => Promise<void>): void {
