@@ -1,0 +1,35 @@
+import type { PubSubAdapter } from 'fastify-beryl'
+import { redis } from 'fastify-beryl/redis'
+import { memoryNetwork } from 'fastify-beryl/testing'
+import { need } from '../support/need.ts'
+import { RedisServer } from '../support/redis.ts'
+
+/** An engine under test. */
+export interface Engine {
+  adapter(): PubSubAdapter
+  end(): Promise<void>
+}
+
+/** Every way in which nodes can be put together: a row here is a row of the matrix. */
+export const ENGINES: readonly {
+  readonly name: string
+  readonly needs: { skip: string | false }
+  start(): Promise<Engine>
+}[] = [
+  {
+    name: 'memory',
+    needs: { skip: false },
+    async start() {
+      const network = memoryNetwork()
+      return { adapter: () => network.adapter(), end: async () => {} }
+    },
+  },
+  {
+    name: 'redis',
+    needs: need('redis-server'),
+    async start() {
+      const server = await RedisServer.start()
+      return { adapter: () => redis({ url: server.url }), end: () => server.end() }
+    },
+  },
+]
