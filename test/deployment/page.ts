@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { emptyFolder, samplesOf } from '../docs/samples.ts'
+import { rmSync } from 'node:fs'
+import { emptyFolder, samplesOf, writeSample } from '../docs/samples.ts'
 
 // The files of docs/deployment.md: the page is what the tests start.
 
@@ -26,7 +25,7 @@ function writeServer(): string {
   const folder = emptyFolder('deployment', String(process.pid))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   for (const { language, name, code } of samples) {
-    if (language === 'ts' && name !== undefined) writeFileSync(join(folder, name), code)
+    if (language === 'ts' && name !== undefined) writeSample(folder, name, code)
   }
   return folder
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Complaint, compile, typescript7 } from '../support/compile.ts'
-import { emptyFolder, pages, root, type Sample, samplesOf, writeProject } from './samples.ts'
+import { emptyFolder, pages, root, type Sample, samplesOf, writeProject, writeSample } from './samples.ts'
 
 // Every page of the docs: its samples compile, those that are marked run, and its links lead somewhere.
 
@@ -74,7 +74,7 @@ function write(folder: string, samples: readonly Sample[]): string {
   for (const sample of samples) {
     // A fragment is a module, too, so that no two of them share their names.
     const end = sample.name === undefined ? '\nexport {}\n' : ''
-    writeFileSync(join(folder, fileOf(sample)), sample.code + end)
+    writeSample(folder, fileOf(sample), sample.code + end)
   }
   return folder
 }

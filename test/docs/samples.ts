@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 // The convention of samples is told in docs/README.md.
@@ -23,7 +23,7 @@ export interface Sample {
 }
 
 const FENCE = /^```(\w*)([^\n]*)\n(.*?)^```$/gms
-const NAME = /^\/\/ ([\w-]+\.(?:ts|js))\n/
+const NAME = /^\/\/ ((?:[\w-]+\/)*[\w.-]+\.(?:ts|js|cjs))\n/
 
 /** The pages that hold samples, as paths from the root. */
 export function pages(): string[] {
@@ -51,18 +51,24 @@ export function samplesOf(page: string): Sample[] {
 }
 
 /**
- * Writes the samples of a guide into a folder of their own: every fenced block of TypeScript that begins with a comment
- * which names a file. They import the package by its name, as a reader would.
+ * Writes the samples of a guide into a folder of their own: every fenced block of TypeScript or JavaScript that begins
+ * with a comment which names a file. They import the package by its name, as a reader would.
  */
 export function extractSamples(guide: string): { folder: string; files: string[] } {
   const folder = emptyFolder('docs', guide)
   const files: string[] = []
   for (const { language, name, code } of samplesOf(`docs/${guide}.md`)) {
-    if (language !== 'ts' || name === undefined) continue
-    writeFileSync(join(folder, name), code)
+    if (!['ts', 'js'].includes(language) || name === undefined) continue
+    writeSample(folder, name, code)
     files.push(name)
   }
   return { folder, files }
+}
+
+/** Writes a file of a page, in the folder below `folder` that its name says. */
+export function writeSample(folder: string, name: string, code: string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true })
+  writeFileSync(join(folder, name), code)
 }
 
 /** A folder for the samples of one page, three levels below the root. */
@@ -95,6 +101,8 @@ export function writeProject(
       compilerOptions: {
         paths: Object.fromEntries(paths),
         typeRoots: [`${up}/node_modules/@types`],
+        // Nest's decorators are those.
+        experimentalDecorators: true,
         ...options,
       },
       include,

@@ -5,6 +5,10 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { need } from '../support/need.ts'
+import { requirePackage } from './commonjs.ts'
+import { checkPages } from './pages.ts'
+import { pasteReadme } from './readme.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const consumer = fileURLToPath(new URL('consumer', import.meta.url))
@@ -21,6 +25,11 @@ try {
   }
   assert.equal(run(process.execPath, ['smoke.mjs']).trim(), 'ok')
   done('the packed package runs on plain Node')
+  await requirePackage(work)
+  done('the packed package is required by CommonJS')
+  const { skip } = need('chromium')
+  if (skip === false) await pasteReadme(tarball)
+  done(`the five minutes of the README work, pasted into an empty folder${skip ? ` # SKIP ${skip}` : ''}`)
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
@@ -58,7 +67,7 @@ function install(tarball: string): void {
   run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
 }
 
-/** Compiled code with its types, and the pages that npm shows: nothing else, and no map to sources that are not there. */
+/** Compiled code with its types, and the pages: nothing else, and no map to sources that are not there. */
 function checkContent(folder: string): void {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
   const files = entries
@@ -67,11 +76,14 @@ function checkContent(folder: string): void {
   const beside = files
     .filter((file) => !/\/dist\/.+(\.js|\.d\.ts)$/.test(file))
     .map((file) => file.slice(folder.length + 1))
-  assert.deepEqual(beside.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+  const pages = checkPages(folder)
+  done(`${pages.length} pages are packed, and their links lead to what is packed`)
+  const others = beside.filter((file) => !pages.includes(file) && !file.startsWith('docs/images/'))
+  assert.deepEqual(others.sort(), ['LICENSE', 'package.json'])
   for (const file of files) {
     assert.ok(!readFileSync(file, 'utf8').includes('sourceMapp' + 'ingURL'), `${file} points to a source map`)
   }
-  done(`${files.length} files are packed: dist, CHANGELOG, LICENSE, README, package.json`)
+  done(`${files.length} files are packed: dist, pages, LICENSE, package.json`)
 }
 
 function checkTypes(compiler: string, resolution: string): void {

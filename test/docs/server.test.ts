@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Channels } from '../../src/node/channels.ts'
+import { root } from './samples.ts'
+
+const page = readFileSync(join(root, 'docs/server.md'), 'utf8')
+
+test('docs/server.md has a row for each member of app.channels, and no others', () => {
+  const documented = [...page.matchAll(/^\| `(\w+)(?:\(.*?\))?` \| \S/gm)].map(([, name]) => name)
+  const members = Object.getOwnPropertyNames(Channels.prototype).filter((name) => name !== 'constructor')
+  const states = ['starting', 'running', 'degraded', 'failed']
+  assert.deepEqual(documented.filter((name) => !states.includes(name ?? '')).sort(), members.sort())
+})
