@@ -16,6 +16,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/sessions.ts field #runtimes': 'the entrances that the application opens',
   'plugin.ts const nodes': 'weak: the decorators that live',
   'transport/websocket/neighbours.ts const known': 'weak: the servers that live',
+  'transport/in-process.ts const mounts':
+    'weak: the servers that live; of each, the entrances that the application opens',
   'channel/schema-walk.ts const DATA': 'constant',
   'channel/schema-walk.ts const BY_NAME': 'constant',
   'channel/schema-walk.ts const INSTEAD': 'constant',

@@ -6,14 +6,14 @@ export interface BrokerGiven {
    * What the names of all topics begin with at the broker: applications with different ones do not hear each other. 1 to 64
    * of letters, digits and `:._-`. @default 'beryl:'
    */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /**
    * The broker is waited for so long at the start, in milliseconds. At least a second less than Fastify's `pluginTimeout`.
    * Then the start fails with BERYL_ERR_BROKER. @default 5000
    */
-  readonly connectTimeoutMs?: number
+  readonly connectTimeoutMs?: number | undefined
   /** Begin without the broker where it is out of reach: the state is `degraded` until it is there. @default false */
-  readonly startDegraded?: boolean
+  readonly startDegraded?: boolean | undefined
 }
 
 /** {@link BrokerGiven}, checked and filled in. */

@@ -7,12 +7,12 @@ import { RedisDriver, type RedisSource } from './redis-driver.ts'
 /** The options of {@link redis}: `url` or `client`, one of them. */
 export interface RedisOptions extends BrokerGiven {
   /** `redis://[[user]:password@]host[:port]`, or `rediss://…` for TLS. */
-  readonly url?: string
+  readonly url?: string | undefined
   /**
    * A client of `@redis/client` (or of `redis`), connected or not, where more than a url has to be said, such as the
    * certificate of an authority. It is not used itself: duplicates of it are, and only they are closed.
    */
-  readonly client?: RedisSource
+  readonly client?: RedisSource | undefined
 }
 
 /**

@@ -8,18 +8,18 @@ import type { PayloadIn, PayloadOut } from './schema.ts'
 /** A message that gets an answer: the payload's schema alone, or with the schemas of its reply and its error. */
 export type Exchange =
   | TSchema
-  | { readonly payload: TSchema; readonly reply?: TSchema; readonly error?: TSchema }
+  | { readonly payload: TSchema; readonly reply?: TSchema | undefined; readonly error?: TSchema | undefined }
 
 /** The contract of a channel. Every part is optional. */
 export interface ChannelSchema {
   /** The payload that clients send to join, and the reply. */
-  readonly join?: Exchange | { readonly reply: TSchema; readonly error?: TSchema }
+  readonly join?: Exchange | { readonly reply: TSchema; readonly error?: TSchema | undefined } | undefined
   /** Events that clients push. */
-  readonly in?: { readonly [event: string]: Exchange }
+  readonly in?: { readonly [event: string]: Exchange } | undefined
   /** Events that the server sends. */
-  readonly out?: { readonly [event: string]: TSchema }
+  readonly out?: { readonly [event: string]: TSchema } | undefined
   /** The meta of one presence. */
-  readonly presence?: TSchema
+  readonly presence?: TSchema | undefined
 }
 
 /** The payload of an exchange. */
@@ -145,20 +145,23 @@ type BothReply = 'the reply to the join comes from `join` or from `snapshot`, no
 type DeclaresNoReply = 'this channel declares no reply to its join: add `join: { reply }` to its schema'
 
 /** The events that clients push, by name. */
-export type EventsIn<S> = S extends { in: infer I } ? I : Record<never, never>
+export type EventsIn<S> = S extends { in: infer I extends object } ? I : Record<never, never>
 
 /** `S`, with a sentence in the place of everything in it that is wrong. */
 export type CheckSchema<S> = {
   readonly [K in keyof S]: K extends 'in'
-    ? { readonly [E in keyof S[K]]: CheckEvent<E, CheckExchange<S[K][E]>> }
+    ? Unless<S[K], { readonly [E in keyof S[K]]: CheckEvent<E, CheckExchange<S[K][E]>> }>
     : K extends 'out'
-      ? { readonly [E in keyof S[K]]: CheckEvent<E, CheckType<S[K][E]>> }
+      ? Unless<S[K], { readonly [E in keyof S[K]]: CheckEvent<E, CheckType<S[K][E]>> }>
       : K extends 'join'
-        ? CheckExchange<S[K]>
+        ? Unless<S[K], CheckExchange<S[K]>>
         : K extends 'presence'
-          ? CheckType<S[K]>
+          ? Unless<S[K], CheckType<S[K]>>
           : `a channel schema has join, in, out and presence, not "${K & string}"`
 }
+
+/** A part that is undefined is as good as absent. */
+type Unless<X, Check> = X extends undefined ? X : Check
 
 type CheckEvent<E, X> = E extends ReservedEvent ? `the event "${E}" belongs to the protocol` : X
 
@@ -202,7 +205,7 @@ type CheckExchange<X> =
   Extract<keyof X, TypeBoxMark> extends never
     ? {
         readonly [K in keyof X]: K extends 'payload' | 'reply' | 'error'
-          ? CheckType<X[K]>
+          ? Unless<X[K], CheckType<X[K]>>
           : `an exchange has payload, reply and error, not "${K & string}"`
       }
     : CheckCarried<X>

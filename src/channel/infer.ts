@@ -210,13 +210,16 @@ type HandlersIn<P extends string, S, A> = {
 /** Handlers are required where events are declared, and only there. */
 type RequireIn<S> = S extends { in: object }
   ? { readonly in: unknown }
-  : { readonly in?: { readonly 'this channel declares no incoming events: add `in` to its schema'?: never } }
+  : {
+      readonly in?:
+        | { readonly 'this channel declares no incoming events: add `in` to its schema'?: never }
+        | undefined
+    }
 
 type Intercepts<P extends string, S, A> = {
-  readonly [E in keyof EventsOut<S>]?: (
-    payload: PayloadOutOf<S, E>,
-    socket: Socket<P, S, A>,
-  ) => MaybePromise<PayloadOutOf<S, E> | undefined>
+  readonly [E in keyof EventsOut<S>]?:
+    | ((payload: PayloadOutOf<S, E>, socket: Socket<P, S, A>) => MaybePromise<PayloadOutOf<S, E> | undefined>)
+    | undefined
 }
 
 /** The second argument of `defineChannel`. */
@@ -230,19 +233,18 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A,
    * Gives the reply to the join, where `join` does not. It runs when the channel is subscribed, and what is broadcast
    * meanwhile waits behind the reply: what it reads misses nothing.
    */
-  readonly snapshot?: ((
-    socket: Socket<P, S, A>,
-    context: SnapshotContext,
-  ) => MaybePromise<SnapshotResult<JoinOf<S>>>) &
-    Snapshot
+  readonly snapshot?:
+    | (((socket: Socket<P, S, A>, context: SnapshotContext) => MaybePromise<SnapshotResult<JoinOf<S>>>) &
+        Snapshot)
+    | undefined
   /** Runs when the join reply is on its way. */
-  joined?(socket: Socket<P, S, A>): MaybePromise<void>
+  readonly joined?: ((socket: Socket<P, S, A>) => MaybePromise<void>) | undefined
   /** One handler for each event that `schema.in` declares. */
-  readonly in?: HandlersIn<P, S, A>
+  readonly in?: HandlersIn<P, S, A> | undefined
   /** Rewrites (or, with `undefined`, drops) a broadcast for each subscriber: Phoenix's `handle_out`. */
-  readonly intercept?: Intercepts<P, S, A>
+  readonly intercept?: Intercepts<P, S, A> | undefined
   /** Runs once when the channel has ended, whatever way. */
-  terminate?(reason: TerminateReason, socket: Socket<P, S, A>): MaybePromise<void>
+  readonly terminate?: ((reason: TerminateReason, socket: Socket<P, S, A>) => MaybePromise<void>) | undefined
 } & RequireIn<S> &
   RequireSnapshot<JoinOf<S>, NoInfer<Join>>
 

@@ -23,7 +23,7 @@ export interface TBinary extends TUnsafe<Uint8Array> {
  * @param options.maxBytes More is an invalid payload. At least 1. @default no limit but the connection's
  * @throws `BERYL_ERR_OPTION_INVALID`
  */
-export function Binary(options: { readonly maxBytes?: number } = {}): TBinary {
+export function Binary(options: { readonly maxBytes?: number | undefined } = {}): TBinary {
   const given = section('options of Binary', options, ['maxBytes'])
   const maxBytes = whole('maxBytes', given.maxBytes, Number.POSITIVE_INFINITY, 1)
   const schema = Type.Refine(

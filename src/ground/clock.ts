@@ -1,3 +1,11 @@
+import { performance } from 'node:perf_hooks'
+import * as timers from 'node:timers'
+
+// Taken once, when the library is imported: tests that put fake timers into the globals (vitest, node:test, sinon) drive
+// their own code with them, and not the server. The date is left to them.
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = timers
+const now = performance.now.bind(performance)
+
 /**
  * The only user of timers and of time. Everything else is handed a {@link Clock}, so that tests can move a fake
  * one (`fastify-beryl/testing`) and nothing ever sleeps.
@@ -33,7 +41,7 @@ const LONGEST_MS = 2 ** 31 - 1
 
 /** The clock of the machine. Timeouts keep the process alive, intervals do not. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   date: () => Date.now(),
   setTimeout(callback, ms) {
     const handle = setTimeout(callback, Math.min(ms, LONGEST_MS))

@@ -2,7 +2,7 @@
 export interface RateOptions {
   readonly perSecond: number
   /** @default twice `perSecond` */
-  readonly burst?: number
+  readonly burst?: number | undefined
 }
 
 /** A client that waited as long as it was told must not be refused for a rounding error. */

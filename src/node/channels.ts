@@ -1,3 +1,4 @@
+import type { CompiledChannel } from '../channel/definition.ts'
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from '../channel/registered.ts'
 import { checkFunction, checkName, refuseArgument } from '../ground/argument.ts'
@@ -49,6 +50,11 @@ export class Channels {
   constructor(endpoint: Endpoint, lifecycle: Lifecycle) {
     this.#endpoint = endpoint
     this.#lifecycle = lifecycle
+  }
+
+  /** @internal The contracts of the channels that own a topic: entrances may have one each. */
+  static contracts(channels: Channels, topic: string): readonly CompiledChannel[] {
+    return channels.#endpoint.routers.match(topic)
   }
 
   /** Where clients connect, as phoenix.js wants it (without `/websocket`), behind the prefix of the scope. */

@@ -39,27 +39,29 @@ export type OnGiveUp = 'close' | 'exit' | ((error: Error) => void)
 /** The options of the plugin. Every one is optional. */
 export interface BerylOptions extends TransportOptions, SessionOptions {
   /** The channels to begin with; more may follow with `channels.register`. @default [] */
-  readonly channels?: readonly ChannelDefinition[]
+  readonly channels?: readonly ChannelDefinition[] | undefined
   /** Presence, with its options, or without. @default true */
-  readonly presence?: boolean | PresenceOptions
+  readonly presence?: boolean | PresenceOptions | undefined
   /** Groups, or not. @default true */
-  readonly groups?: boolean
+  readonly groups?: boolean | undefined
   /** The carrier of messages between nodes. @default this node only */
-  readonly pubsub?: PubSubAdapter
-  readonly supervision?: {
-    /** The tree survives so many restarts within `periodMs`. @default 3 */
-    readonly intensity?: number
-    /** @default 5000 */
-    readonly periodMs?: number
-    /** @default 'close' */
-    readonly onGiveUp?: OnGiveUp
-  }
+  readonly pubsub?: PubSubAdapter | undefined
+  readonly supervision?:
+    | {
+        /** The tree survives so many restarts within `periodMs`. @default 3 */
+        readonly intensity?: number | undefined
+        /** @default 5000 */
+        readonly periodMs?: number | undefined
+        /** @default 'close' */
+        readonly onGiveUp?: OnGiveUp | undefined
+      }
+    | undefined
   /** The application's own children: started last, stopped first. @default [] */
-  readonly children?: readonly ChildInit[]
+  readonly children?: readonly ChildInit[] | undefined
   /** Where time comes from: for tests, `fakeClock()` of `fastify-beryl/testing`. @default the machine's clock */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** The limits of a client. All that it can make grow has a bound. */
-  readonly limits?: TransportLimits & SessionLimits
+  readonly limits?: (TransportLimits & SessionLimits) | undefined
 }
 
 /** {@link BerylOptions} checked and filled in. Frozen. A limit that is off is `Infinity`. */
@@ -101,9 +103,9 @@ export interface MountOptions extends Omit<TransportOptions, 'path' | 'compressi
   /** Clients connect to `<path>/websocket`, behind the prefix of the scope. */
   readonly path: string
   /** The channels that can be joined here. @default those of the plugin, with those that are registered later */
-  readonly channels?: readonly ChannelDefinition[]
+  readonly channels?: readonly ChannelDefinition[] | undefined
   /** The limits of its clients, and of how many there are. */
-  readonly limits?: TransportLimits & SessionLimits
+  readonly limits?: (TransportLimits & SessionLimits) | undefined
 }
 
 /** {@link MountOptions} checked and filled in. */

@@ -14,11 +14,11 @@ import type { SupervisorEvent } from '../supervision/events.ts'
 
 export interface MetricsOptions {
   /** Where the metrics are kept. @default the registry that prom-client itself has */
-  readonly register?: Registry
+  readonly register?: Registry | undefined
   /** The beginning of all names. @default 'beryl_' */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Where they are served, as Prometheus reads them. @default no route */
-  readonly path?: string
+  readonly path?: string | undefined
 }
 
 /**

@@ -4,36 +4,36 @@ import type { Timing } from './state.ts'
 /** The limits that keep one owner, or one huge topic, from costing the others too much. `false` switches one off. */
 export interface PresenceLimits {
   /** Keys that one owner may track on one topic. Above it, `track` throws. @default 10 */
-  readonly keys?: number | false
+  readonly keys?: number | false | undefined
   /** Bytes of one key as UTF-8. Above it, `track` throws. @default 255 */
-  readonly keyBytes?: number | false
+  readonly keyBytes?: number | false | undefined
   /** Bytes of one meta as JSON text. Above it, `track` and `update` throw. @default 4096 */
-  readonly metaBytes?: number | false
+  readonly metaBytes?: number | false | undefined
   /**
    * Tracks and updates of one owner in a second. Above it, `track` throws, and of the updates the newest goes out when it
    * may. @default 20
    */
-  readonly changesPerSecond?: number | false
+  readonly changesPerSecond?: number | false | undefined
   /**
    * Keys of one topic that clients are told of, the oldest; when one goes, the next takes its place. `list`, `get`,
    * `count` and `onDiff` on the server always see all. @default 1000
    */
-  readonly shownKeys?: number | false
+  readonly shownKeys?: number | false | undefined
 }
 
 /** Presence among several nodes. All times are monotonic; a wall clock that jumps changes nothing. */
 export interface PresenceOptions {
   /** Changes are collected for so long before the other nodes are told. Local clients are told at once. @default 1500 */
-  readonly broadcastMs?: number
+  readonly broadcastMs?: number | undefined
   /** Periods of `broadcastMs` without a change after which a node says that it lives. @default 3 */
-  readonly quietPeriods?: number
+  readonly quietPeriods?: number | undefined
   /** A node that is silent for so long has its presences hidden. @default 30_000 */
-  readonly downMs?: number
+  readonly downMs?: number | undefined
   /** A node that is silent for so long is forgotten. @default 1_200_000 */
-  readonly permanentDownMs?: number
+  readonly permanentDownMs?: number | undefined
   /** The other nodes go on showing who was here for so long when this node drains. @default 5000 */
-  readonly handoffMs?: number
-  readonly limits?: PresenceLimits
+  readonly handoffMs?: number | undefined
+  readonly limits?: PresenceLimits | undefined
 }
 
 /** {@link PresenceOptions} with every default filled in; a limit that is off is `Infinity`. Frozen. */

@@ -13,19 +13,19 @@ export interface PubSubAdapter {
   readonly name: string
 
   /** There is no other node and will be none: nothing is encoded for `publish`. @default false */
-  readonly isSolo?: boolean
+  readonly isSolo?: boolean | undefined
 
   /** The longest message that `publish` carries, in bytes: a longer one is refused where it is sent. @default no limit */
-  readonly maxMessageBytes?: number
+  readonly maxMessageBytes?: number | undefined
 
   /**
    * The time that `start` takes at the most, in milliseconds. The plugin is refused where Fastify's `pluginTimeout` is not
    * a second longer. @default unknown
    */
-  readonly connectTimeoutMs?: number
+  readonly connectTimeoutMs?: number | undefined
 
   /** What has been counted since the adapter was made: for `channels.status()` and for metrics. @default nothing */
-  readonly counts?: AdapterCounts
+  readonly counts?: AdapterCounts | undefined
 
   /**
    * Connects. Rejects where that fails for good; from then on the adapter reconnects by itself and says so through

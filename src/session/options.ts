@@ -16,65 +16,71 @@ import type { MeterRates } from './meter.ts'
 
 /** The life of a connection, and its end. */
 export interface SessionOptions {
-  readonly heartbeat?: {
-    /** Clients send one so often; silent clients are looked for at least as often. Shorter than the timeout. @default 30_000 */
-    readonly intervalMs?: number
-    /** A client that sends nothing at all for so long is closed with 1001. @default 60_000 */
-    readonly timeoutMs?: Limit
-  }
+  readonly heartbeat?:
+    | {
+        /** Clients send one so often; silent clients are looked for at least as often. Shorter than the timeout. @default 30_000 */
+        readonly intervalMs?: number | undefined
+        /** A client that sends nothing at all for so long is closed with 1001. @default 60_000 */
+        readonly timeoutMs?: Limit | undefined
+      }
+    | undefined
   /** The limits of slow readers. At one of them their connection is cut. */
-  readonly backpressure?: {
-    /** Bytes that wait for one reader. @default 1_048_576 */
-    readonly maxBufferedBytes?: Limit
-    /** Milliseconds without any progress while bytes wait. @default 10_000 */
-    readonly stallMs?: Limit
-    /** Bytes that wait for all together: the largest is cut first, upgrades get 503. @default 268_435_456 */
-    readonly maxTotalBytes?: Limit
-  }
+  readonly backpressure?:
+    | {
+        /** Bytes that wait for one reader. @default 1_048_576 */
+        readonly maxBufferedBytes?: Limit | undefined
+        /** Milliseconds without any progress while bytes wait. @default 10_000 */
+        readonly stallMs?: Limit | undefined
+        /** Bytes that wait for all together: the largest is cut first, upgrades get 503. @default 268_435_456 */
+        readonly maxTotalBytes?: Limit | undefined
+      }
+    | undefined
   /** `app.close()` ends the connections in batches, each with 1012 when its handlers are done. */
-  readonly drain?: {
-    /** Connections at a time. @default 500 */
-    readonly batch?: number
-    /** Between two batches. @default 500 */
-    readonly pauseMs?: number
-    /** Running handlers may take so long. @default 5000 */
-    readonly handlerMs?: number
-    /** A client has so long to answer the close. @default 5000 */
-    readonly closeMs?: number
-    /** All of it. @default 30_000 */
-    readonly timeoutMs?: number
-  }
+  readonly drain?:
+    | {
+        /** Connections at a time. @default 500 */
+        readonly batch?: number | undefined
+        /** Between two batches. @default 500 */
+        readonly pauseMs?: number | undefined
+        /** Running handlers may take so long. @default 5000 */
+        readonly handlerMs?: number | undefined
+        /** A client has so long to answer the close. @default 5000 */
+        readonly closeMs?: number | undefined
+        /** All of it. @default 30_000 */
+        readonly timeoutMs?: number | undefined
+      }
+    | undefined
 }
 
 /** The limits of one connected client. */
 export interface SessionLimits {
   /** Topics of one connection. Above: the join is refused. @default 100 */
-  readonly channelsPerConnection?: Limit
+  readonly channelsPerConnection?: Limit | undefined
   /** Joins of one connection. Above: `rate_limited`. @default { perSecond: 50, burst: 100 } */
-  readonly joins?: RateLimit
+  readonly joins?: RateLimit | undefined
   /** Bytes of a topic. Above: the join is refused with `topic_too_long`. At most 255. @default 255 */
-  readonly topicBytes?: number
+  readonly topicBytes?: number | undefined
   /** Messages of one connection. Above: `rate_limited`; close 1008 after 5 s of it. @default { perSecond: 100, burst: 200 } */
-  readonly messages?: RateLimit
+  readonly messages?: RateLimit | undefined
   /** Messages of one connection to one channel. Above: as `messages`. @default false */
-  readonly channelMessages?: RateLimit
+  readonly channelMessages?: RateLimit | undefined
   /** Bytes of one connection in a second. Above: as `messages`. @default 1_048_576 */
-  readonly bytesPerSecond?: Limit
+  readonly bytesPerSecond?: Limit | undefined
   /**
    * Async callbacks at work for one connection. Above: what would begin waits, and its socket is not read until half of
    * them are done, for a second at the most; then messages wait as `mailbox` allows and joins are refused with
    * `overloaded`. @default 64
    */
-  readonly pendingHandlers?: Limit
+  readonly pendingHandlers?: Limit | undefined
   /**
    * Messages that wait for one channel. Above: the message is refused with `overloaded`. As many broadcasts may wait for
    * its `intercept`, or for the answer to its join. Above: the channel ends, its client is told to join again. @default 256
    */
-  readonly mailbox?: Limit
+  readonly mailbox?: Limit | undefined
   /** Timers (`socket.setTimeout`, `socket.setInterval`) of one channel. Above: they throw `BERYL_ERR_TIMER_LIMIT`. @default 100 */
-  readonly timers?: Limit
+  readonly timers?: Limit | undefined
   /** A join may take so long, in milliseconds. Above: it is refused with `join_timeout`. @default 10_000 */
-  readonly joinTimeoutMs?: Limit
+  readonly joinTimeoutMs?: Limit | undefined
 }
 
 /** {@link SessionOptions} checked and filled in. A limit that is off is `Infinity`. */

@@ -6,8 +6,8 @@ import { refuseSpec } from './check.ts'
 /** A message in an actor's mailbox: its work, the way of its result, the word to its sender if none comes. */
 export interface ActorMessage {
   perform(actor: Behaviour): unknown
-  reply?(value: unknown): void
-  refuse?(error: unknown): void
+  readonly reply?: ((value: unknown) => void) | undefined
+  readonly refuse?: ((error: unknown) => void) | undefined
 }
 
 /** A method to run, its result wanted by nobody. */

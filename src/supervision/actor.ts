@@ -36,11 +36,11 @@ export type ActorStart<T extends Actor> =
 /** The options of an actor's spec beside the arguments of `init`. */
 export interface ActorSpecOptions<I extends string> extends Partial<ChildPolicy> {
   /** @default the name of the class */
-  readonly id?: I
+  readonly id?: I | undefined
   /** Registered while the actor lives, for `whereis`. Two living actors cannot hold the same. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** A call waits so long for its reply. Then the call fails; the actor is not told. @default the class's, 5000 */
-  readonly callTimeoutMs?: number | 'infinity'
+  readonly callTimeoutMs?: number | 'infinity' | undefined
 }
 
 type LaunchOptions = Pick<ActorSpecOptions<string>, 'callTimeoutMs' | 'name'>

@@ -166,6 +166,7 @@ export abstract class Child implements Place {
 
   inspect(): TreeNode {
     const running = this.process !== undefined
+    const details = this.process && detailsOf(this.process)
     return {
       id: this.id,
       type: this.policy.type,
@@ -174,8 +175,8 @@ export abstract class Child implements Place {
       ...(running && { since: (this.#life?.sinceSeconds ?? 0) * 1000 }),
       abandoned: this.#rare?.abandoned ?? 0,
       stillRunning: this.#rare?.stillRunning ?? 0,
-      children: [],
-      ...(this.process && detailsOf(this.process)),
+      ...details,
+      children: details?.children ?? [],
     }
   }
 

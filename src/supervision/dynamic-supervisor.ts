@@ -19,7 +19,7 @@ import { Deadlines } from './time-limit.ts'
 
 interface DynamicCommonOptions extends Omit<CommonOptions, 'autoShutdown'> {
   /** The limit of children, those that are being restarted included. @default unlimited */
-  readonly maxChildren?: number
+  readonly maxChildren?: number | undefined
 }
 
 /** The options of a dynamic supervisor whose children are all alike. */

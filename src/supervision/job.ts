@@ -3,7 +3,7 @@ import type { MaybePromise } from './process.ts'
 /** One thing that a supervisor has to do. `refuse` tells the one who asked for it that it never will be done. */
 export interface Job {
   run(): MaybePromise<void>
-  refuse?(error: Error): void
+  readonly refuse?: ((error: Error) => void) | undefined
 }
 
 /** Runs what may be synchronous without making a promise for it. */

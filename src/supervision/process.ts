@@ -25,7 +25,7 @@ export interface Process {
   /** The result of `which` and `startChild` for others; the process itself where it is absent. */
   readonly handle?: unknown
   /** The part of `inspect` that stands below and beside this process. */
-  inspect?(): ProcessDetails
+  readonly inspect?: (() => ProcessDetails) | undefined
 }
 
 /** The result of a start: a process, or the word that there is nothing to run. */
@@ -63,10 +63,10 @@ export type ChildState = 'starting' | 'running' | 'restarting' | 'stopping' | 's
 /** A process's own part of its node in the tree. */
 export interface ProcessDetails {
   /** A word or two beside the state: `rest_for_one`. */
-  readonly note?: string
-  readonly children?: readonly TreeNode[]
+  readonly note?: string | undefined
+  readonly children?: readonly TreeNode[] | undefined
   /** Children that are not listed, because there are too many. */
-  readonly omitted?: number
+  readonly omitted?: number | undefined
 }
 
 /** One node of a tree as `inspect` shows it: a plain object, safe to serialise. */
@@ -77,7 +77,7 @@ export interface TreeNode extends ProcessDetails {
   /** The number of times that its supervisor started it again. */
   readonly restarts: number
   /** Since when the current incarnation runs: wall-clock milliseconds since the epoch, to the second. */
-  readonly since?: number
+  readonly since?: number | undefined
   /** Incarnations whose code could not be ended, so far. */
   readonly abandoned: number
   /** The number of those that are still at it. */

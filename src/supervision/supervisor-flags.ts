@@ -8,19 +8,19 @@ import type { Intensity, Strategy } from './restart-policy.ts'
 /** The options of supervisors of both kinds. */
 export interface CommonOptions {
   /** Registered while the supervisor lives, for {@link currentSupervisor}; the first part of every child's path. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** So many restarts within `periodMs` pass; one more and the supervisor gives up. 0: none. @default 1 */
-  readonly intensity?: number
+  readonly intensity?: number | undefined
   /** The length of the sliding window, in monotonic milliseconds, ends included. @default 5000 */
-  readonly periodMs?: number
+  readonly periodMs?: number | undefined
   /** The rule by which the end of significant children ends the supervisor. @default 'never' */
-  readonly autoShutdown?: AutoShutdown
+  readonly autoShutdown?: AutoShutdown | undefined
   /** Takes what happens in the tree. Nothing is logged without it. */
-  readonly report?: Report
+  readonly report?: Report | undefined
   /** Aborting it stops the tree, also while it starts. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** @default the clock of the machine */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** The flags of a supervisor, checked and filled in. */

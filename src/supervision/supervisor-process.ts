@@ -98,6 +98,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
 
   /** The supervisor and all below it, as plain objects; `formatTree` draws them. */
   inspect(): TreeNode {
+    const details = this.details()
     return {
       id: this.path.slice(this.path.lastIndexOf('/') + 1),
       type: 'supervisor',
@@ -106,8 +107,8 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
       since: this.#since,
       abandoned: 0,
       stillRunning: 0,
-      children: [],
-      ...this.details(),
+      ...details,
+      children: details.children ?? [],
     }
   }
 

@@ -14,9 +14,9 @@ import { Deadlines } from './time-limit.ts'
 export interface SupervisorOptions<C extends readonly ChildInit[] = readonly ChildInit[]>
   extends CommonOptions {
   /** The children that are restarted with one that ended. @default 'one_for_one' */
-  readonly strategy?: Strategy
+  readonly strategy?: Strategy | undefined
   /** In start order. Stopped in the reverse of it. @default none */
-  readonly children?: C
+  readonly children?: C | undefined
 }
 
 /** One child as `children` lists it. */

@@ -29,7 +29,7 @@ export interface ThreadOptions
   extends Partial<ChildPolicy>,
     Pick<WorkerOptions, 'workerData' | 'resourceLimits' | 'env' | 'argv' | 'execArgv' | 'transferList'> {
   /** True: its start waits until the thread calls `ready()`, not only until its code begins to run. @default false */
-  readonly awaitReady?: boolean
+  readonly awaitReady?: boolean | undefined
 }
 
 /**

@@ -11,11 +11,11 @@ export interface AdapterStage {
   /** Makes the adapter of one more node. */
   adapter(): PubSubAdapter
   /** Takes the engine out of reach of all nodes. */
-  cut?(): void | Promise<void>
+  readonly cut?: (() => void | Promise<void>) | undefined
   /** The end of {@link AdapterStage.cut}. */
-  heal?(): void | Promise<void>
+  readonly heal?: (() => void | Promise<void>) | undefined
   /** Anything that has to happen may take so long, in milliseconds. @default 15_000 */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
 }
 
 export interface AdapterFact {

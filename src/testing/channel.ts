@@ -27,6 +27,8 @@ export interface Line {
   readonly arrivals: Arrivals<ServerMessage>
   readonly crashes: readonly Crash[]
   readonly isClosed: boolean
+  /** True where the topic's channel takes the event and declares no reply to it. */
+  isSilent(topic: string, event: string): boolean
   nextRef(): string
   send(message: ClientMessage): void
   /** From now on the channel observes what comes for its topic. */
@@ -221,7 +223,8 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     const { topic } = this
     this.#line.send({ joinRef: this.#joinRef, ref, topic, event, payload })
     const isHopeless = (): boolean => this.#hasEnded || this.#line.isClosed
-    return new TestPush<never>(this.#line.arrivals, { topic, event, ref }, isHopeless)
+    const isSilent = this.#line.isSilent(topic, event)
+    return new TestPush<never>(this.#line.arrivals, { topic, event, ref, isSilent }, isHopeless)
   }
 
   #refused(response: unknown): JoinRefused {

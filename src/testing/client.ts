@@ -1,8 +1,9 @@
 import { isUint8Array } from 'node:util/types'
-import type { FastifyInstance } from 'fastify'
+import type { CompiledEvent } from '../channel/definition.ts'
 import type { ChannelDefinition, Connection } from '../channel/infer.ts'
 import type { ClientCodec, ClientMessage, ServerMessage } from '../client/codec.ts'
 import { readFields, refuseArgument } from '../ground/argument.ts'
+import { Channels } from '../node/channels.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 import { type Frame, framePayload, isBinaryFrame } from '../protocol/frame.ts'
 import type { TopicOf } from '../protocol/topic.ts'
@@ -25,7 +26,7 @@ export class TestClient {
   readonly writes: (readonly Frame[])[] = []
   /** The callbacks of the application that failed for this client. */
   readonly crashes: Crash[] = []
-  readonly #app: FastifyInstance
+  readonly #server: Channels
   readonly #codec: ClientCodec
   readonly #patience: Patience
   readonly #arrivals: Arrivals<ServerMessage>
@@ -36,8 +37,8 @@ export class TestClient {
   #closed: Closed | undefined
 
   /** @internal Made by `connect`. */
-  constructor(app: FastifyInstance, codec: ClientCodec, connection: InProcessConnection, timeoutMs: number) {
-    this.#app = app
+  constructor(channels: Channels, codec: ClientCodec, connection: InProcessConnection, timeoutMs: number) {
+    this.#server = channels
     this.#codec = codec
     this.#patience = new Patience(connection.clock, timeoutMs)
     this.#arrivals = new Arrivals(this.#patience, this.crashes)
@@ -96,17 +97,19 @@ export class TestClient {
 
   /** Sends a heartbeat and waits for its reply. */
   async heartbeat(): Promise<void> {
-    const heartbeat = { topic: 'phoenix', event: 'heartbeat', ref: this.#nextRef() }
-    this.send({ joinRef: null, payload: {}, ...heartbeat })
-    await new TestPush(this.#arrivals, heartbeat, () => this.#closed !== undefined).expectReply('ok')
+    await this.#sendToServer('heartbeat', {}).expectReply('ok')
   }
 
   /** Shows the server a new token: the reply is that of the option `renew`. */
   renew(token: string): TestPush {
     checkText('renew', 'token', token)
-    const renewal = { topic: 'phoenix', event: 'renew', ref: this.#nextRef() }
-    this.send({ joinRef: null, payload: { token }, ...renewal })
-    return new TestPush(this.#arrivals, renewal, () => this.#closed !== undefined)
+    return this.#sendToServer('renew', { token })
+  }
+
+  #sendToServer(event: string, payload: object): TestPush {
+    const message = { topic: 'phoenix', event, ref: this.#nextRef() }
+    this.send({ joinRef: null, payload, ...message })
+    return new TestPush(this.#arrivals, { ...message, isSilent: false }, () => this.#closed !== undefined)
   }
 
   /** Sends a message as it is: any refs, any topic. */
@@ -205,10 +208,10 @@ export class TestClient {
       this.crashes.push({ topic, event, error })
     }
     this.#cleanups.push(
-      this.#app.channels.onTelemetry('channel.crash', (_, { connectionId, topic, event, error }) => {
+      this.#server.onTelemetry('channel.crash', (_, { connectionId, topic, event, error }) => {
         if (connectionId === this.id) record(topic, event, error)
       }),
-      this.#app.channels.onTelemetry('channel.join', (_, { connectionId, topic, outcome, error }) => {
+      this.#server.onTelemetry('channel.join', (_, { connectionId, topic, outcome, error }) => {
         if (connectionId === this.id && outcome === 'crashed') record(topic, 'join', error)
       }),
     )
@@ -219,7 +222,7 @@ export class TestClient {
   }
 
   #listen(topic: string, listener: (broadcast: Arrival) => void): () => void {
-    const end = this.#app.channels.subscribe(topic, listener)
+    const end = this.#server.subscribe(topic, listener)
     this.#cleanups.push(end)
     return end
   }
@@ -242,8 +245,16 @@ export class TestClient {
       send: (message) => this.send(message),
       attach: (channel) => this.#attach(channel),
       listen: (topic, listener) => this.#listen(topic, listener),
+      isSilent: (topic, event) => {
+        const owners = Channels.contracts(this.#server, topic)
+        return owners.length > 0 && owners.every((owner) => isSilent(owner.in.get(event)))
+      },
     }
   }
+}
+
+function isSilent(event: CompiledEvent | undefined): boolean {
+  return event !== undefined && event.reply === undefined
 }
 
 /** Any refs and any topic, as long as the codec can write them. */

@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify'
 import qs from 'qs'
 import { type ClientCodec, clientV1, clientV2 } from '../client/codec.ts'
 import { readFields, refuseArgument } from '../ground/argument.ts'
@@ -9,26 +8,42 @@ import {
   CLIENT_KEY_HEADER,
   forgetClient,
   type InProcessConnection,
+  type InProcessMount,
   type InProcessRefusal,
+  mountsOf,
 } from '../transport/in-process.ts'
 import { TestClient } from './client.ts'
+
+/** Any Fastify instance, whatever its server (HTTP/2, TLS), its logger (pino's own type) and its type provider. */
+export interface AnyFastify {
+  readonly server: object
+  ready(): PromiseLike<unknown>
+  inject(request: {
+    url: string
+    headers: Record<string, string>
+    remoteAddress?: string | undefined
+  }): PromiseLike<Answer>
+}
 
 /** The introduction of a client, and the patience of its tests. */
 export interface ConnectOptions {
   /** The query of the URL: what `connect` sees as `params`. Nested as Phoenix nests them. @default {} */
-  readonly params?: Readonly<Record<string, unknown>>
+  readonly params?: Readonly<Record<string, unknown>> | undefined
   /** The token that phoenix.js takes as `authToken`. @default none */
-  readonly authToken?: string
+  readonly authToken?: string | undefined
   /** The version of the protocol. @default '2.0.0' */
-  readonly vsn?: string
+  readonly vsn?: string | undefined
   /** Headers of the request, such as `cookie`, `authorization` or `origin`. @default {} */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** The address that the client has. @default '127.0.0.1' */
-  readonly remoteAddress?: string
-  /** Where to come in: the path of an entrance, with the prefix of its scope. @default app.channels.path */
-  readonly path?: string
+  readonly remoteAddress?: string | undefined
+  /**
+   * Where to come in: the path of an entrance, with the prefix of its scope. @default that of the instance, else the only
+   * one in the scopes below it
+   */
+  readonly path?: string | undefined
   /** After how many milliseconds of real time an expectation gives up. @default 5000 */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
 }
 
 /** The answer to a request that was refused. */
@@ -68,13 +83,15 @@ export class ConnectRefused extends Error {
  * check and `connect`, into a session of its own. Nothing listens on a port; what belongs to the socket alone (frames of
  * the wrong size, compression, slow readers) has to be tested with one.
  *
- * @param app An instance with fastify-beryl, ready or not.
+ * @param app An instance with fastify-beryl, or with a scope that has it, ready or not.
  * @throws {@link ConnectRefused} with the status that the request was answered with; `BERYL_ERR_ARGUMENT`,
  *   `BERYL_ERR_OPTION_INVALID`
  */
-export async function connect(app: FastifyInstance, options: ConnectOptions = {}): Promise<TestClient> {
+export async function connect(app: AnyFastify, options: ConnectOptions = {}): Promise<TestClient> {
   const given = checkConnectOptions(options)
   const root = await readied(app)
+  const mounts = mountsFor(app)
+  const mount = mountFor(app, mounts, given.path)
   let connection: InProcessConnection | undefined
   let refusal: InProcessRefusal | undefined
   const key = announceClient({
@@ -86,38 +103,68 @@ export async function connect(app: FastifyInstance, options: ConnectOptions = {}
     },
   })
   const response = await root.inject({
-    url: urlOf(app, given),
+    url: urlOf(given.path ?? mount.path, given),
     headers: { ...headersOf(given), [CLIENT_KEY_HEADER]: key },
     ...(given.remoteAddress === undefined ? {} : { remoteAddress: given.remoteAddress }),
   })
   forgetClient(key)
-  if (connection === undefined) throw new ConnectRefused(response, refusal, entrancesOf(app))
-  return new TestClient(app, codecOf(given), connection, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  if (connection === undefined)
+    throw new ConnectRefused(response, refusal, `no entrance has this path, but ${pathsOf(mounts)}`)
+  const { channels } = mount.scope
+  return new TestClient(channels, codecOf(given), connection, given.timeoutMs ?? DEFAULT_TIMEOUT_MS)
 }
 
-/**
- * The outermost instance, ready: the `ready` of a scope runs no `onReady` hooks, on which the tree starts.
- *
- * @throws `BERYL_ERR_ARGUMENT` where that is none, or has no fastify-beryl
- */
-async function readied(app: FastifyInstance): Promise<FastifyInstance> {
-  const wanted = 'a Fastify instance with fastify-beryl'
-  if (!isApp(app, 'ready')) refuseArgument('connect', 'app', wanted, app)
+/** The outermost instance, ready: the `ready` of a scope runs no `onReady` hooks, on which the tree starts. */
+async function readied(app: AnyFastify): Promise<AnyFastify> {
+  if (!isFastify(app)) refuseArgument('connect', 'app', 'a Fastify instance', app)
   const root = rootOf(app)
   await root.ready()
-  if (!isApp(app, 'channels')) refuseArgument('connect', 'app', wanted, app)
   return root
 }
 
-function isApp(app: unknown, member: 'ready' | 'channels'): boolean {
+function isFastify(app: unknown): boolean {
   try {
-    return typeof app === 'object' && app !== null && typeof Reflect.get(app, member) === KINDS[member]
+    return typeof app === 'object' && app !== null && typeof Reflect.get(app, 'ready') === 'function'
   } catch {
     return false
   }
 }
 
-const KINDS = { ready: 'function', channels: 'object' } as const
+/** The mounts that an instance reaches: in the scopes around it, whose decorators it sees, and in those below it. */
+function mountsFor(app: AnyFastify): readonly InProcessMount[] {
+  return mountsOf(app.server).filter(({ scope }) => isWithin(app, scope) || isWithin(scope, app))
+}
+
+/**
+ * The mount at a path; without one that of the innermost scope around the instance, else the only one below it. Where none has
+ * the path, any: the answer will say so.
+ *
+ * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_OPTION_INVALID`
+ */
+function mountFor(
+  app: AnyFastify,
+  mounts: readonly InProcessMount[],
+  path: string | undefined,
+): InProcessMount {
+  const [first = refuseArgument('connect', 'app', WITH_BERYL, app), ...others] = mounts
+  if (path !== undefined) return mounts.find((mount) => mount.path === path) ?? first
+  const around = mounts.filter(({ scope }) => isWithin(app, scope))
+  const own = around.find(({ scope }) => around.every((other) => isWithin(scope, other.scope)))
+  if (own !== undefined || others.length === 0) return own ?? first
+  return refuseOption('path', `one of the mounts: ${pathsOf(mounts)}`, path)
+}
+
+function pathsOf(mounts: readonly InProcessMount[]): string {
+  return mounts.map((mount) => mount.path).join(', ')
+}
+
+const WITH_BERYL =
+  'a Fastify instance that has fastify-beryl, itself or in a scope: await app.register(beryl, { channels })'
+
+/** True for an instance and for all that are encapsulated in it: Fastify makes those with it as their prototype. */
+function isWithin(inner: object, outer: object): boolean {
+  return inner === outer || Object.prototype.isPrototypeOf.call(outer, inner)
+}
 
 /** @throws `BERYL_ERR_OPTION_INVALID` */
 function checkConnectOptions(options: unknown): ConnectOptions {
@@ -139,20 +186,14 @@ const TEXTS = ['authToken', 'vsn', 'remoteAddress', 'path'] as const
 const DEFAULT_TIMEOUT_MS = 5_000
 const DEFAULT_VERSION = '2.0.0'
 
-function urlOf(app: FastifyInstance, { params, vsn = DEFAULT_VERSION, path }: ConnectOptions): string {
-  return `${path ?? app.channels.path}/websocket?${qs.stringify({ ...params, vsn })}`
+function urlOf(path: string, { params, vsn = DEFAULT_VERSION }: ConnectOptions): string {
+  return `${path}/websocket?${qs.stringify({ ...params, vsn })}`
 }
 
 function headersOf({ headers, authToken }: ConnectOptions): Record<string, string> {
   if (authToken === undefined) return { ...headers }
   const token = Buffer.from(authToken).toString('base64url')
   return { 'sec-websocket-protocol': `phoenix, base64url.bearer.phx.${token}`, ...headers }
-}
-
-/** For whoever knocks where there is none. */
-function entrancesOf(app: FastifyInstance): string {
-  const paths = app.channels.status().entrances.map(({ path }) => path)
-  return `no entrance has this path, but ${paths.join(', ')}`
 }
 
 /** Unknown versions are the server's to refuse. */

@@ -1,5 +1,5 @@
 import { checkFunction, refuseArgument } from '../ground/argument.ts'
-import type { Clock, Timer } from '../ground/clock.ts'
+import { type Clock, systemClock, type Timer } from '../ground/clock.ts'
 
 interface Pending extends Timer {
   readonly at: number
@@ -19,8 +19,13 @@ export interface FakeClock extends Clock {
   readonly pending: number
 }
 
-/** Makes a {@link FakeClock} that begins at 0 (monotonic) and at `date` (wall clock, default 2026-01-01). */
-export function fakeClock(date = Date.UTC(2026, 0, 1)): FakeClock {
+/**
+ * Makes a {@link FakeClock}. Its monotonic time begins at 0.
+ *
+ * @param date the wall clock at its beginning, in milliseconds since the epoch @default now
+ * @throws `BERYL_ERR_ARGUMENT`
+ */
+export function fakeClock(date = systemClock.date()): FakeClock {
   checkTime('fakeClock', 'date', date, -Number.MAX_VALUE, Number.MAX_VALUE)
   const schedule = new Schedule()
   return {
@@ -117,9 +122,16 @@ class Schedule {
   }
 }
 
+/** Lets one real turn of the event loop pass, whatever timers the test has faked. */
+export function turnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    systemClock.setImmediate(resolve)
+  })
+}
+
 /** Several real turns: promise chains that pass through I/O (a socket, a stream) need more than microtasks. */
 async function realTurns(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 3; turn++) await turnOfEventLoop()
 }
 
 function checkTime(

@@ -3,7 +3,7 @@ export { type AdapterFact, type AdapterStage, adapterFacts } from './adapter-fac
 export type { Crash } from './arrivals.ts'
 export { JoinRefused, TestChannel } from './channel.ts'
 export { TestClient } from './client.ts'
-export { type ConnectOptions, ConnectRefused, connect } from './connect.ts'
+export { type AnyFastify, type ConnectOptions, ConnectRefused, connect } from './connect.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export type { Closed } from './memory-wire.ts'
 export { type MemoryNetwork, memoryNetwork, type NetworkOptions } from './network.ts'

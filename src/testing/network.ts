@@ -7,7 +7,7 @@ import { checkText } from './arguments.ts'
 /** The faults of a {@link memoryNetwork}. */
 export interface NetworkOptions {
   /** Each message is delivered so often. @default 1 */
-  readonly copies?: number
+  readonly copies?: number | undefined
 }
 
 /** Several nodes in one process, without a broker. */

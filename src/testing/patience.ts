@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../ground/clock.ts'
-import type { FakeClock } from './fake-clock.ts'
+import { type FakeClock, turnOfEventLoop } from './fake-clock.ts'
 
 /** Turns of the event loop after which what was ready has run: a diff of presence alone takes two. */
 const SETTLING_TURNS = 5
@@ -65,10 +65,4 @@ export class Patience {
 
 function isFake(clock: Clock): clock is FakeClock {
   return 'settle' in clock
-}
-
-function turnOfEventLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    systemClock.setImmediate(resolve)
-  })
 }

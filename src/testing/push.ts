@@ -17,17 +17,19 @@ export class TestPush<X = unknown> {
   readonly #topic: string
   readonly #event: string
   readonly #arrivals: Arrivals<ServerMessage>
+  readonly #isSilent: boolean
   readonly #isHopeless: () => boolean
 
   constructor(
     arrivals: Arrivals<ServerMessage>,
-    { topic, event, ref }: { topic: string; event: string; ref: string },
+    { topic, event, ref, isSilent }: { topic: string; event: string; ref: string; isSilent: boolean },
     isHopeless: () => boolean,
   ) {
     this.ref = ref
     this.#topic = topic
     this.#event = event
     this.#arrivals = arrivals
+    this.#isSilent = isSilent
     this.#isHopeless = isHopeless
   }
 
@@ -36,7 +38,7 @@ export class TestPush<X = unknown> {
    *
    * @param status @default 'ok'
    * @param pattern What the response must look like.
-   * @throws `AssertionError` where another reply came, or none.
+   * @throws `AssertionError` where another reply came, or none; at once where no `ok` can come, as none is declared.
    */
   async expectReply<Status extends string = 'ok'>(
     status?: Status,
@@ -46,9 +48,11 @@ export class TestPush<X = unknown> {
     checkPattern('expectReply', pattern)
     const expected = { status: status ?? 'ok', response: pattern }
     const looks = pattern === undefined ? '' : ` ${inspectShort(pattern)}`
-    const summary = `expected a reply "${expected.status}"${looks} to "${this.#event}"`
+    const isInVain = this.#isSilent && expected.status === 'ok'
+    const why = isInVain ? ', which declares no reply: add one to its schema, or use refuteReply' : ''
+    const summary = `expected a reply "${expected.status}"${looks} to "${this.#event}"${why}`
     const wanted = this.#wanted('expectReply', summary, expected)
-    const reply = await this.#arrivals.expect(wanted)
+    const reply = await this.#arrivals.expect(isInVain ? { ...wanted, isHopeless: () => true } : wanted)
     const given = reply.payload as ReplyPayload
     if (given.status !== expected.status || !matches(given.response, pattern))
       throw this.#arrivals.failure(wanted, reply)

@@ -25,7 +25,7 @@ function before(owner: { close(...args: never[]): unknown }, name: 'close', hear
 }
 
 /** The outermost instance: the one whose `close` and `ready` those of the scopes below inherit. */
-export function rootOf(app: FastifyInstance): FastifyInstance {
-  const parent: FastifyInstance | null = Object.getPrototypeOf(app)
+export function rootOf<T extends object>(app: T): T {
+  const parent: T | null = Object.getPrototypeOf(app)
   return parent !== null && 'close' in parent ? rootOf(parent) : app
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../ground/clock.ts'
 import type { Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'
@@ -56,4 +57,24 @@ export function announcedClient(headers: IncomingHttpHeaders): InProcessClient |
   const client = waiting.get(key)
   waiting.delete(key)
   return client
+}
+
+/** A way in that a client of this process may take. */
+export interface InProcessMount {
+  readonly scope: FastifyInstance
+  /** Where clients connect, behind the prefix of the scope. */
+  readonly path: string
+}
+
+/** By the server that all scopes of an application share: an instance does not see what is mounted in those below it. */
+const mounts = new WeakMap<object, InProcessMount[]>()
+
+export function addMount(scope: FastifyInstance, path: string): void {
+  const others = mounts.get(scope.server) ?? []
+  mounts.set(scope.server, [...others, { scope, path: `${scope.prefix}${path}` }])
+}
+
+/** All mounts of a server, in the order in which they were made. */
+export function mountsOf(server: object): readonly InProcessMount[] {
+  return mounts.get(server) ?? []
 }

@@ -20,45 +20,49 @@ export type CheckOrigin = boolean | readonly string[] | ((origin: string, reques
 /** The way in. */
 export interface TransportOptions {
   /** Clients connect to `<path>/websocket`. @default '/socket' */
-  readonly path?: string
+  readonly path?: string | undefined
   /**
    * Decides who may connect, before the upgrade. `{ assigns?, expiresAt? }` lets in: the assigns are those of the
    * connection. `reject(…)` answers 403; a throw, and whatever else it gives, as Fastify's error handler does (500).
    * @default everybody, with {}
    */
-  readonly connect?: (context: ConnectContext) => ConnectGrant | Rejection | Promise<ConnectGrant | Rejection>
+  readonly connect?:
+    | ((context: ConnectContext) => ConnectGrant | Rejection | Promise<ConnectGrant | Rejection>)
+    | undefined
   /**
    * Decides over a new token of a client that is connected, within `limits.handshakeTimeoutMs`. What it gives has the shape
    * of `connect`'s, and takes its place; the error of `reject(…)` is the answer to the client. A connection stays that of
    * whom it was: where `connectionTopic` gives another name, nothing changes. @default no renewal
    */
-  readonly renew?: (context: RenewContext) => RenewGrant | Rejection | Promise<RenewGrant | Rejection>
+  readonly renew?:
+    | ((context: RenewContext) => RenewGrant | Rejection | Promise<RenewGrant | Rejection>)
+    | undefined
   /** The name under which `channels.disconnect` finds a connection, such as `user:42`. @default none */
-  readonly connectionTopic?: (connection: Connection) => string | undefined
+  readonly connectionTopic?: ((connection: Connection) => string | undefined) | undefined
   /** Which pages may connect. Clients that are no browsers send no Origin and are let in. @default true */
-  readonly checkOrigin?: CheckOrigin
+  readonly checkOrigin?: CheckOrigin | undefined
   /** WebSocket sub-protocols that the server speaks, best first. @default [] */
-  readonly subprotocols?: readonly string[]
+  readonly subprotocols?: readonly string[] | undefined
   /** permessage-deflate. Costs some hundred KiB for each connection that uses it. @default false */
-  readonly compression?: boolean
+  readonly compression?: boolean | undefined
 }
 
 /** The limits of clients on their way in, and of what their sockets carry. */
 export interface TransportLimits {
   /** Bytes of one message, unpacked. Above: close 1009. @default 65_536 */
-  readonly payloadBytes?: Limit
+  readonly payloadBytes?: Limit | undefined
   /** Fragments of one message. Above: close 1008. @default 1024 */
-  readonly fragments?: Limit
+  readonly fragments?: Limit | undefined
   /** Pieces in which one message may trickle in. Above: close 1008. @default 8192 */
-  readonly bufferedChunks?: Limit
+  readonly bufferedChunks?: Limit | undefined
   /** Connections of this node by one entrance. Above: 503 with Retry-After. @default 20_000 */
-  readonly connections?: Limit
+  readonly connections?: Limit | undefined
   /** Connections from one address. Above: 429. @default false */
-  readonly connectionsPerIp?: Limit
+  readonly connectionsPerIp?: Limit | undefined
   /** Connections that are being let in. Above: 503. @default 1000 */
-  readonly pendingUpgrades?: Limit
+  readonly pendingUpgrades?: Limit | undefined
   /** `connect` may take so long. Above: 503. `renew`, too. Above: `renew_timeout`. @default 10_000 */
-  readonly handshakeTimeoutMs?: Limit
+  readonly handshakeTimeoutMs?: Limit | undefined
 }
 
 /** {@link TransportOptions} checked and filled in. */

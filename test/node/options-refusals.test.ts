@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify from 'fastify'
-import { type BerylOptions, beryl } from '../../src/index.ts'
+import { Type } from 'typebox'
+import { type BerylOptions, beryl, defineChannel } from '../../src/index.ts'
 import { resolveOptions } from '../../src/node/options.ts'
 import { ConnectRefused, connect } from '../../src/testing/index.ts'
 
@@ -23,4 +24,33 @@ test('a checkOrigin that gives a promise lets nobody in, whatever it resolves to
   await assert.rejects(connect(app, { headers: { origin: 'http://evil.example' } }), ConnectRefused)
   const client = await connect(app)
   await client.close()
+})
+
+test('an option that is undefined is as good as absent, at every depth', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  const nothing = {
+    heartbeat: { intervalMs: undefined, timeoutMs: undefined },
+    limits: { messages: undefined },
+  }
+  await app.register(beryl, {
+    ...nothing,
+    path: undefined,
+    channels: undefined,
+    connect: undefined,
+    presence: { broadcastMs: undefined, limits: { keys: undefined } },
+    supervision: { intensity: undefined, onGiveUp: undefined },
+    backpressure: { stallMs: undefined },
+    drain: undefined,
+  })
+  app.channels.register(
+    defineChannel('room:*', {
+      schema: { in: undefined, out: { said: Type.Object({}) }, presence: undefined },
+      join: () => ({ assigns: {} }),
+      joined: undefined,
+      intercept: { said: undefined },
+    }),
+  )
+  await (await connect(app, { params: undefined, path: undefined, timeoutMs: undefined })).join('room:1')
+  assert.equal(app.channels.path, '/socket')
 })

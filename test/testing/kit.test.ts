@@ -331,6 +331,101 @@ test('a mount in a scope with a prefix is found by its own instance', async (t) 
   await client.join(room, 'room:1', { name: 'ada' })
 })
 
+test('a mount is found from the application around its scope; where there are several, the path says which', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(async (scope) => scope.register(beryl, { path: '/live', channels: [room] }))
+  const client = await connect(app)
+  const channel = await client.join(room, 'room:1', { name: 'ada' })
+  await channel.push('say', { body: 'hi' }).expectReply()
+  await channel.expectBroadcast('said')
+
+  const both = Fastify()
+  t.after(() => both.close())
+  let admin: FastifyInstance | undefined
+  await both.register(async (scope) => scope.register(beryl, { path: '/live', channels: [room] }))
+  await both.register(
+    async (scope) => {
+      admin = scope
+      await scope.register(beryl, { channels: [room] })
+    },
+    { prefix: '/admin' },
+  )
+  await assert.rejects(connect(both), {
+    code: 'BERYL_ERR_OPTION_INVALID',
+    message: "option 'path': wanted one of the mounts: /live, /admin/socket, got undefined",
+  })
+  await assert.rejects(connect(both, { path: '/socket' }), {
+    message: 'the connection was refused with 404: no entrance has this path, but /live, /admin/socket',
+  })
+  await (await connect(both, { path: '/admin/socket' })).join(room, 'room:1', { name: 'ada' })
+  assert.equal(admin?.channels.connections().length, 1)
+  await connect(admin)
+  assert.equal(admin.channels.connections().length, 2)
+})
+
+test('an instance without fastify-beryl, in it or in its scopes, is refused with what to do', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  let beside: FastifyInstance | undefined
+  await app.register(async (scope) => scope.register(beryl, { channels: [room] }))
+  await app.register(async (scope) => {
+    beside = scope
+  })
+  const refused = {
+    code: 'BERYL_ERR_ARGUMENT',
+    message:
+      /^connect: app: wanted a Fastify instance that has fastify-beryl.*await app\.register\(beryl, .*got /,
+  }
+  await assert.rejects(connect(beside as FastifyInstance), refused)
+  await assert.rejects(connect(Fastify()), refused)
+})
+
+test('an ok of an event that declares no reply is not waited for', async (t) => {
+  const client = await connect(await serve(t), { timeoutMs: 1_000_000 })
+  for (const channel of [
+    await client.join(room, 'room:1', { name: 'ada' }),
+    await client.join('room:2', { name: 'bob' }),
+  ]) {
+    await assert.rejects(channel.push('quietly', {}).expectReply(), {
+      name: 'AssertionError',
+      message:
+        /^expected a reply "ok" to "quietly", which declares no reply: add one to its schema, or use refuteReply\n/,
+    })
+    await channel.push('quietly', {}).refuteReply()
+    await assert.rejects(
+      channel.push('quietly', 'no object' as never).expectReply(),
+      /reply "error" { reason: 'invalid_payload'/,
+    )
+    await channel.push('quietly', 'no object' as never).expectReply('error', { reason: 'invalid_payload' })
+  }
+})
+
+test('the kit and the server go on while the timers of the globals are mocked', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'], now: 5_000 })
+  for (const clock of [undefined, fakeClock()]) {
+    const app = await serve(t, { clock })
+    const client = await connect(app, { timeoutMs: 50 })
+    assert.ok(client.connection.connectedAt >= 5_000)
+    const channel = await client.join(room, 'room:1', { name: 'ada' })
+    await channel.push('say', { body: 'hi' }).expectReply()
+    await channel.expectPresence('ada')
+    await channel.refutePush('left')
+    await assert.rejects(client.expectMessage({ event: 'never' }), /expected a message/)
+    await client.close()
+    await assert.rejects(connect(app, { headers: { origin: 'https://elsewhere.example' } }), ConnectRefused)
+    await app.close()
+  }
+})
+
+test('a fake clock begins now, or when it is told to', () => {
+  const before = Date.now()
+  const clock = fakeClock()
+  assert.ok(clock.date() >= before && clock.date() <= Date.now())
+  assert.equal(clock.now(), 0)
+  assert.equal(fakeClock(5).date(), 5)
+})
+
 test('a ticket opens one connection, and one of another process none', async (t) => {
   const app = await serve(t)
   const url = '/socket/websocket?vsn=2.0.0'

@@ -10,7 +10,7 @@ import type { Wire } from '../../session/wire.ts'
 import { Doorkeeper, type DoorOptions, type Handshake } from '../doorkeeper.ts'
 import type { Entrance, OpenWay, Refusal } from '../entrance.ts'
 import { addressOf, PATH_END, PATH_END_OR_SEMICOLON, type PathEnd, redactUrl } from '../handshake.ts'
-import { announcedClient } from '../in-process.ts'
+import { addMount, announcedClient } from '../in-process.ts'
 import {
   closeStrangers,
   ensureWebSocketServer,
@@ -73,6 +73,7 @@ export async function mountWebSocket(
     app.route({ ...route, url })
     app.route({ ...wrongMethods, url })
   }
+  addMount(app, options.path)
   return door
 }
 

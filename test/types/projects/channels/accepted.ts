@@ -269,3 +269,24 @@ export const fakeGroups: Groups = {
   has: () => false,
   broadcast() {},
 }
+
+/** What is undefined is as good as absent, in every option and in every part of a definition. */
+export const absent = defineChannel('absent', {
+  schema: {
+    join: undefined,
+    in: { say: { payload: Name, reply: undefined, error: undefined } },
+    out: { said: Name },
+    presence: undefined,
+  },
+  join: () => ({ assigns: { here: true } }),
+  joined: undefined,
+  in: { say: (_, { assigns }) => void (assigns.here satisfies boolean) },
+  intercept: { said: undefined },
+  terminate: undefined,
+})
+export const emptyParts = defineChannel('empty-parts', {
+  schema: { in: undefined, out: undefined },
+  join: () => ({ assigns: {} }),
+  in: undefined,
+  intercept: undefined,
+})

@@ -8,7 +8,7 @@ import { expectSame } from '../same.ts'
 expectSame<keyof ConnectionAssigns, 'userId' | 'roles'>()
 
 export const connecting: BerylOptions['connect'] = ({ params }) =>
-  params.user === undefined ? reject() : { userId: String(params.user), roles: [] }
+  params.user === undefined ? reject() : { assigns: { userId: String(params.user), roles: [] } }
 
 export function send(app: FastifyInstance, user: string): void {
   app.channels.broadcast(`inbox:${user}`, 'mail', { id: '1' })

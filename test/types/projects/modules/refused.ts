@@ -5,7 +5,7 @@ import { connect } from 'fastify-beryl/testing'
 // What must not compile in an application whose modules register themselves.
 
 // refused: Property 'roles' is missing in type '{ userId: string; }'
-export const connecting: BerylOptions['connect'] = () => ({ userId: '1' })
+export const connecting: BerylOptions['connect'] = () => ({ assigns: { userId: '1' } })
 
 export function send(app: FastifyInstance): void {
   // refused: Argument of type '"baord:1"' is not assignable to parameter of type '

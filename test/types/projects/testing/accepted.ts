@@ -1,6 +1,8 @@
-import type { FastifyInstance } from 'fastify'
-import { Binary, defineChannel } from 'fastify-beryl'
+import Fastify, { type FastifyInstance } from 'fastify'
+import beryl, { Binary, defineChannel } from 'fastify-beryl'
+import { berylMetrics } from 'fastify-beryl/metrics'
 import { connect } from 'fastify-beryl/testing'
+import { pino } from 'pino'
 import { Type } from 'typebox'
 import { expectSame } from '../same.ts'
 
@@ -60,6 +62,29 @@ export async function byRegistry(app: FastifyInstance): Promise<void> {
   const channel = await client.join('room:1', { anything: 'a test may send what is wrong' })
   const reply = await channel.push('say', { body: 'hi' }).expectReply()
   expectSame<typeof reply, { id: string }>()
+}
+
+/** The kit takes, and the plugin is registered with, whatever `Fastify(…)` gives. */
+export async function anyInstance(): Promise<void> {
+  const logged = Fastify({ loggerInstance: pino() })
+  await logged.register(beryl, { channels: [room] })
+  await logged.register(berylMetrics, { path: '/metrics' })
+  await connect(logged)
+  const typed = Fastify().withTypeProvider<{
+    input: unknown
+    output: unknown
+    schema: unknown
+    validator: unknown
+    serializer: unknown
+  }>()
+  await typed.register(beryl)
+  await connect(typed)
+  const http2 = Fastify({ http2: true, https: { allowHTTP1: true } })
+  await http2.register(beryl)
+  await connect(http2)
+  const tls = Fastify({ https: {} })
+  await tls.register(beryl)
+  await connect(tls)
 }
 
 export async function untyped(app: FastifyInstance): Promise<void> {

@@ -15,7 +15,7 @@ export const room = defineChannel('room:*', {
   joined: (socket) => socket.broadcast('said', { body: 'hi' }),
 })
 
-export const options: BerylOptions = { channels: [room], connect: () => ({ any: 'field' }) }
+export const options: BerylOptions = { channels: [room], connect: () => ({ assigns: { any: 'field' } }) }
 
 export function look(app: FastifyInstance, connection: Connection): void {
   expectSame<typeof connection.assigns, Record<string, unknown>>()
