@@ -10,6 +10,9 @@ expectSame<keyof ConnectionAssigns, 'userId' | 'roles'>()
 export const connecting: BerylOptions['connect'] = ({ params }) =>
   params.user === undefined ? reject() : { assigns: { userId: String(params.user), roles: [] } }
 
+export const renewing: BerylOptions['renew'] = async ({ token, connection }) =>
+  token === connection.assigns.userId ? { expiresAt: new Date() } : reject({ reason: 'token' })
+
 export function send(app: FastifyInstance, user: string): void {
   app.channels.broadcast(`inbox:${user}`, 'mail', { id: '1' })
   app.channels.push('connection', 'board:1', 'moved', { card: '1' })

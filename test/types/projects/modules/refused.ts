@@ -7,6 +7,12 @@ import { connect } from 'fastify-beryl/testing'
 // refused: Property 'roles' is missing in type '{ userId: string; }'
 export const connecting: BerylOptions['connect'] = () => ({ assigns: { userId: '1' } })
 
+// refused: Type '{ userId: string; roles: never[]; }' is not assignable to type
+export const bare: BerylOptions['connect'] = () => ({ userId: '1', roles: [] })
+
+// refused: is not assignable to type
+export const forgotten: BerylOptions['connect'] = () => undefined
+
 export function send(app: FastifyInstance): void {
   // refused: Argument of type '"baord:1"' is not assignable to parameter of type '
   // refused: `board:${string}`

@@ -17,6 +17,8 @@ export const room = defineChannel('room:*', {
 
 export const options: BerylOptions = { channels: [room], connect: () => ({ assigns: { any: 'field' } }) }
 
+export const bare: BerylOptions = { connect: () => ({}), renew: () => ({ expiresAt: 1 }) }
+
 export function look(app: FastifyInstance, connection: Connection): void {
   expectSame<typeof connection.assigns, Record<string, unknown>>()
   const metas = app.presence.get('room:1', 'ada')?.metas
