@@ -19,7 +19,7 @@ test(
   need('haproxy'),
   async (t) => {
     const { port } = await startServer(t)
-    const proxy = await RunningProxy.start(t, haproxy, haproxy.servers([port]))
+    const proxy = await RunningProxy.start(t, haproxy, { changes: haproxy.servers([port]) })
     const session = connectHttp2(proxy.origin, { ca: tls.cert })
     t.after(() => session.destroy())
     const [settings] = await once(session, 'remoteSettings')

@@ -44,6 +44,17 @@ export function tableOfPage(text: string, heading: string): string[][] {
   return rows.map((row) => row.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, '').trim()))
 }
 
+/** Leaves out lines. Each must be there. */
+export function withoutLines(text: string, patterns: readonly RegExp[]): string {
+  const lines = text.split('\n')
+  for (const pattern of patterns)
+    assert.ok(
+      lines.some((line) => pattern.test(line)),
+      String(pattern),
+    )
+  return lines.filter((line) => !patterns.some((pattern) => pattern.test(line))).join('\n')
+}
+
 /** Replaces what is this machine's own: ports, certificates, times. Each must be there. */
 export function fitted(text: string, replacements: readonly (readonly [from: string, to: string])[]): string {
   return replacements.reduce((fitting, [from, to]) => {

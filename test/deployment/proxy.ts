@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Tool } from '../support/need.ts'
 import { tls } from '../support/tls.ts'
-import { fileOfPage, fitted } from './page.ts'
+import { fileOfPage, fitted, withoutLines } from './page.ts'
 import { Program } from './program.ts'
 import { freePort } from './server.ts'
 
@@ -54,15 +54,19 @@ export class RunningProxy {
     this.file = file
   }
 
-  /** @param changes What this test has otherwise than the page: its servers, its times. */
+  /**
+   * @param changes What this test has otherwise than the page: its servers, its times.
+   * @param left Lines of the page that are left out.
+   */
   static async start(
     t: TestContext,
     kind: ProxyKind,
-    changes: readonly Replacement[],
+    { changes, left = [] }: { readonly changes: readonly Replacement[]; readonly left?: readonly RegExp[] },
   ): Promise<RunningProxy> {
     const place = await placeFor()
     const file = join(place.folder, kind.file)
-    writeFileSync(file, fitted(fileOfPage(kind.file), [...kind.fit(place), ...changes]))
+    const page = withoutLines(fileOfPage(kind.file), left)
+    writeFileSync(file, fitted(page, [...kind.fit(place), ...changes]))
     const program = new Program(t, kind.command(place, file), { env: kind.env(place), end: 'SIGTERM' })
     await reachable(place.port, program)
     return new RunningProxy(kind, place, program, file)

@@ -54,7 +54,7 @@ class Stage {
   }
 
   proxy(t: TestContext, changes: Changes = this.at()): Promise<RunningProxy> {
-    return RunningProxy.start(t, this.kind, changes)
+    return RunningProxy.start(t, this.kind, { changes })
   }
 }
 

@@ -60,6 +60,20 @@ for (const [value = '', tcp = '', unix = '', past = '', host = ''] of rows) {
   })
 }
 
+for (const trust of ['127.0.0.0/30', '10.0.0.1, 127.0.0.1']) {
+  test(`trustProxy may be a network, or a list: ${trust}`, async (t) => {
+    const port = await listen(t, trust, { port: 0, host: '127.0.0.1' })
+    const headers = { 'x-forwarded-for': '9.9.9.9, 203.0.113.7' }
+    assert.equal(await addressOf(`ws://127.0.0.1:${port}/socket/websocket`, { headers }), '203.0.113.7')
+  })
+}
+
+test('behind two proxies the addresses of both are trusted', async (t) => {
+  const port = await listen(t, '127.0.0.1, 10.0.0.8', { port: 0, host: '127.0.0.1' })
+  const headers = { 'x-forwarded-for': '9.9.9.9, 203.0.113.7, 10.0.0.8' }
+  assert.equal(await addressOf(`ws://127.0.0.1:${port}/socket/websocket`, { headers }), '203.0.113.7')
+})
+
 async function listen(t: TestContext, trustProxy: Trust, where: object): Promise<number> {
   const app = Fastify({ trustProxy })
   t.after(() => app.close())
