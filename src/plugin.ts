@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Router } from './channel/router.ts'
+import { refuseArgument } from './ground/argument.ts'
 import { berylError } from './ground/errors.ts'
 import { refuseOption } from './ground/option-checks.ts'
 import type { Groups } from './groups/groups.ts'
@@ -12,11 +13,12 @@ import { type BerylNode, openEntrance } from './node/open-entrance.ts'
 import {
   type BerylOptions,
   type MountOptions,
-  type OnGiveUp,
   type ResolvedMountOptions,
   resolveMountOptions,
   resolveOptions,
 } from './node/options.ts'
+import type { OnGiveUp } from './node/supervision-options.ts'
+import type { BerylTree } from './node/tree.ts'
 import type { Presence } from './presence/presence.ts'
 import type { PubSubAdapter } from './pubsub/adapter.ts'
 import type { ChildInit } from './supervision/child-spec.ts'
@@ -59,6 +61,7 @@ async function attach(app: FastifyInstance, node: BerylNode): Promise<void> {
   const { endpoint, lifecycle } = node
   const { options } = endpoint
   if (app.hasDecorator('channels')) throw berylError('BERYL_ERR_ALREADY_REGISTERED', options.path)
+  if (endpoint.host.isAttached) refuseArgument('beryl.childSpec', 'plugin', ONE_INSTANCE, app)
   endpoint.host.attach(app)
   attachLogger(endpoint.telemetry, app.log, endpoint.clock)
   const channels = new Channels(endpoint, lifecycle)
@@ -68,6 +71,8 @@ async function attach(app: FastifyInstance, node: BerylNode): Promise<void> {
   app.decorate('groups', endpoint.groups ?? standIn('groups'))
   await openEntrance(app, node, options, endpoint.terms)
 }
+
+const ONE_INSTANCE = 'to be registered with one Fastify instance: call childSpec for each'
 
 /** The nodes behind the decorators, which the scopes below inherit. */
 const nodes = new WeakMap<object, BerylNode>()
@@ -88,14 +93,15 @@ function routerOf(endpoint: Endpoint, channels: ResolvedMountOptions['channels']
 }
 
 /** A child spec of the whole tree, and the plugin that attaches it to a Fastify instance. */
-export interface BerylChild extends ChildInit<Supervisor, 'beryl'> {
+export interface BerylChild extends ChildInit<Supervisor<BerylTree>, 'beryl'> {
   /** Decorates an instance with this node and mounts its route. Does not start or stop the tree. */
   readonly plugin: FastifyPluginAsync
 }
 
 /**
  * The plugin's own tree as a child of a tree of the application's, which then owns it: `onGiveUp` does not apply, the
- * outer supervisor restarts it. Permanent, waited for without limit when it stops. Wrong options fail its start.
+ * outer supervisor restarts it. Permanent, waited for without limit when it stops. Wrong options fail its start, and so does a
+ * second tree that would run it at the same time; a second Fastify instance is refused, too.
  *
  * @example
  * const node = beryl.childSpec({ channels: [room] })
@@ -154,6 +160,8 @@ export const mount = fp(furtherEntrance, { ...META, name: 'fastify-beryl/mount' 
 function giveUp(app: FastifyInstance, onGiveUp: OnGiveUp, error: Error): unknown {
   if (typeof onGiveUp === 'function') return onGiveUp(error)
   if (onGiveUp === 'exit') process.exit(1)
+  // Whoever started the program must not take this end for a success.
+  process.exitCode ||= 1
   return app.close()
 }
 

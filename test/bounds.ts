@@ -33,7 +33,6 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'ground/telemetry.ts field #probes': 'the names of telemetry: other names are refused',
   'ground/telemetry.ts listener on': 'the listeners of the application',
   'node/channels.ts listener on': 'the listeners of the application',
-  'node/lifecycle.ts listener on': 'constant: one for each plugin',
   'protocol/topic.ts const RESERVED_EVENTS': 'constant',
   'presence/announcer.ts field #listeners':
     'the listeners of presence.onDiff, until their functions are called',
@@ -157,7 +156,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'supervision/child-spec.ts const resolved': 'weak: the specs that live',
   'supervision/dynamic-supervisor.ts field #children': 'maxChildren, or as many as the application starts',
   'supervision/supervisor.ts field #children': 'the children that the application writes down',
-  'supervision/supervisor-process.ts field #retries': 'one for each child',
+  'supervision/retries.ts field #byChild': 'one for each child',
+  'supervision/retries.ts timer setTimeout': 'one for each child that waits, ended with its wait',
   'supervision/supervisor-process.ts listener addEventListener': 'two for each supervisor',
   'supervision/life.ts timer setTimeout': 'one for each start of a child',
   'supervision/time-limit.ts timer setTimeout': 'one for each length of time that children are given to stop',

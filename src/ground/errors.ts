@@ -96,7 +96,7 @@ export const errorTable = {
   },
   BERYL_ERR_START_FAILED: { message: "'%s' failed to start: %s", statusCode: 500, retryable: false },
   BERYL_ERR_GAVE_UP: {
-    message: "supervisor '%s' gave up: more than %s restarts in %s ms",
+    message: "supervisor '%s' gave up: more than %s restarts in %s ms, the last of '%s': %s",
     statusCode: 503,
     closeCode: 1012,
     retryable: true,

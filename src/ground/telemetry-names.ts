@@ -22,6 +22,7 @@ const NAMES = {
   'message.refused': true,
   'limit.reached': true,
   'broadcast.sent': true,
+  'send.dropped': true,
   'broadcast.skipped': true,
   'listener.failed': true,
   'pubsub.status': true,

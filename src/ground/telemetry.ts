@@ -67,6 +67,11 @@ export interface TelemetryEvents {
   }
   /** A broadcast went to the subscribers of this node. On the hot path. */
   'broadcast.sent': { measurements: { subscribers: number }; metadata: { topic: string; event: string } }
+  /** What the application sent during a restart of the pubsub, for which there was nobody. */
+  'send.dropped': {
+    measurements: { messages: number }
+    metadata: { call: 'broadcast' | 'push' | 'disconnect'; topic: string }
+  }
   'broadcast.skipped': {
     measurements: { subscribers: number }
     metadata: { topic: string; event: string; version: string }

@@ -12,6 +12,10 @@ export interface GroupsInit {
   readonly lane: () => Lane
   /** Sends to all subscribers of one topic, on every node. */
   readonly broadcast: (topic: string, event: string, payload: unknown) => void
+  /** Throws where nobody can be sent to: the node has not started, or has ended. Default: there is always somebody. */
+  readonly checkSending?: () => void
+  /** Throws where the node has ended: nobody would ever be told of a change. Default: it never ends. */
+  readonly checkOpen?: () => void
   readonly report?: (event: GroupsEvent) => void
   readonly clock?: Clock
   /** The period in which nodes compare their groups, in milliseconds. @default 1500 */
@@ -33,6 +37,7 @@ export class GroupRegister implements Groups {
 
   create(name: string): void {
     checkName('groups.create', 'name', name)
+    this.#init.checkOpen?.()
     if (this.#set.has(name)) throw berylError('BERYL_ERR_GROUP_EXISTS', name)
     this.#set.add(name)
     this.#changed()
@@ -40,12 +45,14 @@ export class GroupRegister implements Groups {
 
   delete(name: string): void {
     this.#check('delete', name)
+    this.#init.checkOpen?.()
     this.#set.delete(name)
     this.#changed()
   }
 
   add(name: string, topic: string): void {
     this.#check('add', name)
+    this.#init.checkOpen?.()
     checkName('groups.add', 'topic', topic)
     if (this.#set.hasTopic(name, topic)) return
     this.#set.add(name, topic)
@@ -54,6 +61,7 @@ export class GroupRegister implements Groups {
 
   remove(name: string, topic: string): void {
     this.#check('remove', name)
+    this.#init.checkOpen?.()
     checkName('groups.remove', 'topic', topic)
     if (!this.#set.hasTopic(name, topic)) return
     this.#set.remove(name, topic)
@@ -77,6 +85,7 @@ export class GroupRegister implements Groups {
   broadcast(name: string, event: string, payload: unknown): void {
     checkName('groups.broadcast', 'name', name)
     checkName('groups.broadcast', 'event', event)
+    this.#init.checkSending?.()
     const refusals: unknown[] = []
     for (const topic of [...(this.#set.topics(name) ?? [])]) {
       try {

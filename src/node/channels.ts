@@ -13,6 +13,7 @@ import type { Supervisor } from '../supervision/supervisor.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { EntranceStatus } from './entrances.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { BerylTree } from './tree.ts'
 
 /** The state of the plugin, for a readiness check and for people. */
 export interface BerylStatus {
@@ -40,8 +41,8 @@ const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 
 
 /**
  * `fastify.channels`. All sending is synchronous, fire and forget: it returns when the frames are on their way, throws
- * where the topic, the event or the payload is wrong, and does nothing while the tree is down. A topic and an id are
- * well-formed strings of 1 to 255 bytes, everywhere; what is not is refused with `BERYL_ERR_ARGUMENT`.
+ * where the topic, the event or the payload is wrong. Before the tree is up (`ready`) and after its end it throws
+ * `BERYL_ERR_NOT_RUNNING`; during a restart it is dropped and counted (`send.dropped`). A topic and an id are well-formed strings of 1 to 255 bytes, everywhere; what is not is refused with `BERYL_ERR_ARGUMENT`.
  */
 export class Channels {
   readonly #endpoint: Endpoint
@@ -123,9 +124,8 @@ export class Channels {
    */
   disconnect(connectionTopic: string): void {
     checkName('channels.disconnect', 'connectionTopic', connectionTopic)
-    const { pubsub, namesConnections } = this.#endpoint
-    if (!namesConnections) refuseOption('connectionTopic', NAMING, undefined)
-    if (pubsub !== undefined) pubsub.disconnect(connectionTopic)
+    if (!this.#endpoint.namesConnections) refuseOption('connectionTopic', NAMING, undefined)
+    this.#endpoint.openPubSub('disconnect', connectionTopic)?.disconnect(connectionTopic)
   }
 
   /**
@@ -175,10 +175,10 @@ export class Channels {
   }
 
   /**
-   * The supervisor of the plugin's tree, with the application's own children in it: `supervisor?.which('feed')`.
-   * `undefined` while the tree has not started.
+   * The supervisor of the plugin's tree; the application's own children are those of its child `app`:
+   * `supervisor?.which('app')?.which('feed')`. `undefined` while the tree has not started.
    */
-  get supervisor(): Supervisor | undefined {
+  get supervisor(): Supervisor<BerylTree> | undefined {
     return this.#lifecycle.supervisor
   }
 

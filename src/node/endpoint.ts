@@ -19,7 +19,8 @@ import { Entrances } from './entrances.ts'
 import { FastifyHost } from './host.ts'
 import { ConnectionsInbox } from './inbox.ts'
 import type { ResolvedOptions } from './options.ts'
-import { Outbound } from './outbound.ts'
+import { Outbound, type SendCall } from './outbound.ts'
+import { TreePhase } from './phase.ts'
 
 /** A listener that outlives the pubsub it listens to. */
 interface Listening {
@@ -50,7 +51,8 @@ export class Endpoint {
   readonly groups: GroupRegister | undefined
   pubsub: PubSub | undefined
   sessions: Sessions | undefined
-  readonly outbound = new Outbound(this.routers, () => this.pubsub)
+  readonly phase = new TreePhase(this.telemetry)
+  readonly outbound = new Outbound(this.routers, (call, topic) => this.openPubSub(call, topic))
   readonly #door: AdapterDoor
   readonly #inbox = new ConnectionsInbox(() => this.sessions, this.telemetry)
   readonly #turn: Turn
@@ -115,6 +117,7 @@ export class Endpoint {
           this.routers.match(topic).some(({ presence }) => presence !== undefined),
         diff: (topic, diff) => this.pubsub?.localBroadcast(topic, 'presence_diff', diff),
       },
+      checkOpen: () => this.phase.checkOpen(),
       checkMeta: (topic, meta) => {
         for (const channel of this.routers.match(topic)) checkPresence(channel, meta)
       },
@@ -132,8 +135,18 @@ export class Endpoint {
       clock: this.clock,
       lane: () => this.#runningPubSub.lane('groups'),
       broadcast: (topic, event, payload) => this.outbound.broadcast(topic, event, payload),
+      checkSending: () => this.phase.checkSending(),
+      checkOpen: () => this.phase.checkOpen(),
       report: (event) => this.telemetry.emit('groups.event', {}, event),
     })
+  }
+
+  /** The pubsub for what the server itself sends: see `OpenPubSub`. */
+  openPubSub(call: SendCall, topic: string): PubSub | undefined {
+    if (this.pubsub?.isOpen) return this.pubsub
+    this.phase.checkSending()
+    this.telemetry.emit('send.dropped', { messages: 1 }, { call, topic })
+    return undefined
   }
 
   /** Listens to a topic over all restarts of the pubsub. */

@@ -18,6 +18,10 @@ export class FastifyHost {
     this.#parse = jsonParse({ onProtoPoisoning, onConstructorPoisoning })
   }
 
+  get isAttached(): boolean {
+    return this.#app !== undefined
+  }
+
   get server(): FastifyInstance {
     if (this.#app === undefined) throw berylError('BERYL_ERR_NOT_RUNNING', 'not registered with Fastify')
     return this.#app

@@ -1,13 +1,12 @@
 import { berylError } from '../ground/errors.ts'
 import { tell } from '../ground/foreign.ts'
 import type { TreeState } from '../ground/telemetry.ts'
-import type { SupervisorEvent } from '../supervision/events.ts'
 import { describe, type ExitReason, formatReason, isNormal } from '../supervision/exit-reason.ts'
 import { supervisor } from '../supervision/nested.ts'
 import type { StartContext, TreeNode } from '../supervision/process.ts'
-import { type Supervisor, startSupervisor } from '../supervision/supervisor.ts'
+import { Supervisor } from '../supervision/supervisor.ts'
 import type { Endpoint } from './endpoint.ts'
-import { berylTree } from './tree.ts'
+import { type BerylTree, berylTree, ROOT } from './tree.ts'
 
 /**
  * The tree's life, from `onReady` to `onClose`, or as a child of another tree:
@@ -20,11 +19,10 @@ export class Lifecycle {
   readonly #endpoint: Endpoint
   readonly #gaveUp: ((error: Error) => unknown) | undefined
   readonly #stopping = new AbortController()
-  #phase: Exclude<TreeState, 'degraded'> = 'starting'
-  #tree: Supervisor | undefined
+  #tree: Supervisor<BerylTree> | undefined
   #starting: Promise<void> | undefined
-  /** Why trees gave up, by the path of each supervisor: one below may give up and be restarted. */
-  #lastError: { readonly supervisor: string; readonly error: Error } | undefined
+  /** The place in another tree that it was started for last. */
+  #place: Pick<StartContext, 'path' | 'signal'> | undefined
 
   /**
    * @param gaveUp called if the tree ends by itself: what is done then is the application's choice. Without it the tree
@@ -33,9 +31,6 @@ export class Lifecycle {
   constructor(endpoint: Endpoint, gaveUp?: (error: Error) => unknown) {
     this.#endpoint = endpoint
     this.#gaveUp = gaveUp
-    endpoint.telemetry.on('supervisor.event', (_, event) => {
-      if (event.type === 'gave_up') this.#lastError = event as SupervisorEvent & { readonly type: 'gave_up' }
-    })
   }
 
   get state(): TreeState {
@@ -48,7 +43,7 @@ export class Lifecycle {
     return this.#tree?.inspect()
   }
 
-  get supervisor(): Supervisor | undefined {
+  get supervisor(): Supervisor<BerylTree> | undefined {
     return this.#tree
   }
 
@@ -59,25 +54,48 @@ export class Lifecycle {
    */
   start(): Promise<void> {
     const signal = this.#stopping.signal
-    return this.#begin(() => startSupervisor({ ...berylTree(this.#endpoint), signal }))
+    const tree = new Supervisor<BerylTree>({ ...berylTree(this.#endpoint), signal }, { path: ROOT })
+    return this.#begin(async () => {
+      await tree.boot()
+      return tree
+    })
   }
 
-  /** Starts the tree as a child of another one, which then decides over its restarts and its end. */
-  async startNested(context: StartContext): Promise<Supervisor> {
-    this.#phase = 'starting'
-    const tree = supervisor(context.id, berylTree(this.#endpoint)).start(context) as Promise<Supervisor>
+  /**
+   * Starts the tree as a child of another one, which then decides over its restarts and its end.
+   *
+   * @throws `BERYL_ERR_CHILD_SPEC` while it is a child of another already: that would be two trees with one set of clients
+   */
+  async startNested(context: StartContext): Promise<Supervisor<BerylTree>> {
+    this.#takePlace(context)
+    this.#endpoint.phase.startAgain()
+    const tree = Promise.resolve(supervisor(context.id, berylTree(this.#endpoint)).start(context))
     await this.#begin(() => tree, context.signal)
     return tree
   }
 
-  #begin(start: () => Promise<Supervisor>, asked?: AbortSignal): Promise<void> {
-    this.#lastError = undefined
+  #takePlace({ id, path, signal }: StartContext): void {
+    const place = this.#place
+    const isTaken =
+      place !== undefined && !(place.signal.aborted && (this.#tree?.state ?? 'exited') === 'exited')
+    if (isTaken) {
+      const owner = path.slice(0, -id.length - 1)
+      throw berylError('BERYL_ERR_CHILD_SPEC', owner, `child '${id}'`, A_SPEC, `that of '${place.path}'`)
+    }
+    this.#place = { path, signal }
+  }
+
+  get #phase(): Exclude<TreeState, 'degraded'> {
+    return this.#endpoint.phase.current
+  }
+
+  #begin(start: () => Promise<Supervisor<BerylTree>>, asked?: AbortSignal): Promise<void> {
     this.#starting = this.#started(start(), asked)
     return this.#starting
   }
 
   /** @param asked aborted when an outer tree ends this one; `killed` where its start took too long */
-  async #started(starting: Promise<Supervisor>, asked: AbortSignal | undefined): Promise<void> {
+  async #started(starting: Promise<Supervisor<BerylTree>>, asked: AbortSignal | undefined): Promise<void> {
     try {
       this.#tree = await starting
     } catch (error) {
@@ -115,10 +133,10 @@ export class Lifecycle {
 
   #exited(tree: Supervisor, reason: ExitReason): void {
     if (this.#phase === 'stopped') return
-    const gaveUp = this.#lastError?.supervisor === tree.path ? this.#lastError.error : undefined
+    const gaveUp = tree.failure
     if (this.#phase === 'draining' || this.#stopping.signal.aborted) return this.#enter('stopped')
     if (this.#gaveUp === undefined && gaveUp === undefined && isNormal(reason)) return this.#enter('stopped')
-    const error = gaveUp ?? berylError('BERYL_ERR_EXITED', 'beryl', formatReason(reason))
+    const error = gaveUp ?? berylError('BERYL_ERR_EXITED', tree.path, formatReason(reason))
     this.#enter('failed', error)
     tell(
       () => this.#gaveUp?.(error),
@@ -127,11 +145,12 @@ export class Lifecycle {
   }
 
   #warn(message: string): void {
-    this.#endpoint.report({ type: 'warning', supervisor: 'beryl', message })
+    this.#endpoint.report({ type: 'warning', supervisor: this.#tree?.path ?? ROOT, message })
   }
 
   #enter(phase: Exclude<TreeState, 'degraded'>, error?: unknown): void {
-    this.#phase = phase
-    this.#endpoint.telemetry.emit('tree.state', {}, { state: phase, error })
+    this.#endpoint.phase.enter(phase, error)
   }
 }
+
+const A_SPEC = 'a childSpec of its own: call beryl.childSpec(…) for each tree'

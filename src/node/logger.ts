@@ -133,6 +133,9 @@ function logChannels(telemetry: Telemetry, clients: ClientLines): void {
       'check of a schema failed',
     ),
   )
+  telemetry.on('send.dropped', (_, { call, topic }) =>
+    clients.write('warn', '', { call, topic: cut(topic) }, 'sent during a restart, and dropped'),
+  )
   telemetry.on('message.refused', (_, { connectionId, topic, event, reason }) =>
     clients.write(
       'debug',
@@ -187,8 +190,12 @@ function logSupervision(log: LogLines, event: SupervisorEvent): void {
       return log.write('error', { ...event, err: errorOf(event.reason) }, 'child crashed')
     case 'child_start_failed':
       return log.write('error', { ...event, err: event.error }, 'child failed to start')
-    case 'gave_up':
-      return log.write('error', { supervisor: event.supervisor, err: event.error }, 'supervisor gave up')
+    case 'gave_up': {
+      const { supervisor, id, error } = event
+      return log.write('error', { supervisor, id, err: error }, 'supervisor gave up')
+    }
+    case 'child_backing_off':
+      return log.write('warn', event, `child starts again in ${event.delayMs} ms`)
     case 'shutdown_error':
     case 'child_abandoned':
     case 'warning':

@@ -1,7 +1,7 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
 import { hasMethods } from '../ground/argument.ts'
 import { CLOCK_METHODS, type Clock, systemClock } from '../ground/clock.ts'
-import { flag, isFunction, isObject, list, refuseOption, section, whole } from '../ground/option-checks.ts'
+import { flag, isObject, list, refuseOption, section } from '../ground/option-checks.ts'
 import {
   type PresenceOptions,
   type ResolvedPresenceOptions,
@@ -30,11 +30,13 @@ import {
   type TransportLimits,
   type TransportOptions,
 } from '../transport/options.ts'
+import {
+  type ResolvedSupervision,
+  resolveSupervision,
+  type SupervisionOptions,
+} from './supervision-options.ts'
 
 // Puts together what the rooms say of their own options.
-
-/** The reaction to a tree that gave up: close the Fastify instance, exit the process with 1, or call back. */
-export type OnGiveUp = 'close' | 'exit' | ((error: Error) => void)
 
 /** The options of the plugin. Every one is optional. */
 export interface BerylOptions extends TransportOptions, SessionOptions {
@@ -46,17 +48,8 @@ export interface BerylOptions extends TransportOptions, SessionOptions {
   readonly groups?: boolean | undefined
   /** The carrier of messages between nodes. @default this node only */
   readonly pubsub?: PubSubAdapter | undefined
-  readonly supervision?:
-    | {
-        /** The tree survives so many restarts within `periodMs`. @default 3 */
-        readonly intensity?: number | undefined
-        /** @default 5000 */
-        readonly periodMs?: number | undefined
-        /** @default 'close' */
-        readonly onGiveUp?: OnGiveUp | undefined
-      }
-    | undefined
-  /** The application's own children: started last, stopped first. @default [] */
+  readonly supervision?: SupervisionOptions | undefined
+  /** The application's own children, under a supervisor of their own: started last, stopped first. @default [] */
   readonly children?: readonly ChildInit[] | undefined
   /** Where time comes from: for tests, `fakeClock()` of `fastify-beryl/testing`. @default the machine's clock */
   readonly clock?: Clock | undefined
@@ -70,7 +63,7 @@ export interface ResolvedOptions extends ResolvedTransportOptions, ResolvedSessi
   readonly presence: ResolvedPresenceOptions | undefined
   readonly groups: boolean
   readonly pubsub: PubSubAdapter
-  readonly supervision: { readonly intensity: number; readonly periodMs: number; readonly onGiveUp: OnGiveUp }
+  readonly supervision: ResolvedSupervision
   readonly children: readonly ChildInit[]
   readonly clock: Clock
   readonly limits: ResolvedTransportLimits & ResolvedSessionLimits
@@ -92,7 +85,7 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
     presence: presenceOf(root.presence),
     groups: flag('groups', root.groups, true),
     pubsub: adapterOf(root.pubsub),
-    supervision: supervisionOf(root.supervision),
+    supervision: resolveSupervision(root.supervision),
     children: list('children', root.children, 'a child spec', isSpec),
     clock: clockOf(root.clock),
   })
@@ -192,22 +185,6 @@ function clockOf(clock: unknown): Clock {
 }
 
 const ADAPTER: readonly (keyof PubSubAdapter)[] = ['start', 'publish', 'subscribe', 'unsubscribe', 'stop']
-
-function supervisionOf(value: unknown): ResolvedOptions['supervision'] {
-  const given = section('supervision', value, ['intensity', 'periodMs', 'onGiveUp'])
-  return Object.freeze({
-    intensity: whole('supervision.intensity', given.intensity, 3, 0),
-    periodMs: whole('supervision.periodMs', given.periodMs, 5_000, 1),
-    onGiveUp: onGiveUpOf(given.onGiveUp),
-  })
-}
-
-function onGiveUpOf(onGiveUp: unknown): OnGiveUp {
-  if (onGiveUp === undefined) return 'close'
-  if (onGiveUp === 'close' || onGiveUp === 'exit' || isFunction<(error: Error) => void>(onGiveUp))
-    return onGiveUp
-  return refuseOption('supervision.onGiveUp', "'close', 'exit' or a function", onGiveUp)
-}
 
 // The router and the supervisor look closer at theirs.
 

@@ -4,33 +4,41 @@ import { checkName } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
 import type { PubSub } from '../pubsub/pubsub.ts'
 
+/** The calls that send. */
+export type SendCall = 'broadcast' | 'push' | 'disconnect'
+
+/**
+ * Gives the pubsub of now, which is made anew with each restart; nothing in a restart, and then counts what is dropped.
+ *
+ * @throws `BERYL_ERR_NOT_RUNNING` before the tree was started, and after its end
+ */
+export type OpenPubSub = (call: SendCall, topic: string) => PubSub | undefined
+
 /**
  * The way out for what the server itself sends: checked here, at the caller, against the contract of the topic's channel.
- * While the tree is down there is nobody to send to.
  */
 export class Outbound {
   readonly #routers: Routers
-  readonly #pubsub: () => PubSub | undefined
+  readonly #open: OpenPubSub
 
-  /** @param pubsub that of now: it is made anew with each restart */
-  constructor(routers: Routers, pubsub: () => PubSub | undefined) {
+  constructor(routers: Routers, open: OpenPubSub) {
     this.#routers = routers
-    this.#pubsub = pubsub
+    this.#open = open
   }
 
   broadcast(topic: string, event: string, payload: unknown, exceptConnection?: string): void {
     this.#check(topic, event, payload)
-    this.#pubsub()?.broadcast(topic, event, payload, exceptConnection)
+    this.#open('broadcast', topic)?.broadcast(topic, event, payload, exceptConnection)
   }
 
   localBroadcast(topic: string, event: string, payload: unknown): void {
     this.#check(topic, event, payload)
-    this.#pubsub()?.localBroadcast(topic, event, payload)
+    this.#open('broadcast', topic)?.localBroadcast(topic, event, payload)
   }
 
   push(connectionId: string, topic: string, event: string, payload: unknown): void {
     this.#check(topic, event, payload)
-    this.#pubsub()?.push(nodeOf(connectionId), connectionId, topic, event, payload)
+    this.#open('push', topic)?.push(nodeOf(connectionId), connectionId, topic, event, payload)
   }
 
   /**

@@ -168,6 +168,12 @@ class Metrics {
       'pubsub.ignored',
       () => ({}),
     )
+    this.#count(
+      'sends_dropped_total',
+      'Broadcasts, pushes and disconnects of the server that were dropped during a restart',
+      'send.dropped',
+      () => ({}),
+    )
     this.#count('restarts_total', 'Children that were started again', 'supervisor.event', (_, event) =>
       restarted(event as SupervisorEvent),
     )

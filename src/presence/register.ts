@@ -33,6 +33,8 @@ export interface PresenceInit {
   readonly sink: PresenceSink
   /** Throws where the channel that owns the topic declares another kind of meta. Default: all are welcome. */
   readonly checkMeta?: (topic: string, meta: Meta) => void
+  /** Throws where the node has ended: nobody would ever be told. Default: it never ends. */
+  readonly checkOpen?: () => void
   readonly report?: (event: PresenceEvent) => void
   readonly clock?: Clock
   readonly options?: PresenceOptions | ResolvedPresenceOptions
@@ -80,6 +82,7 @@ export class PresenceRegister implements Presence {
 
   track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string {
     const { owner, name } = this.#check(topic, key, options)
+    this.#init.checkOpen?.()
     this.#checkFree(owner, topic, name)
     const said = this.#take(topic, name, meta)
     this.#owners.watch(owner)
@@ -101,6 +104,7 @@ export class PresenceRegister implements Presence {
     options: { owner: PresenceOwner },
   ): string {
     const { owner, name } = this.#check(topic, key, options)
+    this.#init.checkOpen?.()
     const before = this.#tracked(owner, topic, name)
     const said = this.#take(
       topic,

@@ -53,6 +53,7 @@ export class PubSub implements Process {
   /** Names this start: the other nodes remember the sequence of the former one, which began at 0 too. */
   readonly #run = randomInt(RUNS)
   #sequence = 0
+  #isOpen = true
 
   constructor(node: string, door: AdapterDoor, inbox: NodeInbox, telemetry: Telemetry) {
     this.node = node
@@ -115,14 +116,21 @@ export class PubSub implements Process {
   }
 
   shutdown(reason: ExitReason): void {
+    this.#isOpen = false
     const stopping = this.#link.close()
     if (stopping instanceof Promise) void stopping.then((failure) => this.#exit.end(failure ?? reason))
     else this.#exit.end(stopping ?? reason)
   }
 
   kill(): void {
+    this.#isOpen = false
     void this.#link.close()
     this.#exit.end('killed')
+  }
+
+  /** False from the moment on in which it was asked to end: what it is given then goes nowhere. */
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   get status(): AdapterStatus {

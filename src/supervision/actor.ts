@@ -3,6 +3,7 @@
 import { refuseArgument } from '../ground/argument.ts'
 import { type ActorContext, ActorProcess } from './actor-process.ts'
 import { type ActorRef, type Behaviour, type InitResult, ProcessRef } from './actor-ref.ts'
+import type { Backoff } from './backoff.ts'
 import { A_DURATION, check, checkKeys, checkNonEmpty, isDuration, isInstance } from './check.ts'
 import {
   type ChildInit,
@@ -22,6 +23,7 @@ export interface ActorClass<T extends Actor> {
   readonly restart: Restart
   readonly shutdownMs: ShutdownRule
   readonly startTimeoutMs: number | 'infinity'
+  readonly backoff: Backoff | false | undefined
   readonly callTimeoutMs: number | 'infinity'
 }
 
@@ -41,6 +43,16 @@ export interface ActorSpecOptions<I extends string> extends Partial<ChildPolicy>
   readonly name?: string | undefined
   /** A call waits so long for its reply. Then the call fails; the actor is not told. @default the class's, 5000 */
   readonly callTimeoutMs?: number | 'infinity' | undefined
+}
+
+/**
+ * The type of an id that is the name of a class. Compilers do not know that name but where the class spells it
+ * (`static override readonly name = 'Counter'`): without, any id in capitals may be it.
+ */
+type ClassName<N extends string> = string extends N ? Capitalize<string> : N
+
+interface NamedClass<N extends string> {
+  readonly name: N
 }
 
 type LaunchOptions = Pick<ActorSpecOptions<string>, 'callTimeoutMs' | 'name'>
@@ -64,6 +76,8 @@ export abstract class Actor implements Behaviour {
   static readonly shutdownMs: ShutdownRule = 5_000
   /** @default 5000 */
   static readonly startTimeoutMs: number | 'infinity' = 5_000
+  /** @default that of the supervisor */
+  static readonly backoff: Backoff | false | undefined = undefined
   /** @default 5000 */
   static readonly callTimeoutMs: number | 'infinity' = 5_000
 
@@ -81,14 +95,18 @@ export abstract class Actor implements Behaviour {
   }
 
   /** The spec of a child: `args` go to `init`, at every start again. */
-  static spec<T extends Actor, const I extends string = string>(
+  static spec<T extends Actor, const I extends string>(
     this: ActorClass<T>,
-    options: ActorSpecOptions<I> & ArgsOption<InitArgs<T>>,
+    options: ActorSpecOptions<I> & { readonly id: I } & ArgsOption<InitArgs<T>>,
   ): ActorSpec<T, I>
-  static spec<T extends Actor>(
-    this: ActorClass<T>,
+  static spec<T extends Actor, N extends string>(
+    this: ActorClass<T> & NamedClass<N>,
+    options: ActorSpecOptions<string> & { readonly id?: undefined } & ArgsOption<InitArgs<T>>,
+  ): ActorSpec<T, ClassName<N>>
+  static spec<T extends Actor, N extends string>(
+    this: ActorClass<T> & NamedClass<N>,
     ...none: [] extends InitArgs<T> ? [] : [options: 'init of this actor takes arguments: give args']
-  ): ActorSpec<T>
+  ): ActorSpec<T, ClassName<N>>
   static spec<T extends Actor>(this: ActorClass<T>, options: unknown = {}): ActorSpec<T> {
     checkKeys(this.name, 'options of spec', options, SPEC_KEYS)
     const { args = [], ...rest } = options as ActorSpecOptions<string> & {
@@ -161,6 +179,7 @@ export class ActorSpec<T extends Actor, I extends string = string> implements Ch
   readonly restart: Restart
   readonly shutdownMs: ShutdownRule
   readonly startTimeoutMs: number | 'infinity'
+  readonly backoff: Backoff | false | undefined
   readonly type: 'worker' | 'supervisor'
   readonly significant: boolean
   readonly start: (context: StartContext) => MaybePromise<ActorStart<T>>
@@ -176,6 +195,7 @@ export class ActorSpec<T extends Actor, I extends string = string> implements Ch
     this.restart = options.restart ?? actorClass.restart
     this.shutdownMs = options.shutdownMs ?? actorClass.shutdownMs
     this.startTimeoutMs = options.startTimeoutMs ?? actorClass.startTimeoutMs
+    this.backoff = options.backoff ?? (this.restart === 'temporary' ? undefined : actorClass.backoff)
     this.type = options.type ?? 'worker'
     this.significant = options.significant ?? false
     checkSpec(this, args, options)

@@ -29,7 +29,7 @@ export function checkReadable(call: string, options: unknown): void {
 }
 
 /** Refuses an argument that is no string: ids and names. @throws BERYL_ERR_ARGUMENT */
-export function checkNonEmpty(call: string, argument: string, value: unknown): void {
+export function checkNonEmpty(call: string, argument: string, value: unknown): asserts value is string {
   if (typeof value !== 'string' || value === '') refuseArgument(call, argument, 'a non-empty string', value)
 }
 
@@ -47,10 +47,10 @@ export function isOneOf(value: unknown, allowed: readonly string[]): boolean {
 }
 
 /** Node's timers turn anything longer into 1 ms. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
 export const A_DURATION = `milliseconds from 0 to ${LONGEST_TIMER_MS}, 'infinity'`
 
-export function isMilliseconds(value: unknown): boolean {
+export function isMilliseconds(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS
 }
 

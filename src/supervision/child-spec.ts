@@ -1,5 +1,6 @@
 import { readFields } from '../ground/argument.ts'
 import { show } from '../ground/errors.ts'
+import { type Backoff, resolveBackoff } from './backoff.ts'
 import { A_DURATION, checkKeys, isDuration, isOneOf, refuseSpec } from './check.ts'
 import type { MaybePromise, StartContext, StartResult } from './process.ts'
 
@@ -24,6 +25,11 @@ export interface ChildPolicy {
   readonly type: 'worker' | 'supervisor'
   /** True: its end may end the supervisor, see `autoShutdown`. @default false */
   readonly significant: boolean
+  /**
+   * From the second restart in a row on the start waits. A child with one never exhausts its supervisor: its restarts are not
+   * counted. `false`: none, also where the supervisor has one. @default that of its supervisor
+   */
+  readonly backoff?: Backoff | false | undefined
 }
 
 /** A child as it is written down: how to start it, under which id, and what differs from the default policy. */
@@ -82,7 +88,10 @@ export function resolvePolicy(init: Partial<ChildPolicy>, owner: string, child: 
   check('shutdownMs', isDuration(shutdownMs) || shutdownMs === 'brutal', `${A_DURATION} or 'brutal'`)
   check('startTimeoutMs', isDuration(startTimeoutMs), A_DURATION)
   check('significant', typeof significant === 'boolean', 'a boolean')
-  return { restart, shutdownMs, startTimeoutMs, type, significant }
+  const backoff = resolveBackoff(owner, `${child}, backoff`, init.backoff)
+  check('backoff', !backoff || restart !== 'temporary', 'none, since a temporary child is never restarted')
+  const policy = { restart, shutdownMs, startTimeoutMs, type, significant }
+  return backoff === undefined ? policy : { ...policy, backoff }
 }
 
 /** The same for a policy alone, whose keys are checked, too. @throws BERYL_ERR_CHILD_SPEC */
@@ -120,6 +129,7 @@ export const POLICY_KEYS: readonly string[] = [
   'startTimeoutMs',
   'type',
   'significant',
+  'backoff',
 ] satisfies (keyof ChildPolicy)[]
 
 const RESTARTS = ['permanent', 'transient', 'temporary']

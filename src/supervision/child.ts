@@ -1,13 +1,16 @@
 import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { promised, settled } from '../ground/foreign.ts'
+import type { Backoff } from './backoff.ts'
 import { check } from './check.ts'
 import type { ChildPolicy } from './child-spec.ts'
 import type { Report, SupervisorEvent } from './events.ts'
-import { describe, type ExitReason, endRequest, isNormal } from './exit-reason.ts'
-import { detailsOf, endLate, exitOf, handleOf } from './foreign-process.ts'
+import { type ExitReason, endRequest, isNormal } from './exit-reason.ts'
+import { detailsOf, endLate, exitOf, failureOf, handleOf } from './foreign-process.ts'
 import { Life, type Place } from './life.ts'
+import { Pace } from './pace.ts'
 import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
+import { StartFailure, type StartOutcome } from './start-failure.ts'
 import { type Deadlines, TimeLimit } from './time-limit.ts'
 
 /** The supervisor that holds a child, as the child sees it. */
@@ -15,32 +18,26 @@ export interface ChildOwner {
   readonly path: string
   readonly clock: Clock
   readonly report: Report | undefined
+  /** That of children that have none of their own. */
+  readonly backoff: Backoff | undefined
   /** A running child ended by itself. By the time this is looked at it may have been stopped: see `takeExit`. */
   childExited(child: Child): void
 }
-
-/** A start that did not succeed, for whatever reason. */
-export class StartFailure {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    this.error = error
-  }
-}
-
-/** The error for the one who asked for a start that failed: one level of `cause` for each supervisor in between. */
-export function startFailed(path: string, { error }: StartFailure): Error {
-  return berylError('BERYL_ERR_START_FAILED', path, describe(error), { cause: error })
-}
-
-/** `undefined`: it runs, or there was nothing to run. */
-export type StartOutcome = StartFailure | undefined
 
 interface Rare {
   /** The time that a pending start has left. */
   limit?: TimeLimit
   abandoned: number
   stillRunning: number
+  hinted?: boolean
+  /** Of a child with a back-off, and of those that wait with one. */
+  pace?: Pace
+}
+
+/** The end of a child by itself: its exit reason, and the error behind it where that names none. */
+export interface OwnExit {
+  readonly reason: ExitReason
+  readonly why: ExitReason
 }
 
 /**
@@ -87,8 +84,14 @@ export abstract class Child implements Place {
     return this.#life?.exit === undefined ? this.#life?.process : undefined
   }
 
+  /** The milliseconds before which it is not to be started. */
+  get waitMs(): number {
+    return this.#rare?.pace?.waitMs ?? 0
+  }
+
   start(): MaybePromise<StartOutcome> {
     this.#starts += 1
+    this.waitNoMore()
     const life = new Life(this, this.#starts)
     this.#life = life
     this.state = 'starting'
@@ -99,6 +102,32 @@ export abstract class Child implements Place {
     } catch (error) {
       return this.#startFailed(life, error)
     }
+  }
+
+  /**
+   * Counts a restart that is about to be tried.
+   *
+   * @returns whether it has a back-off; then `waitMs` is its wait
+   */
+  backOff(): boolean {
+    const backoff = this.#backoff
+    if (backoff === undefined) return false
+    const pace = this.#pace()
+    const delayMs = pace.next(backoff)
+    if (delayMs === 0) return true
+    this.wait(delayMs)
+    this.tell({ type: 'child_backing_off', ...this.#name(), delayMs, inARow: pace.inARow })
+    return true
+  }
+
+  /** It is not started before `ms` from now. */
+  wait(ms: number): void {
+    this.state = 'restarting'
+    this.#pace().wait(ms)
+  }
+
+  waitNoMore(): void {
+    this.#rare?.pace?.waitNoMore()
   }
 
   /** Shortens a pending start: it is asked to end, and has as long for it as its shutdown rule gives. */
@@ -137,12 +166,15 @@ export abstract class Child implements Place {
   }
 
   /** Takes the exit that is to be handled; `undefined` where a stop or a later start made it void. */
-  takeExit(): ExitReason | undefined {
-    const reason = this.state === 'running' ? this.#life?.exit : undefined
-    if (reason === undefined) return undefined
+  takeExit(): OwnExit | undefined {
+    const life = this.state === 'running' ? this.#life : undefined
+    if (life?.exit === undefined) return undefined
+    const reason = life.exit
+    const error = life.process && failureOf(life.process)
     this.tell({ type: 'child_exited', ...this.#name(), reason })
+    if (reason === 'normal' && life.isYoung) this.#hint()
     this.#forget()
-    return reason
+    return { reason, why: error === undefined ? reason : { error } }
   }
 
   abandoned(rest: Promise<unknown>, incarnation: number): void {
@@ -166,17 +198,19 @@ export abstract class Child implements Place {
 
   inspect(): TreeNode {
     const running = this.process !== undefined
+    const startsInMs = this.#rare?.pace?.waitMs
     const details = this.process && detailsOf(this.process)
     return {
+      ...details,
+      children: details?.children ?? [],
       id: this.id,
       type: this.policy.type,
       state: this.state,
       restarts: Math.max(0, this.#starts - 1),
+      ...(startsInMs !== undefined && { startsInMs }),
       ...(running && { since: (this.#life?.sinceSeconds ?? 0) * 1000 }),
       abandoned: this.#rare?.abandoned ?? 0,
       stillRunning: this.#rare?.stillRunning ?? 0,
-      ...details,
-      children: details?.children ?? [],
     }
   }
 
@@ -245,6 +279,7 @@ export abstract class Child implements Place {
     this.#refuseKilled(life, result)
     life.run(result as Process, exited)
     this.state = 'running'
+    if (this.#backoff !== undefined) this.#pace().began()
     this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
     // Asked to end while it started: only its signal could tell it then, and it may have given up what it holds.
     if (life.aborted !== undefined) life.shutdown(life.aborted)
@@ -276,11 +311,38 @@ export abstract class Child implements Place {
   }
 
   #forget(): void {
+    const backoff = this.#backoff
+    if (backoff !== undefined) this.#rare?.pace?.ended(backoff)
     this.#life = undefined
     this.state = 'stopped'
+  }
+
+  get #backoff(): Backoff | undefined {
+    return (this.policy.backoff ?? this.#owner.backoff) || undefined
+  }
+
+  #pace(): Pace {
+    const rare = this.#makeRare()
+    rare.pace ??= new Pace(this.clock)
+    return rare.pace
+  }
+
+  /** Told once: most likely its author took the end of the function for the end of the start. */
+  #hint(): void {
+    const rare = this.#makeRare()
+    if (this.policy.restart !== 'permanent' || rare.hinted) return
+    rare.hinted = true
+    this.tell({ type: 'warning', supervisor: this.#owner.path, message: returnedAtOnce(this.path) })
   }
 
   #name(): { supervisor: string; id: string; incarnation: number } {
     return { supervisor: this.#owner.path, id: this.id, incarnation: this.#starts }
   }
+}
+
+function returnedAtOnce(path: string): string {
+  return (
+    `'${path}' returned at once, and being permanent it is started again each time: ` +
+    "await stopped() where it lives of its timers and listeners, or give it restart: 'transient' where it has done its work"
+  )
 }

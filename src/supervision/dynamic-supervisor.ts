@@ -1,7 +1,6 @@
 import { berylError, show } from '../ground/errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
 import { check, checkKeys, checkReadable, refuseSpec } from './check.ts'
-import { type StartFailure, type StartOutcome, startFailed } from './child.ts'
 import {
   type ChildInit,
   checkSignificant,
@@ -12,9 +11,10 @@ import {
 import { type ChildTemplate, DynamicChild, type Template } from './dynamic-child.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
 import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
+import { type StartFailure, type StartOutcome, startFailed } from './start-failure.ts'
 import type { ChildInfo } from './supervisor.ts'
 import { type CommonOptions, checkSupervisorOptions, refuseAutoShutdown } from './supervisor-flags.ts'
-import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
+import { type ChildCount, SupervisorProcess, type Surroundings } from './supervisor-process.ts'
 import { Deadlines } from './time-limit.ts'
 
 interface DynamicCommonOptions extends Omit<CommonOptions, 'autoShutdown'> {
@@ -58,7 +58,7 @@ export class DynamicSupervisor<
   readonly #children = new Map<unknown, DynamicChild>()
   #started = 0
 
-  constructor(options: TemplateOptions<A, R> | SpecPoolOptions, parent?: StartContext) {
+  constructor(options: TemplateOptions<A, R> | SpecPoolOptions, parent?: Surroundings) {
     super(checkSupervisorOptions(options, ['child', 'maxChildren']), parent)
     refuseAutoShutdown(this.path, options)
     const { maxChildren = Number.POSITIVE_INFINITY, child } = options
@@ -147,10 +147,12 @@ export class DynamicSupervisor<
 
   protected override async restart(failed: DynamicChild): Promise<void> {
     // Until it runs again it keeps its place under its last handle.
-    const failure = await failed.start()
-    if (this.state === 'exited') return failed.kill()
-    if (failure === undefined) this.#adopt(failed)
-    else this.retryLater(failed)
+    if (failed.waitMs > 0) this.wait([failed], failed.waitMs)
+    else await this.#startAgain(failed)
+  }
+
+  protected override async resume(children: readonly DynamicChild[]): Promise<void> {
+    for (const child of children) await this.#startAgain(child)
   }
 
   protected override ended(child: DynamicChild): void {
@@ -185,6 +187,13 @@ export class DynamicSupervisor<
       children: listed.map((child) => child.inspect()),
       ...(omitted > 0 && { omitted }),
     }
+  }
+
+  async #startAgain(child: DynamicChild): Promise<void> {
+    const failure = await child.start()
+    if (this.state === 'exited') return child.kill()
+    if (failure === undefined) this.#adopt(child)
+    else this.retryLater(child, failure)
   }
 
   #resolveTemplate(child: ChildTemplate<A, R>): Template {
@@ -274,11 +283,12 @@ export function makeDynamicSupervisor(options: DynamicOptions, parent?: StartCon
 }
 
 function actorTemplate(actorClass: ActorClass<Actor>): ChildTemplate<readonly never[]> {
-  const { restart, shutdownMs, startTimeoutMs } = actorClass
+  const { restart, shutdownMs, startTimeoutMs, backoff } = actorClass
   return {
     restart,
     shutdownMs,
     startTimeoutMs,
+    backoff,
     start: (context, ...args) => Actor.launch(actorClass, context, args),
   }
 }

@@ -29,8 +29,10 @@ export type SupervisorEvent =
   | ({ readonly type: 'child_abandoned' } & OfChild)
   /** That code came to its end, unheard. */
   | ({ readonly type: 'abandoned_settled' } & OfChild)
-  /** More restarts than allowed: the supervisor stops its children and ends. */
-  | { readonly type: 'gave_up'; readonly supervisor: string; readonly error: Error }
+  /** The next start of a child with a back-off waits: `inARow` restarts now, without having run for its `maxMs` between them. */
+  | ({ readonly type: 'child_backing_off'; readonly delayMs: number; readonly inARow: number } & OfChild)
+  /** More restarts than allowed, the last of the child `id`: the supervisor stops its children and ends. */
+  | { readonly type: 'gave_up'; readonly supervisor: string; readonly id: string; readonly error: Error }
   /** The significant children are done: the supervisor stops the others and ends. */
   | { readonly type: 'auto_shutdown'; readonly supervisor: string; readonly id: string }
   /** A combination that is allowed and most likely not meant. */

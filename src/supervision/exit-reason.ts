@@ -68,6 +68,11 @@ export function exitError(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_EXITED', path, formatReason(reason), cause)
 }
 
+/** The error for which a process ended: the crash itself, or one that tells of its exit. */
+export function errorOf(path: string, reason: ExitReason): unknown {
+  return typeof reason === 'object' && 'error' in reason ? reason.error : exitError(path, reason)
+}
+
 /** The reason of a signal whose process is asked to end for `reason`, which is the `cause`. */
 export function endRequest(path: string, reason: ExitReason): Error {
   return berylError('BERYL_ERR_ASKED_TO_END', path, formatReason(reason), { cause: reason })

@@ -40,6 +40,15 @@ export function handleOf(process: Process): unknown {
   }
 }
 
+/** The error behind its exit: nothing, where that throws. */
+export function failureOf(process: Process): unknown {
+  try {
+    return process.failure
+  } catch {
+    return undefined
+  }
+}
+
 /** Its own details: nothing, where that throws. */
 export function detailsOf(process: Process): ProcessDetails | undefined {
   try {

@@ -33,8 +33,9 @@ function draw(node: TreeNode, lead: string, below: string): TreeLine[] {
   return rows
 }
 
-function describeNode({ type, state, note, restarts, stillRunning }: TreeNode): string {
+function describeNode({ type, state, note, startsInMs, restarts, stillRunning }: TreeNode): string {
   const words: string[] = [type, state]
+  if (startsInMs !== undefined) words.push(`starts in ${Math.ceil(startsInMs / 1000)} s`)
   if (note !== undefined) words.push(note)
   if (restarts > 0) words.push(restarts === 1 ? '1 restart' : `${restarts} restarts`)
   if (stillRunning > 0) words.push(`${stillRunning} abandoned and still running`)

@@ -16,6 +16,7 @@ export {
   monitor,
   withTimeout,
 } from './actor-ref.ts'
+export type { Backoff } from './backoff.ts'
 export type {
   AutoShutdown,
   ChildInit,
@@ -36,7 +37,7 @@ export {
 export type { Report, SupervisorEvent } from './events.ts'
 export { type ExitReason, formatReason, isNormal } from './exit-reason.ts'
 export { formatTree } from './format-tree.ts'
-export { type AnySupervisor, currentSupervisor, supervise, superviseDynamic } from './named.ts'
+export { type AnySupervisor, currentSupervisor, isSupervisor, supervise } from './named.ts'
 export { dynamicSupervisor, supervisor } from './nested.ts'
 export type {
   ChildState,

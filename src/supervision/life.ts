@@ -70,6 +70,11 @@ export class Life implements StartContext {
     return this.#aborter.signal
   }
 
+  /** True in the second in which it began to run, and in the next. */
+  get isYoung(): boolean {
+    return this.clock.date() / 1000 - this.sinceSeconds < 2
+  }
+
   /** The reason of the signal's abort, if it was aborted. */
   get aborted(): ExitReason | undefined {
     return this.#aborted

@@ -24,6 +24,8 @@ export interface Process {
   kill(): void
   /** The result of `which` and `startChild` for others; the process itself where it is absent. */
   readonly handle?: unknown
+  /** The error behind an exit that names none: a supervisor that gave up ends with `shutdown`, as in OTP. */
+  readonly failure?: unknown
   /** The part of `inspect` that stands below and beside this process. */
   readonly inspect?: (() => ProcessDetails) | undefined
 }
@@ -78,6 +80,8 @@ export interface TreeNode extends ProcessDetails {
   readonly restarts: number
   /** Since when the current incarnation runs: wall-clock milliseconds since the epoch, to the second. */
   readonly since?: number | undefined
+  /** The milliseconds until its next start, where that waits for a back-off. */
+  readonly startsInMs?: number | undefined
   /** Incarnations whose code could not be ended, so far. */
   readonly abandoned: number
   /** The number of those that are still at it. */

@@ -1,5 +1,6 @@
 import { hasMethods } from '../ground/argument.ts'
 import { CLOCK_METHODS, type Clock } from '../ground/clock.ts'
+import { type Backoff, resolveBackoff } from './backoff.ts'
 import { check, checkKeys, refuseSpec } from './check.ts'
 import type { AutoShutdown } from './child-spec.ts'
 import type { Report } from './events.ts'
@@ -15,6 +16,8 @@ export interface CommonOptions {
   readonly periodMs?: number | undefined
   /** The rule by which the end of significant children ends the supervisor. @default 'never' */
   readonly autoShutdown?: AutoShutdown | undefined
+  /** The back-off of children that have none of their own. @default none: OTP's rules */
+  readonly backoff?: Backoff | false | undefined
   /** Takes what happens in the tree. Nothing is logged without it. */
   readonly report?: Report | undefined
   /** Aborting it stops the tree, also while it starts. */
@@ -26,6 +29,7 @@ export interface CommonOptions {
 /** The flags of a supervisor, checked and filled in. */
 export interface Flags extends Intensity {
   readonly autoShutdown: AutoShutdown
+  readonly backoff: Backoff | undefined
 }
 
 const STRATEGIES: readonly unknown[] = ['one_for_one', 'one_for_all', 'rest_for_one'] satisfies Strategy[]
@@ -40,6 +44,7 @@ const COMMON_KEYS: readonly string[] = [
   'intensity',
   'periodMs',
   'autoShutdown',
+  'backoff',
   'report',
   'signal',
   'clock',
@@ -78,7 +83,8 @@ export function resolveFlags(owner: string, options: CommonOptions): Flags {
     refuseSpec(owner, 'periodMs', 'an integer from 1', periodMs)
   if (!AUTO_SHUTDOWNS.includes(autoShutdown))
     refuseSpec(owner, 'autoShutdown', "'never', 'any_significant' or 'all_significant'", autoShutdown)
-  return Object.freeze({ intensity, periodMs, autoShutdown })
+  const backoff = resolveBackoff(owner, 'backoff', options.backoff) || undefined
+  return Object.freeze({ intensity, periodMs, autoShutdown, backoff })
 }
 
 /** Children that come and go cannot end their supervisor, as in OTP. @throws BERYL_ERR_CHILD_SPEC */

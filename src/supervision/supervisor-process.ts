@@ -1,14 +1,17 @@
-import { type Clock, systemClock, type Timer } from '../ground/clock.ts'
+import { type Clock, systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
-import { type Child, type ChildOwner, StartFailure, type StartOutcome } from './child.ts'
+import type { Backoff } from './backoff.ts'
+import type { Child, ChildOwner } from './child.ts'
 import { guarded, type Report } from './events.ts'
 import { Exit } from './exit.ts'
-import { checkReason, type ExitReason, endRequest } from './exit-reason.ts'
+import { checkReason, describe, type ExitReason, endRequest, errorOf } from './exit-reason.ts'
 import { type Job, settle } from './job.ts'
 import { Mailbox, type Receiver } from './mailbox.ts'
 import type { MaybePromise, Process, ProcessDetails, StartContext, TreeNode } from './process.ts'
 import { register, unregister } from './registry.ts'
 import { afterExit, endsSupervisor, RestartWindow } from './restart-policy.ts'
+import { Retries } from './retries.ts'
+import { StartFailure, type StartOutcome } from './start-failure.ts'
 import { type CommonOptions, type Flags, resolveFlags } from './supervisor-flags.ts'
 
 /** The numbers of specs, of living processes, and of specs of each type, alive or not. */
@@ -18,6 +21,10 @@ export interface ChildCount {
   readonly supervisors: number
   readonly workers: number
 }
+
+/** What of a start a supervisor needs: the tree around it, or nothing but the path of its own. */
+export type Surroundings = Pick<StartContext, 'path'> &
+  Partial<Pick<StartContext, 'clock' | 'report' | 'signal'>>
 
 /**
  * Shared by supervisors of both kinds: a life from start to exit, one queue in which requests, exits of children and
@@ -37,22 +44,24 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   protected readonly flags: Flags
   readonly #name: string | undefined
   readonly #mailbox = new Mailbox<Job>(this)
-  readonly #retries = new Map<C, Timer>()
+  readonly #retries: Retries<C>
   readonly #signal: AbortSignal | undefined
   readonly #parentSignal: AbortSignal | undefined
   readonly #onAbort = (): void => this.shutdown('shutdown')
   readonly #onParentAbort = (): void => this.#abortStart()
+  #failure: Error | undefined = undefined
   #restarts: RestartWindow | undefined = undefined
   #booting: Promise<void> | undefined = undefined
   #state: 'starting' | 'running' | 'stopping' | 'exited' = 'starting'
   #since = 0
   #asked: ExitReason | undefined = undefined
 
-  constructor(options: CommonOptions, parent?: StartContext) {
+  constructor(options: CommonOptions, parent?: Surroundings) {
     this.path = parent?.path ?? options.name ?? 'supervisor'
     this.clock = options.clock ?? parent?.clock ?? systemClock
     this.report = options.report === undefined ? parent?.report : guarded(options.report)
     this.flags = resolveFlags(this.path, options)
+    this.#retries = new Retries(this.clock, (run) => this.#mailbox.push({ run }))
     this.#name = options.name
     this.#signal = options.signal
     this.#parentSignal = parent?.signal
@@ -66,6 +75,15 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   /** `starting`, `running`, `stopping` or `exited`. */
   get state(): 'starting' | 'running' | 'stopping' | 'exited' {
     return this.#state
+  }
+
+  get backoff(): Backoff | undefined {
+    return this.flags.backoff
+  }
+
+  /** Why it gave up, if it did: its exit is `shutdown` then, as in OTP. */
+  get failure(): Error | undefined {
+    return this.#failure
   }
 
   /**
@@ -146,6 +164,8 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
    * @internal
    */
   async untilRunning(): Promise<boolean> {
+    // It may be asked for out of its own first step.
+    await Promise.resolve()
     await this.#booting?.catch(() => {})
     if (this.#state === 'running') return true
     await this.exited
@@ -171,6 +191,8 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   protected abstract interruptStart(): void
   /** Does what the strategy says about a child that is to be restarted; the restart was counted already. */
   protected abstract restart(child: C): Promise<void>
+  /** Starts, in order, what waited: nothing of it runs. */
+  protected abstract resume(children: readonly C[]): Promise<void>
   /** Keeps or removes a child that ended by itself and stays down. */
   protected abstract ended(child: C, next: 'keep' | 'remove'): void
   /** True while a significant child runs or is being restarted. */
@@ -196,17 +218,21 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   }
 
   /** Marks a child whose restart failed and puts the next try at the end of the queue, after one turn of the event loop. */
-  protected retryLater(child: C): void {
+  protected retryLater(child: C, { error }: StartFailure): void {
     if (this.ending) return
     child.state = 'restarting'
-    this.cancelRetry(child)
-    const timer = this.clock.setImmediate(() => this.#mailbox.push({ run: () => this.#retry(child, timer) }))
-    this.#retries.set(child, timer)
+    this.#retries.add([child], 'next turn', () => this.#restart(child, { error }))
+  }
+
+  /** Lets children that do not run wait together; meanwhile the supervisor does what else it has to do. */
+  protected wait(children: readonly C[], ms: number): void {
+    if (this.ending) return
+    for (const child of children) child.wait(Math.max(ms, child.waitMs))
+    this.#retries.add(children, ms, (due) => this.resume(due))
   }
 
   protected cancelRetry(child: C): void {
-    this.#retries.get(child)?.cancel()
-    this.#retries.delete(child)
+    this.#retries.cancel(child)
   }
 
   async #bootChildren(): Promise<StartOutcome> {
@@ -244,10 +270,10 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   }
 
   #handleExit(child: C): MaybePromise<void> {
-    const reason = child.takeExit()
-    if (reason === undefined || this.ending) return
-    const next = afterExit(child.policy.restart, reason)
-    if (next === 'restart') return this.#restart(child)
+    const exit = child.takeExit()
+    if (exit === undefined || this.ending) return
+    const next = afterExit(child.policy.restart, exit.reason)
+    if (next === 'restart') return this.#restart(child, exit.why)
     this.ended(child, next)
     if (endsSupervisor(this.flags.autoShutdown, child.policy.significant, () => this.significantAlive())) {
       this.report?.({ type: 'auto_shutdown', supervisor: this.path, id: child.id })
@@ -255,19 +281,18 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
     }
   }
 
-  #retry(child: C, timer: Timer): MaybePromise<void> {
-    // Another restart, or a request, may have come between: then this try is not the child's any more.
-    if (this.#retries.get(child) !== timer || child.state !== 'restarting' || this.ending) return
-    this.#retries.delete(child)
-    return this.#restart(child)
+  #restart(child: C, why: ExitReason): Promise<void> {
+    if (child.backOff()) return this.restart(child)
+    this.#restarts ??= new RestartWindow(this.flags)
+    return this.#restarts.record(this.clock.now()) ? this.#giveUp(child, why) : this.restart(child)
   }
 
-  async #restart(child: C): Promise<void> {
-    this.#restarts ??= new RestartWindow(this.flags)
-    if (!this.#restarts.record(this.clock.now())) return this.restart(child)
+  #giveUp({ id, path }: C, why: ExitReason): Promise<void> {
     const { intensity, periodMs } = this.flags
-    const error = berylError('BERYL_ERR_GAVE_UP', this.path, intensity, periodMs)
-    this.report?.({ type: 'gave_up', supervisor: this.path, error })
+    const cause = errorOf(path, why)
+    const details = [this.path, intensity, periodMs, path, describe(cause)]
+    this.#failure = berylError('BERYL_ERR_GAVE_UP', ...details, { cause })
+    this.report?.({ type: 'gave_up', supervisor: this.path, id, error: this.#failure })
     return this.#end('shutdown')
   }
 
@@ -276,7 +301,6 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
     this.#asked = reason
     this.#state = 'stopping'
     for (const job of this.#mailbox.clear()) job.refuse?.(this.#noproc())
-    for (const timer of this.#retries.values()) timer.cancel()
     this.#retries.clear()
     return true
   }

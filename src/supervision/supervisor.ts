@@ -1,13 +1,13 @@
 import { berylError } from '../ground/errors.ts'
 import { checkNonEmpty, checkReadable, refuseSpec } from './check.ts'
-import { StartFailure, type StartOutcome, startFailed } from './child.ts'
 import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
-import type { ChildState, HandleOf, ProcessDetails, StartContext, StartResult } from './process.ts'
+import type { ChildState, HandleOf, ProcessDetails, StartResult } from './process.ts'
 import { restartGroup, type Strategy } from './restart-policy.ts'
 import { SpecChild } from './spec-child.ts'
+import { StartFailure, type StartOutcome, startFailed } from './start-failure.ts'
 import { type CommonOptions, checkSupervisorOptions, resolveStrategy } from './supervisor-flags.ts'
-import { type ChildCount, SupervisorProcess } from './supervisor-process.ts'
+import { type ChildCount, SupervisorProcess, type Surroundings } from './supervisor-process.ts'
 import { Deadlines } from './time-limit.ts'
 
 /** The options of a static supervisor. */
@@ -32,8 +32,19 @@ type IdIn<C extends readonly ChildInit[]> = C[number]['id']
 
 /** The handle of the child with this id, as far as the list of children tells. */
 type HandleIn<C extends readonly ChildInit[], I extends string> = HandleOfInit<
-  Extract<C[number], { readonly id: I }>
+  [Extract<C[number], { readonly id: I }>] extends [never]
+    ? NamedByClass<C[number], I>
+    : Extract<C[number], { readonly id: I }>
 >
+
+/** The actors whose id is the name of their class, where that may be this one. */
+type NamedByClass<S, I extends string> = S extends { readonly id: infer J extends string }
+  ? string extends J
+    ? never
+    : I extends J
+      ? S
+      : never
+  : never
 
 type HandleOfInit<T> = [T] extends [never] ? unknown : T extends ChildInit<infer R> ? HandleOf<R> : unknown
 
@@ -51,7 +62,7 @@ export class Supervisor<
   /** In start order: a Map keeps it, and a restart keeps the place. */
   readonly #children = new Map<string, SpecChild>()
 
-  constructor(options: SupervisorOptions<C>, parent?: StartContext) {
+  constructor(options: SupervisorOptions<C>, parent?: Surroundings) {
     super(checkSupervisorOptions(options, ['strategy', 'children']), parent)
     this.#strategy = resolveStrategy(this.path, options.strategy)
     const children: unknown = options.children ?? []
@@ -119,7 +130,11 @@ export class Supervisor<
    * @throws BERYL_ERR_CHILD_NOT_FOUND
    */
   terminateChild(id: string): Promise<void> {
-    return this.request(() => this.#stop(this.#find(id)))
+    return this.request(async () => {
+      const child = this.#find(id)
+      await this.#stop(child)
+      child.waitNoMore()
+    })
   }
 
   /**
@@ -173,9 +188,19 @@ export class Supervisor<
   protected override async restart(failed: SpecChild): Promise<void> {
     const group = restartGroup(this.#strategy, this.#children.values(), failed)
     await this.#stopAll(group)
-    for (const child of group) {
+    const left = group.filter((child) => this.#children.get(child.id) === child)
+    const waitMs = Math.max(...left.map((child) => child.waitMs))
+    if (this.#strategy === 'one_for_all' && waitMs > 0) this.wait(left, waitMs)
+    else await this.resume(left)
+  }
+
+  /** A child of the group may have a wait of its own: those after it wait with it. */
+  protected override async resume(group: readonly SpecChild[]): Promise<void> {
+    for (const [index, child] of group.entries()) {
       if (this.ending) return
-      if (this.#children.has(child.id) && (await child.start()) !== undefined) return this.retryLater(child)
+      if (child.waitMs > 0) return this.wait(group.slice(index), child.waitMs)
+      const failure = await child.start()
+      if (failure !== undefined) return this.retryLater(child, failure)
     }
   }
 

@@ -353,7 +353,7 @@ function supervision(here: Stage): Rows {
       call: (...args) => started(dynamicSupervisor(...(args as Parameters<typeof dynamicSupervisor>))),
     },
     'supervision.supervise': { ...row(() => [{ name: 'mine' }], NONE), undo: ended },
-    'supervision.superviseDynamic': { ...row(() => [{ name: 'pool' }], NONE), undo: ended },
+    'supervision.isSupervisor': row(() => [{}], ANY),
     'supervision.threadContext': { why: 'takes nothing; throws outside of a thread' },
     'supervision.Actor': { why: 'a class to extend' },
     'supervision.Actor.spec': {
@@ -414,7 +414,7 @@ function supervision(here: Stage): Rows {
 /** What the types call protected, or the documentation internal. */
 const INNER = [
   'startChildren restart ended significantAlive terminateChildren killChildren interruptStart details childExited receive',
-  'crashed boot untilRunning checkAlive request retryLater cancelRetry',
+  'crashed boot untilRunning checkAlive request retryLater cancelRetry resume wait',
 ].join(' ')
 
 function inner(handle: string): Rows {

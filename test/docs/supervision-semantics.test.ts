@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 /** The numbered lines: how many of each letter there are. */
-const LINES = { S: 96, N: 22, A: 23 }
+const LINES = { S: 112, N: 22, A: 23 }
 
 interface Row {
   readonly number: string
@@ -25,9 +25,16 @@ function rows(): Row[] {
 /** The numbers that the titles of each test file cite; `S1-S6` cites six. */
 function citations(): Map<string, Set<string>> {
   const cited = new Map<string, Set<string>>()
-  const folder = new URL('../supervision/', import.meta.url)
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts')))
-    cited.set(file.slice(0, -'.test.ts'.length), numbersIn(readFileSync(new URL(file, folder), 'utf8')))
+  for (const [room, prefix] of [
+    ['supervision', ''],
+    ['node', 'node/'],
+  ]) {
+    const folder = new URL(`../${room}/`, import.meta.url)
+    for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts'))) {
+      const name = `${prefix}${file.slice(0, -'.test.ts'.length)}`
+      cited.set(name, numbersIn(readFileSync(new URL(file, folder), 'utf8')))
+    }
+  }
   return cited
 }
 

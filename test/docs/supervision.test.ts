@@ -11,7 +11,7 @@ import { extractSamples, importSample, writeProject } from './samples.ts'
 
 test('the samples of docs/supervision.md compile', async () => {
   const { folder, files } = extractSamples('supervision')
-  assert.deepEqual(files, ['price-feed.ts', 'server.ts', 'tree.ts', 'counter.ts'])
+  assert.deepEqual(files, ['price-feed.ts', 'server.ts', 'patient.ts', 'tree.ts', 'counter.ts'])
   const tsc = 'node_modules/typescript/bin/tsc'
   const compiled = promisify(execFile)(process.execPath, [tsc, '-p', withSupervision(writeProject(folder))])
   const { stdout } = await compiled.catch((failed: { stdout: string }) => failed)
@@ -53,7 +53,8 @@ test('the price feed broadcasts, and after a failure the same clients hear the n
   assert.equal(exchanges[0]?.listenerCount('price'), 0)
   exchanges[1]?.emit('price', 'BTC', 101)
   assert.deepEqual(await next('price'), { amount: 101 })
-  const feed = app.channels.status().tree?.children.find(({ id }) => id === 'price-feed')
+  const own = app.channels.status().tree?.children.find(({ id }) => id === 'app')
+  const feed = own?.children.find(({ id }) => id === 'price-feed')
   assert.deepEqual([feed?.state, feed?.restarts], ['running', 1])
   socket.close()
 })

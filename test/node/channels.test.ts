@@ -245,7 +245,7 @@ test('status, topics, connections and subscriberCount tell what is there, and no
   )
   assert.deepEqual(
     tree?.children.map(({ id }) => id),
-    ['pubsub', 'coordinator', 'presence', 'groups'],
+    ['pubsub', 'coordinator', 'presence', 'groups', 'app'],
   )
   assert.deepEqual(app.channels.topics().sort(), ['room:1', 'room:2'])
   assert.deepEqual([app.channels.subscriberCount('room:1'), app.channels.subscriberCount('nowhere')], [2, 0])

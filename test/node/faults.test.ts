@@ -113,7 +113,7 @@ test('a killed coordinator closes every connection with 1012; clients come back,
     () => ada.joins() === 2 && bob.joins() === 2 && names(ada).length === 2 && names(bob).length === 2,
   )
   assert.deepEqual([ada.codes, bob.codes], [[1012], [1012]])
-  assert.deepEqual(restarts(app), { pubsub: 0, coordinator: 1, presence: 1, groups: 1 })
+  assert.deepEqual(restarts(app), { pubsub: 0, coordinator: 1, presence: 1, groups: 1, app: 1 })
   assert.ok(!app.channels.connections().includes(before as string))
   const heard = once(listening(bob), 'said')
   await say(ada, 'still here')
@@ -133,7 +133,7 @@ test('a killed presence is restarted with everybody in it: no connection ends an
   await say(ada, 'fence')
   assert.equal(JSON.stringify(app.presence.list('room:1')), refs, 'P15: the same refs')
   assert.deepEqual([ada.left, bob.left, ada.codes, bob.codes], [[], [], [], []])
-  assert.deepEqual(restarts(app), { pubsub: 0, coordinator: 0, presence: 1, groups: 1 })
+  assert.deepEqual(restarts(app), { pubsub: 0, coordinator: 0, presence: 1, groups: 1, app: 1 })
   bob.channel.leave()
   await until('ada sees bob go', () => names(ada).join() === 'ada')
 })
@@ -145,7 +145,7 @@ test('killed groups are restarted alone, with every group', async (t) => {
   app.groups.add('all', 'room:1')
   app.channels.supervisor?.exitChild('groups')
   await until('groups are back', () => restarts(app).groups === 1)
-  assert.deepEqual(restarts(app), { pubsub: 0, coordinator: 0, presence: 0, groups: 1 })
+  assert.deepEqual(restarts(app), { pubsub: 0, coordinator: 0, presence: 0, groups: 1, app: 1 })
   const heard = once(listening(ada), 'said')
   app.groups.broadcast('all', 'said', { body: 'to all' })
   assert.deepEqual(await heard, [{ body: 'to all' }])
@@ -160,7 +160,7 @@ test('a killed pubsub takes along all that stands on it; handles and listeners g
   channels.supervisor?.exitChild('pubsub')
   await until('both are back', () => ada.joins() === 2 && bob.joins() === 2)
   assert.deepEqual(ada.codes, [1012])
-  assert.deepEqual(restarts(app), { pubsub: 1, coordinator: 1, presence: 1, groups: 1 })
+  assert.deepEqual(restarts(app), { pubsub: 1, coordinator: 1, presence: 1, groups: 1, app: 1 })
   const heard = once(listening(bob), 'said')
   channels.broadcast('room:1', 'said', { body: 'by the old handle' })
   assert.deepEqual(await heard, [{ body: 'by the old handle' }])
@@ -190,10 +190,16 @@ test('more than three restarts in five seconds end the tree: state failed, clien
   ]
   assert.equal(response.statusCode, 503)
   assert.ok('retry-after' in response.headers)
-  app.channels.broadcast('room:1', 'said', { body: 'into the void' })
+  assert.throws(() => app.channels.broadcast('room:1', 'said', { body: 'into the void' }), {
+    code: 'BERYL_ERR_NOT_RUNNING',
+    message: 'fastify-beryl is not running: its state is failed',
+  })
 })
 
-test('by default a tree that gives up closes the Fastify instance', async (t) => {
+test('S108 by default a tree that gives up closes the Fastify instance, and the program will have failed', async (t) => {
+  t.after(() => {
+    process.exitCode = undefined
+  })
   const app = await serve(t, { supervision: { intensity: 0 } })
   let closed = false
   const { server } = app
@@ -202,6 +208,7 @@ test('by default a tree that gives up closes the Fastify instance', async (t) =>
   })
   app.channels.supervisor?.exitChild('groups')
   await until('the server is closed', () => closed)
+  assert.equal(process.exitCode, 1)
 })
 
 test('S11 a child that cannot start fails ready() with its own error as the cause, and nothing is left running', async (t) => {
@@ -232,9 +239,14 @@ test('children of the application start last and stop first, and their handles a
   const app = await serve(t, { children: [recorder('a', order), recorder('b', order)] })
   assert.deepEqual(
     app.channels.status().tree?.children.map(({ id }) => id),
-    ['pubsub', 'coordinator', 'presence', 'groups', 'a', 'b'],
+    ['pubsub', 'coordinator', 'presence', 'groups', 'app'],
   )
-  assert.notEqual(app.channels.supervisor?.which('a'), undefined)
+  const own = app.channels.supervisor?.which('app')
+  assert.deepEqual(
+    own?.children().map(({ id }) => id),
+    ['a', 'b'],
+  )
+  assert.notEqual(own?.which('a'), undefined)
   await app.close()
   assert.deepEqual(order, ['a up', 'b up', 'b down', 'a down'])
   assert.equal(app.channels.status().state, 'stopped')

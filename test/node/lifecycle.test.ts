@@ -128,7 +128,10 @@ for (const [name, way] of Object.entries(ways))
     assert.equal(called, 1)
   })
 
-test('a failing onClose of somebody else under onGiveUp close is told, not an unhandled rejection', async () => {
+test('a failing onClose of somebody else under onGiveUp close is told, not an unhandled rejection', async (t) => {
+  t.after(() => {
+    process.exitCode = undefined
+  })
   const app = Fastify()
   // One that throws in its own turn is uncaught by Fastify itself, whoever closes.
   app.addHook('onClose', async () => boom())

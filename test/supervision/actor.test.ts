@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import {
   Actor,
+  type ActorSpec,
   cast,
   type ExitReason,
   monitor,
@@ -476,7 +477,7 @@ test('S84 a spec has the policy of its class unless it says otherwise, and withI
     static override readonly restart = 'transient'
     static override readonly shutdownMs = 30_000
   }
-  const policy = ({ id, restart, shutdownMs }: ReturnType<typeof Careful.spec>) => [id, restart, shutdownMs]
+  const policy = ({ id, restart, shutdownMs }: ActorSpec<Careful>) => [id, restart, shutdownMs]
   const spec = Careful.spec({})
   assert.deepEqual(policy(spec), ['Careful', 'transient', 30_000])
   assert.deepEqual(policy(Careful.spec({ id: 'a', restart: 'temporary' })), ['a', 'temporary', 30_000])

@@ -42,6 +42,10 @@ export class Probe implements Process {
     })
   }
 
+  get isOver(): boolean {
+    return this.#over
+  }
+
   shutdown(reason: ExitReason): void {
     if (this.#over) return
     this.#lab.journal.push(`-${this.#id}`)
@@ -67,6 +71,8 @@ export class Lab {
   readonly clock: FakeClock = fakeClock()
   readonly journal: string[] = []
   readonly events: SupervisorEvent[] = []
+  /** The same events, each with its time. */
+  readonly timed: { readonly event: SupervisorEvent; readonly at: number }[] = []
   readonly #probes = new Map<string, Probe>()
   readonly #starts = new Map<string, number>()
   readonly #gates = new Map<string, () => void>()
@@ -98,7 +104,11 @@ export class Lab {
 
   /** Starts a supervisor over this clock that reports here. */
   supervise<const C extends readonly ChildInit[]>(options: SupervisorOptions<C>): Promise<Supervisor<C>> {
-    return startSupervisor({ clock: this.clock, report: (event) => this.events.push(event), ...options })
+    const report = (event: SupervisorEvent): void => {
+      this.events.push(event)
+      this.timed.push({ event, at: this.clock.now() })
+    }
+    return startSupervisor({ clock: this.clock, report, ...options })
   }
 
   probe(id: string): Probe {

@@ -5,10 +5,10 @@ import {
   currentSupervisor,
   dynamicSupervisor,
   type SpecPool,
+  type StartContext,
   startDynamicSupervisor,
   startSupervisor,
   supervise,
-  superviseDynamic,
   supervisor,
 } from '../../src/supervision/index.ts'
 import { Lab } from './lab.ts'
@@ -30,15 +30,21 @@ test('S83 currentSupervisor finds a dynamic supervisor by its name, alone and ne
   for (const name of ['alone', 'pool', 'sub']) assert.equal(currentSupervisor(name), undefined)
 })
 
-test('S83 superviseDynamic starts, or gives the running one, of actors, of a template and of specs', async () => {
+test('S83 supervise starts, or gives the running one, also of a dynamic supervisor of actors, of a template and of specs', async () => {
   const lab = new Lab()
   const counters = { name: 'counters', child: Counter, clock: lab.clock }
-  const [one, same] = await Promise.all([superviseDynamic(counters), superviseDynamic(counters)])
+  const [one, same] = await Promise.all([supervise(counters), supervise(counters)])
   assert.equal(one, same)
   await one.startChild(5)
-  const specs = await superviseDynamic({ name: 'specs', clock: lab.clock })
-  assert.equal(await superviseDynamic({ name: 'specs' }), specs)
-  await Promise.all([one.stop(), specs.stop()])
+  const alike = { name: 'alike', child: { start: (_: StartContext, id: string) => lab.child(id).start(_) } }
+  const template = await supervise({ ...alike, clock: lab.clock })
+  assert.equal(await supervise(alike), template)
+  await template.startChild('a')
+  const specs = await supervise({ name: 'specs', maxChildren: Number.POSITIVE_INFINITY, clock: lab.clock })
+  assert.equal(await supervise({ name: 'specs', maxChildren: 10 }), specs)
+  await specs.startChild(lab.child('b'))
+  assert.equal(lab.since(), '+a +b')
+  await Promise.all([one.stop(), template.stop(), specs.stop()])
 })
 
 test('S83 a second supervise waits for the start that is under way, and gives what it came to', async () => {
@@ -100,7 +106,7 @@ test('S83 a name that something of another kind holds is refused', async () => {
   await assert.rejects(supervise({ name: 'taken', children: [] }), taken)
   await pool.stop()
   const tree = await startSupervisor({ name: 'taken', children: [] })
-  await assert.rejects(superviseDynamic({ name: 'taken' }), taken)
+  await assert.rejects(supervise({ name: 'taken', maxChildren: 1 }), taken)
   await tree.stop()
   const actors = await lab.supervise({ children: [Counter.spec({ id: 'c', name: 'taken', args: [1] })] })
   await assert.rejects(supervise({ name: 'taken', children: [] }), taken)

@@ -3,11 +3,15 @@ import {
   Actor,
   type ActorRef,
   cast,
+  currentSupervisor,
   dynamicSupervisor,
+  isSupervisor,
   type Process,
+  type SpecPool,
   type Supervisor,
   startDynamicSupervisor,
   startSupervisor,
+  supervise,
   supervisor,
   type WorkerContext,
   type WorkerProcess,
@@ -59,6 +63,50 @@ export async function handlesAreInferred(): Promise<void> {
   same<typeof unknown, unknown>()
   const whole: Supervisor = tree
   await whole.stop()
+}
+
+class Cache extends Actor {
+  static override readonly name = 'Cache'
+  read(): string {
+    return ''
+  }
+}
+
+class Log extends Actor {
+  write(_line: string): void {}
+}
+
+export async function anIdMayBeTheNameOfTheClass(): Promise<void> {
+  const tree = await startSupervisor({
+    children: [Cache.spec(), Log.spec({ restart: 'transient' }), worker('feed', async () => {})],
+  })
+  const cache = tree.which('Cache')
+  same<typeof cache, ActorRef<Cache> | undefined>()
+  const log = tree.which('Log')
+  same<typeof log, ActorRef<Log> | undefined>()
+  const later = tree.which('added later')
+  same<typeof later, unknown>()
+  const again = await tree.restartChild('Log')
+  same<typeof again, ActorRef<Log> | undefined>()
+}
+
+export async function superviseGivesWhatTheOptionsSay(child: typeof Counter): Promise<void> {
+  const tree = await supervise({ name: 'tree', children: [worker('feed', async () => {}), Log.spec()] })
+  const log = tree.which('Log')
+  same<typeof log, ActorRef<Log> | undefined>()
+  const counters = await supervise({ name: 'counters', child })
+  const counter = await counters.startChild(5)
+  same<typeof counter, ActorRef<Counter>>()
+  const pool = await supervise({ name: 'pool', maxChildren: Number.POSITIVE_INFINITY })
+  same<typeof pool, SpecPool>()
+  const found = currentSupervisor<SpecPool>('pool')
+  same<typeof found, SpecPool | undefined>()
+  const some: unknown = tree.which('somebody')
+  if (isSupervisor(some)) await some.stop()
+  // @ts-expect-error without a name it cannot be found again
+  await supervise({ children: [] })
+  // @ts-expect-error either children or a child
+  await supervise({ name: 'both', children: [], child })
 }
 
 export async function methodsBecomeCalls(ref: ActorRef<Counter>): Promise<void> {

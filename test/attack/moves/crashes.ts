@@ -5,16 +5,17 @@ import type { NodeSeat } from '../node-seat.ts'
 
 // Crashes of the processes of the tree.
 
-const PROCESSES = ['pubsub', 'coordinator', 'presence', 'groups', 'feed', 'ticker'] as const
+/** The application's, under a supervisor of their own. */
+const OWN: readonly string[] = ['feed', 'ticker']
+const PROCESSES = ['pubsub', 'coordinator', 'presence', 'groups', 'app', ...OWN]
 
 function end(node: NodeSeat | undefined, id: string, dice: Dice): void {
   const reason = dice.pick(['killed', 'error', 'killed', 'error', 'shutdown', 'normal'] as const)
-  attempt(() =>
-    node?.app?.channels.supervisor?.exitChild(
-      id,
-      reason === 'error' ? { error: new Error('a crash') } : reason,
-    ),
-  )
+  attempt(() => {
+    const root = node?.app?.channels.supervisor
+    const owner = OWN.includes(id) ? root?.which('app') : root
+    owner?.exitChild(id, reason === 'error' ? { error: new Error('a crash') } : reason)
+  })
 }
 
 export const crashMoves: readonly MoveKind[] = [
