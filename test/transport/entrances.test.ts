@@ -223,8 +223,25 @@ test('W104 the hooks of its scope run before an entrance, and its prefix is part
   assert.match(lost.message, /404: no entrance has this path, but \/socket, \/admin\/socket/)
 })
 
-test('status names the entrances with their clients; load, connections and metrics count them all', async (t) => {
+test('injectWS and inject reach every entrance', async (t) => {
   const app = await serve(t)
+  await app.ready()
+  assert.equal((await app.inject('/admin/socket/websocket')).statusCode, 426)
+  const socket = await app.injectWS('/admin/socket/websocket?vsn=2.0.0')
+  t.after(() => socket.terminate())
+  socket.send('["1","1","audit","phx_join",{}]')
+  const [data] = await once(socket, 'message')
+  assert.equal(String(data), '["1","1","audit","phx_reply",{"response":{},"status":"ok"}]')
+})
+
+test('status names the entrances with their clients; load, connections and metrics count them all', async (t) => {
+  let finish = (): void => {}
+  const slow = defineChannel('slow', {
+    schema: { in: { work: Body } },
+    join: () => ({ assigns: {} }),
+    in: { work: () => new Promise<void>((resolve) => (finish = resolve)) },
+  })
+  const app = await serve(t, { further: { channels: [slow] } })
   await app.register(berylMetrics, { register: new Registry(), path: '/metrics' })
   const [guest, moderator] = [await connect(app), await connect(app, ADMIN)]
   await connect(app, ADMIN)
@@ -236,6 +253,11 @@ test('status names the entrances with their clients; load, connections and metri
   assert.deepEqual([connections, state, app.channels.path], [3, 'running', '/socket'])
   assert.deepEqual(app.channels.connections().slice(0, 2), [guest.id, moderator.id])
   assert.match((await app.inject('/metrics')).body, /^beryl_connections 3$/m)
+  const work = await moderator.join(slow, 'slow')
+  work.push('work', { body: '' })
+  await moderator.settle()
+  assert.equal(app.channels.load().pendingCallbacks, 1)
+  finish()
   await moderator.close()
   assert.equal(app.channels.status().entrances[1]?.connections, 1)
 })
