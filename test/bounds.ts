@@ -53,8 +53,6 @@ export const BOUNDS: Readonly<Record<string, string>> = {
     'what one turn of the event loop sends to one client, within backpressure.maxBufferedBytes',
   'session/outbox.ts bytes Buffer.concat': 'what one turn of the event loop sends to one client',
   'channel/joining.ts field #messages': 'limits.mailbox',
-  'channel/joining.ts timer setTimeout':
-    'one for each topic that is being joined: limits.channelsPerConnection, limits.joinTimeoutMs',
   'channel/queue.ts field #queued': 'limits.mailbox, and limits.timers',
   'channel/timers.ts field #timers': 'limits.timers',
   'node/logger.ts field #writtenAt': 'who was written about within the last second',

@@ -1,6 +1,7 @@
 import type { Timer } from '../ground/clock.ts'
 import type { ReplyReason } from '../ground/errors.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
+import { patience } from '../ground/watch.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Message, type Ref, sameRef, type TopicMessage } from '../protocol/message.ts'
 import { topicId } from '../protocol/topic.ts'
@@ -314,7 +315,7 @@ export class JoiningTopic implements PendingTopic {
     const { clock, joinTimeoutMs } = this.#runtime
     if (this.#timer !== undefined || joinTimeoutMs === Number.POSITIVE_INFINITY) return
     const leftMs = this.askedAt + joinTimeoutMs - clock.now()
-    this.#timer = clock.setTimeout(() => this.#timedOut(), leftMs)
+    this.#timer = patience(clock, leftMs, () => this.#timedOut())
   }
 
   /** The decision stands. */

@@ -21,15 +21,19 @@ export class Rate {
     this.#toleranceMs = burst * this.#intervalMs
   }
 
-  /** The milliseconds by which something of this cost is too early; 0 where it may happen. */
-  waitMs(due: number, now: number, cost = 1): number {
+  /**
+   * The milliseconds by which something of this cost is too early; 0 where it may happen.
+   *
+   * @param since the earliest time at which it may have been sent: before `now` where it had to wait for us
+   */
+  waitMs(due: number, now: number, cost = 1, since = now): number {
     // A cost above a whole bucket may happen when the bucket is full, and is paid for afterwards.
     const neededMs = Math.min(cost * this.#intervalMs, this.#toleranceMs)
-    return Math.max(0, Math.ceil(Math.max(due, now) + neededMs - now - this.#toleranceMs - ROUNDING_MS))
+    return Math.max(0, Math.ceil(Math.max(due, since) + neededMs - now - this.#toleranceMs - ROUNDING_MS))
   }
 
   /** The due time after it has happened. */
-  charge(due: number, now: number, cost = 1): number {
-    return Math.max(due, now) + cost * this.#intervalMs
+  charge(due: number, since: number, cost = 1): number {
+    return Math.max(due, since) + cost * this.#intervalMs
   }
 }

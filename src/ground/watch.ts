@@ -16,6 +16,7 @@ export class Watch {
   readonly #timer: Timer
   #lookedAt: number
   #attendedMs = 0
+  #lateMs = 0
 
   constructor(clock: Clock, everyMs: number, look: (now: number) => void) {
     this.#clock = clock
@@ -23,6 +24,7 @@ export class Watch {
     this.#lookedAt = clock.now()
     this.#timer = clock.setInterval(() => {
       this.#attendedMs = this.now
+      this.#lateMs = this.#overdueMs(clock.now())
       this.#lookedAt = clock.now()
       look(this.#attendedMs)
     }, everyMs)
@@ -31,6 +33,16 @@ export class Watch {
   /** Milliseconds since the start of the watch, without those in which the loop stood still. */
   get now(): number {
     return this.#attendedMs + Math.min(this.#clock.now() - this.#lookedAt, this.#roundMs)
+  }
+
+  /** Milliseconds for which the loop stood still before this round: what is read now may have been sent so long ago. */
+  lateMs(now: number): number {
+    return Math.max(this.#lateMs, this.#overdueMs(now))
+  }
+
+  #overdueMs(now: number): number {
+    const sinceMs = now - this.#lookedAt
+    return sinceMs > this.#roundMs ? sinceMs : 0
   }
 
   stop(): void {

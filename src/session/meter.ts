@@ -11,6 +11,14 @@ export interface MeterRates {
 
 type MessageLimit = 'limits.messages' | 'limits.bytesPerSecond'
 
+/** Our own lateness, which is not held against clients: what they sent meanwhile comes at once. */
+export interface Lateness {
+  /** Milliseconds that messages which are read now may have waited for us. */
+  lateMs(now: number): number
+}
+
+const ON_TIME: Lateness = { lateMs: () => 0 }
+
 /**
  * So many topics have their messages counted at the most. More than a client can hold: beyond, those are forgotten whose
  * bucket is full again, then the oldest.
@@ -24,6 +32,7 @@ const FLOOD_MS = 5_000
 /** Counts what one client sends. The answers are in milliseconds to wait: 0 where it may. */
 export class Meter {
   readonly #rates: MeterRates
+  readonly #lateness: Lateness
   #messagesDue = 0
   #bytesDue = 0
   #joinsDue = 0
@@ -34,21 +43,23 @@ export class Meter {
   #refusedAt = Number.NEGATIVE_INFINITY
   #floodingSince = 0
 
-  constructor(rates: MeterRates) {
+  constructor(rates: MeterRates, lateness: Lateness = ON_TIME) {
     this.#rates = rates
+    this.#lateness = lateness
   }
 
   /** A message of so many bytes. What must wait is not counted: a refusal costs the client nothing more. */
   message(now: number, bytes: number): number {
     const { messages, bytes: byteRate } = this.#rates
-    const messageWaitMs = messages?.waitMs(this.#messagesDue, now) ?? 0
-    const byteWaitMs = byteRate?.waitMs(this.#bytesDue, now, bytes) ?? 0
+    const since = this.#since(now)
+    const messageWaitMs = messages?.waitMs(this.#messagesDue, now, 1, since) ?? 0
+    const byteWaitMs = byteRate?.waitMs(this.#bytesDue, now, bytes, since) ?? 0
     if (messageWaitMs > 0 || byteWaitMs > 0) {
       this.#limit = byteWaitMs > messageWaitMs ? 'limits.bytesPerSecond' : 'limits.messages'
       return Math.max(messageWaitMs, byteWaitMs)
     }
-    if (messages !== undefined) this.#messagesDue = messages.charge(this.#messagesDue, now)
-    if (byteRate !== undefined) this.#bytesDue = byteRate.charge(this.#bytesDue, now, bytes)
+    if (messages !== undefined) this.#messagesDue = messages.charge(this.#messagesDue, since)
+    if (byteRate !== undefined) this.#bytesDue = byteRate.charge(this.#bytesDue, since, bytes)
     return 0
   }
 
@@ -62,26 +73,29 @@ export class Meter {
     const rate = this.#rates.channelMessages
     if (rate === undefined) return 0
     const due = this.#channelsDue?.get(topic) ?? 0
-    const waitMs = rate.waitMs(due, now)
+    const since = this.#since(now)
+    const waitMs = rate.waitMs(due, now, 1, since)
     if (waitMs > 0) return waitMs
     this.#channelsDue ??= new Map()
-    this.#channelsDue.set(topic, rate.charge(due, now))
+    this.#channelsDue.set(topic, rate.charge(due, since))
     if (this.#channelsDue.size > MAX_COUNTED) this.#makeRoom(this.#channelsDue, now)
     return 0
   }
 
   join(now: number): number {
     const { joins } = this.#rates
-    const waitMs = joins?.waitMs(this.#joinsDue, now) ?? 0
-    if (waitMs === 0 && joins !== undefined) this.#joinsDue = joins.charge(this.#joinsDue, now)
+    const since = this.#since(now)
+    const waitMs = joins?.waitMs(this.#joinsDue, now, 1, since) ?? 0
+    if (waitMs === 0 && joins !== undefined) this.#joinsDue = joins.charge(this.#joinsDue, since)
     return waitMs
   }
 
   /** Heartbeats are free as long as nobody hides a flood in them; beyond that they are messages. */
   heartbeat(now: number, bytes: number): number {
     const { heartbeats } = this.#rates
-    if (heartbeats.waitMs(this.#heartbeatsDue, now) > 0) return this.message(now, bytes)
-    this.#heartbeatsDue = heartbeats.charge(this.#heartbeatsDue, now)
+    const since = this.#since(now)
+    if (heartbeats.waitMs(this.#heartbeatsDue, now, 1, since) > 0) return this.message(now, bytes)
+    this.#heartbeatsDue = heartbeats.charge(this.#heartbeatsDue, since)
     return 0
   }
 
@@ -89,6 +103,11 @@ export class Meter {
   forget(topic: string, now: number): void {
     const due = this.#channelsDue?.get(topic)
     if (due !== undefined && due <= now) this.#channelsDue?.delete(topic)
+  }
+
+  /** The earliest time at which a message that is read now may have been sent. */
+  #since(now: number): number {
+    return now - this.#lateness.lateMs(now)
   }
 
   #makeRoom(channelsDue: Map<string, number>, now: number): void {

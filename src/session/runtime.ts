@@ -3,7 +3,7 @@ import type { Router } from '../channel/router.ts'
 import type { JsonParse } from '../protocol/message.ts'
 import type { Backlog } from './backlog.ts'
 import type { IntakeRuntime } from './intake.ts'
-import type { MeterRates } from './meter.ts'
+import type { Lateness, MeterRates } from './meter.ts'
 import type { Turn } from './outbox.ts'
 
 /** The terms of one entrance, for all who come in by it. They outlive the sessions. */
@@ -23,6 +23,7 @@ export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime, Sessio
   readonly turn: Turn
   readonly backlog: Backlog
   readonly parse: JsonParse
+  readonly lateness: Lateness
   /** The session has ended; its connection is closing, or gone. Once. */
   closed(session: S, code: number, reason: string): void
   /** The connection of a session is gone, down to the socket. Once. */

@@ -42,7 +42,7 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     this.connectionTopic = admission.connectionTopic
     this.#runtime = runtime
     this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
-    this.#meter = new Meter(runtime.rates)
+    this.#meter = new Meter(runtime.rates, runtime.lateness)
     this.#renew = admission.renew
     if (admission.expiresAt !== undefined) this.#makeGrant(admission.expiresAt)
   }

@@ -15,11 +15,13 @@ import type { Wire } from './wire.ts'
 
 /** Silent clients are looked for so often within the time that they may be silent. */
 const SWEEPS_PER_TIMEOUT = 8
+/** Whether our own loop stood still is looked at so often, for the rates of clients. */
+const LATENESS_ROUND_MS = 500
 const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 
-type MadeHere = 'closed' | 'gone' | 'backlog' | 'watch' | 'received' | 'handled'
+type MadeHere = 'closed' | 'gone' | 'backlog' | 'watch' | 'lateness' | 'received' | 'handled'
 
 /**
  * The coordinator: who is connected. It supervises one session for each client, all of them temporary, and when it ends
@@ -40,6 +42,7 @@ export class Sessions implements Process {
   readonly #closing = new Map<Session, () => void>()
   #isRunning = true
   readonly #watch: Watch
+  readonly #lateness: Watch
   #draining: Promise<void> | undefined
 
   constructor(
@@ -49,10 +52,12 @@ export class Sessions implements Process {
     const { clock } = runtime
     this.#backlog = new Backlog(options.backpressure, clock)
     this.#watch = new Watch(clock, sweepMs(options), (now) => this.#sweep(now))
+    this.#lateness = new Watch(clock, LATENESS_ROUND_MS, () => undefined)
     this.#runtime = {
       ...runtime,
       backlog: this.#backlog,
       watch: this.#watch,
+      lateness: this.#lateness,
       received: runtime.telemetry.probe('message.received'),
       handled: runtime.telemetry.probe('message.handled'),
       closed: (session, code, reason) => this.#closed(session, code, reason),
@@ -75,6 +80,7 @@ export class Sessions implements Process {
   #end(reason: ExitReason, why: TerminateReason): void {
     this.#isRunning = false
     this.#watch.stop()
+    this.#lateness.stop()
     this.#closeAll(why)
     this.#exit.end(reason)
   }

@@ -4,7 +4,7 @@ import { fewDescriptors, rush } from './scenarios/crowds.ts'
 import { bigHeads, halfUpgrades, resets } from './scenarios/doors.ts'
 import { joinFlood, messageFlood } from './scenarios/floods.ts'
 import { nonReaders } from './scenarios/slow-readers.ts'
-import { blockedLoop, blockedWriter, deafClose } from './scenarios/stalls.ts'
+import { blockedLoop, blockedReader, blockedWriter, deafClose } from './scenarios/stalls.ts'
 
 /** Every fault that is played, in the order of the report. */
 export const faults: readonly Scenario[] = [
@@ -14,6 +14,7 @@ export const faults: readonly Scenario[] = [
   rush,
   fewDescriptors,
   blockedLoop,
+  blockedReader,
   blockedWriter,
   deafClose,
   resets,

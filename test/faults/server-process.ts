@@ -51,6 +51,9 @@ interface Commands {
   close: [argument: undefined, result: number]
 }
 
+/** The answer that comes before a block, with the number of no command. */
+export const STANDS_STILL = 0
+
 const SERVER = fileURLToPath(new URL('server.ts', import.meta.url))
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -95,6 +98,14 @@ export class ServerProcess {
     this.#child.send({ id, name, argument })
     const result = new Promise<Commands[N][1]>((resolve) => this.#pending.set(id, resolve))
     return Promise.race([result, this.#ended])
+  }
+
+  /** Blocks the event loop. Resolves when it stands still, with a wait for its end. */
+  async block(ms: number): Promise<{ over: () => Promise<undefined> }> {
+    const standing = new Promise<undefined>((resolve) => this.#pending.set(STANDS_STILL, resolve))
+    const blocked = this.tell('block', ms)
+    await Promise.race([standing, blocked])
+    return { over: () => blocked }
   }
 
   status(): Promise<ServerStatus> {

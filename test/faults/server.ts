@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../src/ground/clock.ts'
 import { type BerylOptions, beryl, defineChannel, type PubSubAdapter, reject } from '../../src/index.ts'
 import { TopicSubscribers } from '../../src/pubsub/subscribers.ts'
 import { Session } from '../../src/session/session.ts'
-import type { ServerMeasures, ServerOptions, ServerStatus } from './server-process.ts'
+import { type ServerMeasures, type ServerOptions, type ServerStatus, STANDS_STILL } from './server-process.ts'
 
 const room = defineChannel('room:*', {
   schema: {
@@ -75,6 +75,7 @@ const commands = {
     peakRss = Math.max(peakRss, process.memoryUsage.rss())
   },
   block(ms: number): void {
+    process.send?.({ id: STANDS_STILL })
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
   },
   shutGate(): void {

@@ -72,3 +72,40 @@ test('what costs more than a whole bucket passes when the bucket is full, and is
 test('a rate below one in a second lets one through', () => {
   assert.deepEqual(passes(new Rate({ perSecond: 0.1 }), [0, 1, 5_000, 10_000]), [0, 10_000])
 })
+
+test('what waited for us while we stood still passes, where it would have passed in time', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        perSecond: fc.integer({ min: 1, max: 100 }),
+        burst: fc.integer({ min: 1, max: 50 }),
+        times: fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 200 }),
+        stoodAt: fc.integer({ min: 0, max: 20_000 }),
+        stoodMs: fc.integer({ min: 1, max: 10_000 }),
+      }),
+      ({ perSecond, burst, times, stoodAt, stoodMs }) => {
+        const rate = new Rate({ perSecond, burst })
+        const sorted = [...times].sort((a, b) => a - b)
+        const polite = passes(rate, sorted)
+        let due = 0
+        for (const sentAt of polite) {
+          const waited = sentAt >= stoodAt && sentAt < stoodAt + stoodMs
+          const [now, since] = waited ? [stoodAt + stoodMs, stoodAt] : [sentAt, sentAt]
+          assert.equal(rate.waitMs(due, now, 1, since), 0)
+          due = rate.charge(due, since)
+        }
+      },
+    ),
+  )
+})
+
+test('a pause of ours is worth what could have come in it, and no more', () => {
+  const rate = new Rate({ perSecond: 10, burst: 3 })
+  let due = 0
+  let passed = 0
+  while (rate.waitMs(due, 5_000, 1, 3_000) === 0) {
+    due = rate.charge(due, 3_000)
+    passed++
+  }
+  assert.equal(passed, 3 + 20)
+})

@@ -156,11 +156,14 @@ describe('sessions', () => {
   })
 
   test('W76 a check that ran late closes nobody: their bytes had no chance to be read', async () => {
-    let sweep = (): void => {}
+    const looks: (() => void)[] = []
+    const sweep = (): void => {
+      for (const look of looks) look()
+    }
     const blocked: FakeClock = {
       ...clock,
       setInterval(run) {
-        sweep = run
+        looks.push(run)
         return { cancel() {} }
       },
     }

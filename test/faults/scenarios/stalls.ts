@@ -1,6 +1,6 @@
 import { Peer } from '../../support/peer.ts'
 import { until } from '../../support/until.ts'
-import { against, atMost, exactly, type Finding, noted, type Scenario } from '../scenario.ts'
+import { against, atLeast, atMost, exactly, type Finding, noted, type Scenario } from '../scenario.ts'
 import { everybodyIsServed, Seat, sum } from '../seat.ts'
 import type { ServerProcess } from '../server-process.ts'
 
@@ -25,9 +25,9 @@ async function block(server: ServerProcess, scale: (typeof BLOCKS)['small' | 'fu
   const { blockMs, idleMs, clients } = scale
   const seats = await Seat.takeMany(clients, server)
   await everybodyIsServed(seats)
-  const blocked = server.tell('block', blockMs)
+  const blocked = await server.block(blockMs)
   await everybodyIsServed(seats)
-  await blocked
+  await blocked.over()
   // Sweeps behind the block find nobody silent: they go on for as long as anybody may be.
   for (const until = performance.now() + idleMs; performance.now() < until; ) await everybodyIsServed(seats)
   const { connections, closes } = await server.status()
@@ -41,6 +41,44 @@ async function block(server: ServerProcess, scale: (typeof BLOCKS)['small' | 'fu
       0,
       seats.reduce((total, seat) => total + seat.sent - seat.answered, 0),
     ),
+  ]
+}
+
+const POLITE = { small: { blockMs: 4_000, clients: 5 }, full: { blockMs: 10_000, clients: 100 } } as const
+const POLITE_RATE = { perSecond: 20, burst: 20 } as const
+
+/** Clients that keep to their rate, and whose messages of a long time are read at once. */
+export const blockedReader: Scenario = {
+  name: 'the event loop is blocked while clients send as often as they may',
+  play(size) {
+    const limits = { messages: POLITE_RATE, channelMessages: false } as const
+    return against({ beryl: { limits } }, (server) => keepSending(server, POLITE[size]))
+  },
+}
+
+async function keepSending(
+  server: ServerProcess,
+  { blockMs, clients }: (typeof POLITE)['small' | 'full'],
+): Promise<Finding[]> {
+  const seats = await Seat.takeMany(clients, server)
+  const blocked = await server.block(blockMs)
+  // What the rate allows in the time of the block, and half a burst.
+  const count = (POLITE_RATE.perSecond * blockMs) / 1_000 + POLITE_RATE.burst / 2
+  for (const seat of seats) for (let n = 0; n < count; n++) seat.echo()
+  await blocked.over()
+  await until('all is answered', () => seats.every((seat) => seat.isAnswered))
+  const refused = sum(seats, (seat) => seat.refused)
+  // On time again, the same is too much.
+  for (const seat of seats) for (let n = 0; n < count; n++) seat.echo()
+  await until('all is answered again', () => seats.every((seat) => seat.isAnswered))
+  const { connections } = await server.status()
+  const refusedLater = sum(seats, (seat) => seat.refused) - refused
+  for (const { peer } of seats) peer.socket.destroy()
+  return [
+    noted('blocked for', `${blockMs} ms, ${count} messages of each client meanwhile`),
+    exactly('messages refused', 0, refused),
+    atLeast('messages refused for the same on time', clients, refusedLater),
+    exactly('clients that are still connected', clients, connections),
   ]
 }
 
@@ -67,9 +105,9 @@ async function standStill(
   const seats = await Seat.takeMany(clients, server)
   for (const { peer } of seats) peer.socket.pause()
   await server.tell('broadcast', BACKLOG)
-  const blocked = server.tell('block', blockMs)
+  const blocked = await server.block(blockMs)
   for (const { peer } of seats) peer.socket.resume()
-  await blocked
+  await blocked.over()
   await until('all is heard, or cut', () =>
     seats.every(({ peer, next, wrong }) => peer.isGone || next + wrong >= BACKLOG.count),
   )
