@@ -6,10 +6,13 @@ import { connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'ws'
 import { resolveOptions } from '../../src/node/options.ts'
+import { root } from '../docs/samples.ts'
 import { tls } from '../support/tls.ts'
 import { commandOfContainer, fileOfPage } from './page.ts'
+import { Program } from './program.ts'
 import { temporaryFolder } from './proxy.ts'
 import { launch, type Server, startServer } from './server.ts'
 import { visitor } from './visitor.ts'
@@ -63,6 +66,13 @@ test('it ends with 1 when it cannot start', async (t) => {
   const program = launch(t, { PORT: String(port) })
   assert.deepEqual(await program.exited, { code: 1, signal: null })
   assert.match(program.output, /EADDRINUSE/)
+})
+
+test('it ends with 1 when its tree gave up', async (t) => {
+  const script = fileURLToPath(new URL('gives-up.ts', import.meta.url))
+  const program = new Program(t, [process.execPath, '--import', 'tsx', script], { cwd: root })
+  assert.deepEqual(await program.exited, { code: 1, signal: null })
+  assert.match(program.output, /"msg":"beryl failed"/)
 })
 
 test('it starts where a process that was killed has left its unix socket', async (t) => {
