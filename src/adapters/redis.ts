@@ -4,6 +4,9 @@ import { BrokerAdapter } from './broker-adapter.ts'
 import { BROKER_OPTIONS, type BrokerGiven, resolveBrokerOptions } from './broker-options.ts'
 import { RedisDriver, type RedisSource } from './redis-driver.ts'
 
+export { createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
+export type { RedisSource } from './redis-driver.ts'
+
 /** The options of {@link redis}: `url` or `client`, one of them. */
 export interface RedisOptions extends BrokerGiven {
   /** `redis://[[user]:password@]host[:port]`, or `rediss://…` for TLS. */

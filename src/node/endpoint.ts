@@ -54,7 +54,11 @@ export class Endpoint {
   readonly phase = new TreePhase(this.telemetry)
   readonly outbound = new Outbound(this.routers, (call, topic) => this.openPubSub(call, topic))
   readonly #door: AdapterDoor
-  readonly #inbox = new ConnectionsInbox(() => this.sessions, this.telemetry)
+  readonly #inbox = new ConnectionsInbox(
+    () => this.sessions,
+    this.telemetry,
+    (name, event, payload) => this.#toGroup(name, event, payload),
+  )
   readonly #turn: Turn
   readonly #listening = new Set<Listening>()
   #connections = 0
@@ -147,6 +151,13 @@ export class Endpoint {
     this.phase.checkSending()
     this.telemetry.emit('send.dropped', { messages: 1 }, { call, topic })
     return undefined
+  }
+
+  /** From a publisher, which does not know the topics. Those whose channel does not declare the event are passed by. */
+  #toGroup(name: string, event: string, payload: unknown): void {
+    for (const topic of this.groups?.has(name) ? this.groups.topics(name) : [])
+      if (this.routers.match(topic).some(({ out }) => out.has(event)))
+        this.pubsub?.localBroadcast(topic, event, payload)
   }
 
   /** Listens to a topic over all restarts of the pubsub. */

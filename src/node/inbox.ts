@@ -6,11 +6,13 @@ import type { Sessions } from '../session/sessions.ts'
 export class ConnectionsInbox implements NodeInbox {
   readonly #sessions: () => Sessions | undefined
   readonly #telemetry: Telemetry
+  readonly group: NodeInbox['group']
 
   /** @param sessions those of now: they are made anew with each restart */
-  constructor(sessions: () => Sessions | undefined, telemetry: Telemetry) {
+  constructor(sessions: () => Sessions | undefined, telemetry: Telemetry, group: NodeInbox['group']) {
     this.#sessions = sessions
     this.#telemetry = telemetry
+    this.group = group
   }
 
   push(connectionId: string, topic: string, event: string, payload: unknown): void {

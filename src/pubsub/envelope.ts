@@ -32,13 +32,14 @@ export interface Envelope {
   readonly payload: unknown
 }
 
-export type EnvelopeKind = 'broadcast' | 'push' | 'disconnect' | 'lane'
+/** `group`: a broadcast to the topics of a group, as each node knows it. Its topic is the name of the group. */
+export type EnvelopeKind = 'broadcast' | 'push' | 'disconnect' | 'lane' | 'group'
 
 /** Runs are below this. */
 export const RUNS = 2 ** 48 - 1
 
 const VERSION = 2
-const KINDS: readonly EnvelopeKind[] = ['broadcast', 'push', 'disconnect', 'lane']
+const KINDS: readonly EnvelopeKind[] = ['broadcast', 'push', 'disconnect', 'lane', 'group']
 const HEADER = 18
 
 /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */

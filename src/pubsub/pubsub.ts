@@ -1,6 +1,5 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { isUint8Array } from 'node:util/types'
-import { berylError } from '../ground/errors.ts'
 import type { Probe, Telemetry } from '../ground/telemetry.ts'
 import type { Lane, LaneListener } from '../replication/lane.ts'
 import { Exit } from '../supervision/exit.ts'
@@ -9,25 +8,18 @@ import type { MaybePromise, Process } from '../supervision/process.ts'
 import type { AdapterCounts, AdapterStatus } from './adapter.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
 import { type AdapterDoor, AdapterLink } from './door.ts'
-import {
-  decodeEnvelope,
-  type Envelope,
-  type EnvelopeKind,
-  encodeEnvelope,
-  isNewer,
-  RUNS,
-} from './envelope.ts'
+import { decodeEnvelope, type Envelope, isNewer } from './envelope.ts'
 import { Hearing } from './hearing.ts'
+import { CONTROL, nodeTopic, Sender, topicTopic } from './sender.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
 
 /** Arrivals for this node as such, not for the subscribers of a topic. What was sent elsewhere is JSON text or bytes. */
 export interface NodeInbox {
   push(connectionId: string, topic: string, event: string, payload: unknown): void
   disconnect(connectionTopic: string): void
+  /** For all topics of a group that somebody on this node has joined. */
+  group(name: string, event: string, payload: unknown): void
 }
-
-/** Where all nodes listen: disconnects, and what lanes send to all. */
-const CONTROL = 'control'
 
 /** A name for a node, unique over all nodes and starts. */
 export function makeNodeName(): string {
@@ -44,21 +36,20 @@ export class PubSub implements Process {
   readonly exited = this.#exit.exited
   readonly #door: AdapterDoor
   readonly #link: AdapterLink
+  readonly #sender: Sender
   readonly #hearing: Hearing
   readonly #inbox: NodeInbox
   readonly #telemetry: Telemetry
   readonly #sent: Probe<'broadcast.sent'>
   readonly #topics = new Map<string, TopicSubscribers>()
   readonly #lanes = new Map<string, LaneListener>()
-  /** Names this start: the other nodes remember the sequence of the former one, which began at 0 too. */
-  readonly #run = randomInt(RUNS)
-  #sequence = 0
   #isOpen = true
 
   constructor(node: string, door: AdapterDoor, inbox: NodeInbox, telemetry: Telemetry) {
     this.node = node
     this.#door = door
     this.#link = new AdapterLink(door)
+    this.#sender = new Sender(node, door, this.#link, telemetry)
     this.#hearing = new Hearing(door, this.#link, telemetry)
     this.#inbox = inbox
     this.#telemetry = telemetry
@@ -184,7 +175,7 @@ export class PubSub implements Process {
     const broadcast = new Broadcast(topic, event, payload)
     const connectionId = typeof except === 'string' ? except : undefined
     const { content } = broadcast
-    this.#publish(topicTopic(topic), 'broadcast', { topic, event, payload: content, connectionId })
+    this.#sender.send(topicTopic(topic), 'broadcast', { topic, event, payload: content, connectionId })
     this.#deliver(broadcast, except)
   }
 
@@ -228,12 +219,12 @@ export class PubSub implements Process {
   /** Pushes to one connection, on whichever node it lives. */
   push(node: string, connectionId: string, topic: string, event: string, payload: unknown): void {
     if (node === this.node) return this.#inbox.push(connectionId, topic, event, payload)
-    this.#publish(nodeTopic(node), 'push', { topic, event, payload, connectionId })
+    this.#sender.send(nodeTopic(node), 'push', { topic, event, payload, connectionId })
   }
 
   /** Closes the connections with this topic, on all nodes. */
   disconnect(connectionTopic: string): void {
-    this.#publish(CONTROL, 'disconnect', { topic: connectionTopic })
+    this.#sender.send(CONTROL, 'disconnect', { topic: connectionTopic })
     this.#inbox.disconnect(connectionTopic)
   }
 
@@ -255,7 +246,7 @@ export class PubSub implements Process {
   /** What is too long for the adapter is lost: a lane never throws. Its pages are far shorter. */
   #carry(to: string, lane: string, bytes: Uint8Array): void {
     try {
-      this.#publish(to, 'lane', { topic: lane, payload: bytes })
+      this.#sender.send(to, 'lane', { topic: lane, payload: bytes })
     } catch {
       // `limit.reached` has told it.
     }
@@ -274,40 +265,6 @@ export class PubSub implements Process {
   #forget(topic: string): void {
     this.#topics.delete(topic)
     this.#link.unsubscribe(topicTopic(topic))
-  }
-
-  #publish(to: string, kind: EnvelopeKind, content: Content): void {
-    if (this.#door.isSolo) return
-    const bytes = this.#envelope(kind, content)
-    if (bytes.length > this.#door.maxMessageBytes) throw this.#tooLong(to, bytes.length)
-    this.#link.publish(to, bytes)
-  }
-
-  #envelope(kind: EnvelopeKind, { topic, event = '', payload, connectionId }: Content): Uint8Array {
-    const sequence = ++this.#sequence
-    return encodeEnvelope({
-      kind,
-      node: this.node,
-      run: this.#run,
-      sequence,
-      topic,
-      event,
-      payload,
-      connectionId,
-    })
-  }
-
-  #tooLong(to: string, bytes: number): Error {
-    const { name, maxMessageBytes } = this.#door
-    this.#telemetry.emit('limit.reached', {}, { limit: 'pubsub.maxMessageBytes' })
-    return berylError(
-      'BERYL_ERR_MESSAGE_TOO_LONG',
-      to,
-      bytes,
-      'pubsub.maxMessageBytes',
-      maxMessageBytes,
-      name,
-    )
   }
 
   #arrived(bytes: Uint8Array): void {
@@ -331,6 +288,8 @@ export class PubSub implements Process {
         return this.#inbox.push(connectionId ?? '', topic, event, payload)
       case 'disconnect':
         return this.#inbox.disconnect(topic)
+      case 'group':
+        return this.#inbox.group(topic, event, payload)
       case 'lane':
         if (isUint8Array(payload)) this.#lanes.get(topic)?.(node, payload)
         return
@@ -353,19 +312,4 @@ export interface PubSubReport extends AdapterCounts {
   readonly since: number
   /** Joins that were answered `ok` before the adapter had confirmed their topic: it was down, or took 2 s. */
   readonly unconfirmed: number
-}
-
-interface Content {
-  readonly topic: string
-  readonly event?: string
-  readonly payload?: unknown
-  readonly connectionId?: string | undefined
-}
-
-function topicTopic(topic: string): string {
-  return `topic:${topic}`
-}
-
-function nodeTopic(node: string): string {
-  return `node:${node}`
 }

@@ -23,7 +23,7 @@ export class Listener implements Subscriber {
   }
 }
 
-const NO_INBOX = { push() {}, disconnect() {} }
+const NO_INBOX = { push() {}, disconnect() {}, group() {} }
 
 export function makePubSub(name: string, adapter: PubSubAdapter, telemetry: Telemetry): PubSub {
   return new PubSub(name, new AdapterDoor(adapter, telemetry, systemClock), NO_INBOX, telemetry)
@@ -64,6 +64,7 @@ export class Node {
     const inbox = {
       push: (...push: unknown[]) => void this.pushes.push(push),
       disconnect: (topic: string) => void this.disconnects.push(topic),
+      group() {},
     }
     return new PubSub(this.#name, this.#door, inbox, this.telemetry)
   }
