@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { Router } from './channel/router.ts'
+import type { Router } from './channel/router.ts'
 import { refuseArgument } from './ground/argument.ts'
 import { berylError } from './ground/errors.ts'
 import { refuseOption } from './ground/option-checks.ts'
@@ -86,10 +86,7 @@ async function furtherEntrance(app: FastifyInstance, given: MountOptions): Promi
 }
 
 function routerOf(endpoint: Endpoint, channels: ResolvedMountOptions['channels']): Router {
-  if (channels === undefined) return endpoint.router
-  const router = new Router()
-  for (const definition of channels) router.register(definition)
-  return router
+  return channels === undefined ? endpoint.router : endpoint.makeRouter(channels)
 }
 
 /** A child spec of the whole tree, and the plugin that attaches it to a Fastify instance. */

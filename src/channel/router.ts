@@ -8,9 +8,15 @@ export class Router {
   readonly #exact = new Map<string, CompiledChannel>()
   /** Longest prefix first, so that the first match is the most specific. */
   readonly #prefixes: CompiledChannel[] = []
+  readonly #hasPresence: boolean
+
+  /** @param hasPresence false where no channel may declare one, for it would be silent */
+  constructor(hasPresence = true) {
+    this.#hasPresence = hasPresence
+  }
 
   /**
-   * @throws `BERYL_ERR_CHANNEL_INVALID` for what `defineChannel` did not make.
+   * @throws `BERYL_ERR_CHANNEL_INVALID` for what `defineChannel` did not make, and for a presence that nobody would keep.
    * @throws `BERYL_ERR_CHANNEL_DUPLICATE` for a pattern that is registered already.
    */
   register(definition: ChannelDefinition): void {
@@ -25,6 +31,14 @@ export class Router {
       )
     }
     const { pattern } = channel
+    if (channel.presence !== undefined && !this.#hasPresence)
+      throw berylError(
+        'BERYL_ERR_CHANNEL_INVALID',
+        pattern.source,
+        'schema.presence',
+        NO_PRESENCE,
+        'a schema',
+      )
     if (this.#has(channel)) throw berylError('BERYL_ERR_CHANNEL_DUPLICATE', pattern.source)
     if (!pattern.wildcard) {
       this.#exact.set(pattern.prefix, channel)
@@ -48,3 +62,5 @@ export class Router {
     return this.#prefixes.some((other) => other.pattern.prefix === pattern.prefix)
   }
 }
+
+const NO_PRESENCE = "nothing while the option 'presence' is false: leave it out, or switch presence on"

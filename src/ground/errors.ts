@@ -46,7 +46,9 @@ export const errorTable = {
     retryable: false,
   },
   BERYL_ERR_TOPIC_UNMATCHED: {
-    message: "no channel is registered for topic '%s'",
+    message:
+      "no channel is registered for topic '%s': check its spelling, or register a channel whose pattern matches it first, with the " +
+      "option 'channels' or channels.register",
     statusCode: 500,
     retryable: false,
   },

@@ -12,7 +12,11 @@ export interface Groups {
   /** Deletes a group with all its topics. @throws BERYL_ERR_GROUP_NOT_FOUND */
   delete(name: string): void
 
-  /** Adds a topic; nothing happens where the group has it. @throws BERYL_ERR_GROUP_NOT_FOUND */
+  /**
+   * Adds a topic that a channel serves; nothing happens where the group has it.
+   *
+   * @throws BERYL_ERR_GROUP_NOT_FOUND, BERYL_ERR_TOPIC_UNMATCHED
+   */
   add(name: string, topic: string): void
 
   /** Takes a topic out; nothing happens where the group does not have it. @throws BERYL_ERR_GROUP_NOT_FOUND */

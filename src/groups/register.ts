@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkName } from '../ground/argument.ts'
 import { type Clock, systemClock } from '../ground/clock.ts'
-import { berylError } from '../ground/errors.ts'
+import { berylError, show } from '../ground/errors.ts'
 import type { Lane } from '../replication/lane.ts'
 import { GroupGossip, type GroupsEvent } from './gossip.ts'
 import { GroupSet } from './group-set.ts'
@@ -10,6 +10,8 @@ import type { Groups } from './groups.ts'
 export interface GroupsInit {
   /** Opens the lane to the other nodes; called at each start of the process. */
   readonly lane: () => Lane
+  /** True for topics that a registered channel matches. Default: all. */
+  readonly isServed?: (topic: string) => boolean
   /** Sends to all subscribers of one topic, on every node. */
   readonly broadcast: (topic: string, event: string, payload: unknown) => void
   /** Throws where nobody can be sent to: the node has not started, or has ended. Default: there is always somebody. */
@@ -54,6 +56,7 @@ export class GroupRegister implements Groups {
     this.#check('add', name)
     this.#init.checkOpen?.()
     checkName('groups.add', 'topic', topic)
+    if (this.#init.isServed?.(topic) === false) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
     if (this.#set.hasTopic(name, topic)) return
     this.#set.add(name, topic)
     this.#changed()

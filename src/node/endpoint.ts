@@ -1,3 +1,4 @@
+import type { ChannelDefinition } from '../channel/infer.ts'
 import { checkPresence } from '../channel/interpret.ts'
 import { Router } from '../channel/router.ts'
 import { Routers } from '../channel/routers.ts'
@@ -39,7 +40,7 @@ export class Endpoint {
   readonly clock: Clock
   readonly host = new FastifyHost()
   /** That of the plugin's own entrance. */
-  readonly router = new Router()
+  readonly router: Router
   readonly routers = new Routers()
   readonly entrances = new Entrances()
   /** The terms of the plugin's own entrance. */
@@ -68,12 +69,19 @@ export class Endpoint {
     this.clock = options.clock
     this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
     this.#turn = new Turn(options.clock)
-    for (const definition of options.channels) this.router.register(definition)
+    this.router = this.makeRouter(options.channels)
     this.routers.add(this.router)
     this.terms = termsOf(options.limits, this.router)
     this.namesConnections = options.connectionTopic !== undefined
     this.presence = options.presence && this.#makePresence(options.presence)
     this.groups = options.groups ? this.#makeGroups() : undefined
+  }
+
+  /** A router of the channels that one entrance begins with. @throws as {@link Router.register} */
+  makeRouter(channels: readonly ChannelDefinition[]): Router {
+    const router = new Router(this.options.presence !== undefined)
+    for (const definition of channels) router.register(definition)
+    return router
   }
 
   // Started by the tree
@@ -138,6 +146,7 @@ export class Endpoint {
     return new GroupRegister({
       clock: this.clock,
       lane: () => this.#runningPubSub.lane('groups'),
+      isServed: (topic) => this.routers.match(topic).length > 0,
       broadcast: (topic, event, payload) => this.outbound.broadcast(topic, event, payload),
       checkSending: () => this.phase.checkSending(),
       checkOpen: () => this.phase.checkOpen(),

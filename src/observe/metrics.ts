@@ -60,7 +60,7 @@ async function collected(register: Registry): Promise<string> {
 
 /** @throws `BERYL_ERR_OPTION_INVALID` */
 function checkMetricsOptions(given: unknown): MetricsOptions {
-  const options = section('options', given, ['register', 'prefix', 'path', 'logLevel', 'logSerializers'])
+  const options = section('options', given, ['register', 'prefix', 'path'])
   const { register, prefix = '', path } = options
   if (register !== undefined && !hasMethods<Registry>(register, ['registerMetric', 'metrics']))
     refuseOption('register', 'a registry of prom-client', register)

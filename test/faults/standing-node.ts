@@ -1,6 +1,6 @@
 // One of two nodes, each in a process of its own. Their parent is the broker between them.
 import Fastify from 'fastify'
-import { beryl, type Deliver, type PubSubAdapter } from '../../src/index.ts'
+import { beryl, type Deliver, defineChannel, type PubSubAdapter } from '../../src/index.ts'
 
 /** What a node is asked and told. */
 export type ToNode =
@@ -35,6 +35,7 @@ const adapter: PubSubAdapter = {
 
 const app = Fastify()
 await app.register(beryl, {
+  channels: [defineChannel('*', { schema: {}, join: () => ({ assigns: {} }) })],
   pubsub: adapter,
   presence: { broadcastMs: 100, quietPeriods: 3, downMs: 1_000, permanentDownMs: 600_000 },
 })

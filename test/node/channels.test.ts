@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
-import beryl, { type BerylOptions, defineChannel, reject } from 'fastify-beryl'
+import beryl, { type BerylOptions, defineChannel, mount, reject } from 'fastify-beryl'
 import { ConnectRefused, connect } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 
@@ -121,6 +121,63 @@ test('presence: false and groups: false leave decorators whose use names the opt
   const app = await serve(t, { presence: false, groups: false })
   assert.throws(() => app.presence.list('room:1'), { code: 'BERYL_ERR_DISABLED', message: /'presence'/ })
   assert.throws(() => app.groups.create('all'), { code: 'BERYL_ERR_DISABLED', message: /'groups'/ })
+})
+
+test('presence: false refuses a channel that declares a presence, whenever it is registered', async (t) => {
+  const here = defineChannel('here:*', {
+    schema: { presence: Type.Object({}) },
+    join: () => ({ assigns: {} }),
+  })
+  const refused = {
+    code: 'BERYL_ERR_CHANNEL_INVALID',
+    message:
+      "channel 'here:*': schema.presence: wanted nothing while the option 'presence' is false: leave it out, or switch presence on, got a schema",
+  }
+  await assert.rejects(async () => Fastify().register(beryl, { channels: [here], presence: false }), refused)
+  const app = await serve(t, { presence: false })
+  assert.throws(() => app.channels.register(here), refused)
+  const admin = app.register(mount, { path: '/admin', channels: [here] })
+  await assert.rejects(async () => admin, refused)
+})
+
+test('a topic that no channel serves is refused where it is put into a group, with what to do', async (t) => {
+  const app = await serve(t)
+  app.groups.create('all')
+  assert.throws(() => app.groups.add('all', 'rom:1'), {
+    code: 'BERYL_ERR_TOPIC_UNMATCHED',
+    message:
+      /^no channel is registered for topic '"rom:1"': check its spelling, or register a channel .* with the option 'channels' or channels\.register$/,
+  })
+  assert.equal(app.groups.topics('all').size, 0)
+  app.groups.add('all', 'room:1')
+  app.channels.register(channel('rom:*'))
+  app.groups.add('all', 'rom:1')
+})
+
+test('names and topics that are no strings are refused with the argument, wanted and got', async (t) => {
+  const app = await serve(t)
+  app.groups.create('all')
+  const owner = new AbortController().signal
+  for (const [call, argument] of [
+    [(name: string) => app.channels.broadcast(name, 'said', { body: '' }), 'topic'],
+    [(name: string) => app.channels.push(name, 'room:1', 'said', { body: '' }), 'connectionId'],
+    [(name: string) => app.channels.disconnect(name), 'connectionTopic'],
+    [(name: string) => app.channels.subscribe(name, () => {}), 'topic'],
+    [(name: string) => app.channels.subscriberCount(name), 'topic'],
+    [(name: string) => app.groups.create(name), 'name'],
+    [(name: string) => app.groups.add('all', name), 'topic'],
+    [(name: string) => app.groups.broadcast('all', name, {}), 'event'],
+    [(name: string) => app.presence.track(name, 'ada', {}, { owner }), 'topic'],
+    [(name: string) => app.presence.track('room:1', name, {}, { owner }), 'key'],
+    [(name: string) => app.presence.list(name), 'topic'],
+  ] as const) {
+    for (const got of [undefined, null, {}, Symbol('room')]) {
+      assert.throws(() => call(got as never), {
+        code: /^BERYL_ERR_(ARGUMENT|PRESENCE_INVALID)$/,
+        message: new RegExp(`${argument}: wanted .+, got .+`),
+      })
+    }
+  }
 })
 
 // fastify.channels

@@ -104,3 +104,18 @@ test('without fastify-beryl in the scope the metrics are refused', async () => {
   const app = Fastify()
   await assert.rejects(async () => app.register(berylMetrics), /channels/)
 })
+
+test('an option that the metrics do not have is refused, also those of scopes, which they have none of', async () => {
+  for (const option of ['pth', 'logLevel', 'labels']) {
+    await assert.rejects(
+      async () =>
+        Fastify()
+          .register(beryl)
+          .register(berylMetrics, { [option]: '/metrics' } as object),
+      {
+        code: 'BERYL_ERR_OPTION_INVALID',
+        message: `option '${option}': wanted one of register, prefix, path, got "${option}"`,
+      },
+    )
+  }
+})
