@@ -53,7 +53,8 @@ test('what happens is counted, and what is there is shown', async (t) => {
   await gone.close(3_999)
   await connect(app, { vsn: '3.0.0' }).catch(() => {})
   crash()
-  await until('the worker is back', () => app.channels.status().tree?.children.at(-1)?.restarts === 1)
+  const own = () => app.channels.status().tree?.children.find(({ id }) => id === 'app')?.children
+  await until('the worker is back', () => own()?.at(-1)?.restarts === 1)
   const now = await scrape(app)
   const expected = {
     beryl_connections: 1,
@@ -73,7 +74,7 @@ test('what happens is counted, and what is there is shown', async (t) => {
     beryl_broadcasts_total: 1,
     'beryl_joins_total{outcome="ok"}': 1,
     'beryl_limits_reached_total{limit="limits.channelsPerConnection"}': 1,
-    'beryl_restarts_total{child="feed"}': 1,
+    'beryl_restarts_total{child="app/feed"}': 1,
     beryl_join_seconds_count: 1,
     beryl_message_seconds_count: 2,
   }
