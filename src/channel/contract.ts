@@ -18,6 +18,8 @@ export interface ChannelSchema {
   readonly in?: { readonly [event: string]: Exchange } | undefined
   /** Events that the server sends. */
   readonly out?: { readonly [event: string]: TSchema } | undefined
+  /** Messages of the server to its own channels: `channels.info`. Clients neither send nor hear them. */
+  readonly info?: { readonly [event: string]: TSchema } | undefined
   /** The meta of one presence. */
   readonly presence?: TSchema | undefined
 }
@@ -147,17 +149,42 @@ type DeclaresNoReply = 'this channel declares no reply to its join: add `join: {
 /** The events that clients push, by name. */
 export type EventsIn<S> = S extends { in: infer I extends object } ? I : Record<never, never>
 
+/** The infos that a channel takes, by name. */
+export type InfosOf<S> = S extends { info: infer I extends Record<string, TSchema> }
+  ? I
+  : Record<never, never>
+
+/** The names of the infos that a channel takes; a sentence where it takes none. */
+export type InfoEvent<S> =
+  IsAnySchema<S> extends true ? string : OrSentence<keyof InfosOf<S> & string, TakesNoInfos>
+
+type TakesNoInfos = 'this channel takes no infos: declare them in `info` of its schema'
+
+/** The payload of an info, as it is sent. */
+export type InfoPayload<S, E> =
+  IsAnySchema<S> extends true
+    ? unknown
+    : E extends keyof InfosOf<S>
+      ? PayloadOut<InfosOf<S>[E] & TSchema>
+      : never
+
+/** The payload of an info, as its handler gets it. */
+export type InfoReceived<S, E> = E extends keyof InfosOf<S> ? PayloadIn<InfosOf<S>[E] & TSchema> : never
+
+/** The results of the handler of an info. */
+export type InfoResult = Nothing | Stop<undefined>
+
 /** `S`, with a sentence in the place of everything in it that is wrong. */
 export type CheckSchema<S> = {
   readonly [K in keyof S]: K extends 'in'
     ? Unless<S[K], { readonly [E in keyof S[K]]: CheckEvent<E, CheckExchange<S[K][E]>> }>
-    : K extends 'out'
+    : K extends 'out' | 'info'
       ? Unless<S[K], { readonly [E in keyof S[K]]: CheckEvent<E, CheckType<S[K][E]>> }>
       : K extends 'join'
         ? Unless<S[K], CheckExchange<S[K]>>
         : K extends 'presence'
           ? Unless<S[K], CheckType<S[K]>>
-          : `a channel schema has join, in, out and presence, not "${K & string}"`
+          : `a channel schema has join, in, out, info and presence, not "${K & string}"`
 }
 
 /** A part that is undefined is as good as absent. */

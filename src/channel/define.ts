@@ -9,6 +9,7 @@ import {
   type CompiledChannel,
   type CompiledEvent,
   type CompiledExchange,
+  type CompiledInfo,
 } from './definition.ts'
 import type { ChannelDefinition, DefineChannel } from './infer.ts'
 import { PayloadSchema } from './schema.ts'
@@ -29,8 +30,8 @@ export const defineChannel: DefineChannel = (pattern, definition) => {
   return result as never
 }
 
-const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'intercept', 'terminate']
-const SCHEMA_FIELDS = ['join', 'in', 'out', 'presence']
+const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'info', 'intercept', 'terminate']
+const SCHEMA_FIELDS = ['join', 'in', 'out', 'info', 'presence']
 const EXCHANGE_FIELDS = ['payload', 'reply', 'error']
 
 function compile(source: unknown, given: unknown): { channel: CompiledChannel; schema: unknown } {
@@ -47,6 +48,7 @@ function compile(source: unknown, given: unknown): { channel: CompiledChannel; s
     joinExchange,
     in: compileIn(refuse, schema.in, definition.in),
     out,
+    info: compileInfo(refuse, schema.info, definition.info),
     presence:
       schema.presence === undefined
         ? undefined
@@ -79,6 +81,23 @@ function compileIn(refuse: Refuse, schemas: unknown, handlers: unknown): Map<str
     events.set(event, { name: event, ...compileExchange(refuse, `schema.in.${event}`, exchange), handle })
   }
   return events
+}
+
+function compileInfo(refuse: Refuse, schemas: unknown, handlers: unknown): Map<string, CompiledInfo> {
+  const declared = fieldsOf(refuse, 'schema.info', schemas)
+  const handling = fieldsOf(refuse, 'info', handlers)
+  for (const event of Object.keys(handling))
+    if (!Object.hasOwn(declared, event))
+      refuse(`info.${event}`, 'an event that schema.info declares', handling[event])
+  const infos = new Map<string, CompiledInfo>()
+  for (const [event, schema] of Object.entries(declared)) {
+    checkEvent(refuse, `schema.info.${event}`, event)
+    const own = Object.hasOwn(handling, event) ? handling[event] : undefined
+    const handle = callback(refuse, `info.${event}`, own)
+    if (handle === undefined) return refuse(`info.${event}`, 'a handler for the declared info', undefined)
+    infos.set(event, { payload: compileSchema(refuse, `schema.info.${event}`, schema, WHOLE), handle })
+  }
+  return infos
 }
 
 function compileOut(refuse: Refuse, schemas: unknown): Map<string, PayloadSchema> {

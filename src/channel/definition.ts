@@ -17,6 +17,12 @@ export interface CompiledEvent extends CompiledExchange {
   readonly handle: (payload: unknown, socket: Socket) => unknown
 }
 
+/** A message from the server to the channel itself. */
+export interface CompiledInfo {
+  readonly payload: PayloadSchema
+  readonly handle: (payload: unknown, socket: Socket) => unknown
+}
+
 export interface JoinRequest {
   readonly topic: string
   readonly id: string
@@ -33,6 +39,7 @@ export interface CompiledChannel {
   /** By name: anything may be asked for. */
   readonly in: ReadonlyMap<unknown, CompiledEvent>
   readonly out: ReadonlyMap<string, PayloadSchema>
+  readonly info: ReadonlyMap<string, CompiledInfo>
   readonly presence: PayloadSchema | undefined
   readonly join: (request: JoinRequest) => unknown
   readonly snapshot: ((socket: Socket, context: SnapshotContext) => unknown) | undefined

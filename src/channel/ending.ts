@@ -26,10 +26,9 @@ export function lastFrame(
   outlet: Outlet,
   { topic, joinRef }: Pick<JoinedTopic, 'topic' | 'joinRef'>,
   event: LastEvent,
-  isOverloaded = false,
+  reason?: string,
 ): Frame {
-  const reason = isOverloaded ? 'overloaded' : 'channel_crash'
-  return outlet.codec.encodeEnd(joinRef, topic, event, event === 'phx_error' ? { reason } : {})
+  return outlet.codec.encodeEnd(joinRef, topic, event, reason === undefined ? {} : { reason })
 }
 
 /** Tells the socket of the end and calls `terminate`; goes on when that is done, in whichever way. */

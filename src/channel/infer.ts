@@ -11,6 +11,9 @@ import type {
   EventsIn,
   EventsOut,
   HandlerResult,
+  InfoReceived,
+  InfoResult,
+  InfosOf,
   IsAnySchema,
   JoinResult,
   PayloadOf,
@@ -194,6 +197,8 @@ export type TerminateReason =
     }
   /** The client was silent for too long. */
   | { readonly kind: 'idle' }
+  /** `channels.leave` ended it, with this reason. */
+  | { readonly kind: 'dismissed'; readonly reason: string | undefined }
   /** The channel stopped itself. */
   | { readonly kind: 'stopped'; readonly reason: StopReason }
   /** A callback threw, rejected or gave something else than it may. */
@@ -213,6 +218,23 @@ type RequireIn<S> = S extends { in: object }
   : {
       readonly in?:
         | { readonly 'this channel declares no incoming events: add `in` to its schema'?: never }
+        | undefined
+    }
+
+// Mapped, as the handlers of what clients push.
+type InfoHandlers<P extends string, S, A> = {
+  readonly [E in keyof InfosOf<S>]: (
+    payload: InfoReceived<S, E>,
+    socket: Socket<P, S, A>,
+  ) => MaybePromise<InfoResult>
+}
+
+/** Required where infos are declared, and only there. */
+type RequireInfo<S> = S extends { info: object }
+  ? { readonly info: unknown }
+  : {
+      readonly info?:
+        | { readonly 'this channel declares no infos: add `info` to its schema'?: never }
         | undefined
     }
 
@@ -241,11 +263,14 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A,
   readonly joined?: ((socket: Socket<P, S, A>) => MaybePromise<void>) | undefined
   /** One handler for each event that `schema.in` declares. */
   readonly in?: HandlersIn<P, S, A> | undefined
+  /** One handler for each info that `schema.info` declares: Phoenix's `handle_info`. Sent with `channels.info`. */
+  readonly info?: InfoHandlers<P, S, A> | undefined
   /** Rewrites (or, with `undefined`, drops) a broadcast for each subscriber: Phoenix's `handle_out`. */
   readonly intercept?: Intercepts<P, S, A> | undefined
   /** Runs once when the channel has ended, whatever way. */
   readonly terminate?: ((reason: TerminateReason, socket: Socket<P, S, A>) => MaybePromise<void>) | undefined
 } & RequireIn<S> &
+  RequireInfo<S> &
   RequireSnapshot<JoinOf<S>, NoInfer<Join>>
 
 type JoinOf<S> = S extends { join: infer X } ? X : unknown

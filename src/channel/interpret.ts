@@ -269,6 +269,39 @@ export function checkOut(channel: CompiledChannel, event: string, payload: unkno
 }
 
 /**
+ * Holds an info against the contracts of the channels that several entrances have for its topic: one at least takes it, and
+ * the payload fits all that do.
+ *
+ * @throws `BERYL_ERR_INFO_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
+ */
+export function checkInfo(channels: readonly CompiledChannel[], event: string, payload: unknown): void {
+  const [first] = channels
+  if (first !== undefined && !channels.some(({ info }) => info.has(event))) {
+    const declared = channels.flatMap(({ info }) => [...info.keys()]).join(', ')
+    throw berylError('BERYL_ERR_INFO_UNDECLARED', first.pattern.source, show(event), declared || 'none')
+  }
+  for (const channel of channels)
+    checkDeclared(channel, `the info "${event}"`, channel.info.get(event)?.payload, payload)
+}
+
+/**
+ * What the handler of an info wants: the end of its channel, or nothing.
+ *
+ * @throws `BERYL_ERR_RESULT_INVALID`
+ */
+export function interpretInfo(channel: CompiledChannel, event: string, result: unknown): Stop | undefined {
+  if (result === undefined) return undefined
+  if (result instanceof Stop && result.reply === undefined) return result
+  throw berylError(
+    'BERYL_ERR_RESULT_INVALID',
+    channel.pattern.source,
+    `the info "${event}"`,
+    'undefined or stop(…), for nobody waits for a reply',
+    show(result),
+  )
+}
+
+/**
  * Holds a presence's meta against the channel's contract. A channel that declares none takes any.
  *
  * @throws `BERYL_ERR_PAYLOAD_INVALID`

@@ -248,6 +248,20 @@ export class JoiningTopic implements PendingTopic {
     this.#outlet.redeliver(this.#messages)
   }
 
+  dismiss(reason: string | undefined): void {
+    if (this.#isAnswered || this.#gone !== undefined) return
+    const gone: TerminateReason = { kind: 'dismissed', reason }
+    this.#forgo(gone)
+    this.#outlet.notJoined(this, 'refused')
+    refuseMessage(this.#outlet, this.joinRef, this.#message, { reason: 'dismissed' })
+    this.#sendPredecessor()
+    const told = reason === undefined ? {} : { reason }
+    // Behind an error clients join again; behind this they do not.
+    this.#outlet.send(this.#outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', told))
+    this.#undoFor(gone)
+    this.#outlet.redeliver(this.#messages)
+  }
+
   #overloaded(): void {
     this.#outlet.limitReached('limits.mailbox')
     this.#fail('overloaded', 'overloaded', OVERLOADED)

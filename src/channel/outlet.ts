@@ -31,6 +31,8 @@ export interface PendingTopic extends WaitingTopic {
   receive(message: Message): void
   /** The server goes: as {@link close}. */
   shutdown(reason: TerminateReason): void
+  /** The server will not have it: the client is told, and stays away. */
+  dismiss(reason: string | undefined): void
   /** The client is gone: the join is forgotten, and undone where it succeeds after all. */
   close(reason: TerminateReason): void
 }
@@ -54,6 +56,8 @@ export interface JoinedTopic extends Subscriber, WaitingTopic {
   readonly waiting: number
   /** True where a leave waits for its turn. */
   readonly isLeaving: boolean
+  /** Ends the channel at once: the client is told, and stays away. */
+  dismiss(reason: string | undefined): void
   /** Ends the channel at once: what is at work now will not be answered. */
   close(reason: TerminateReason): void
   /** Ends the channel at once for another join of its topic. Gives the frame that tells the client of the end. */
@@ -63,6 +67,7 @@ export interface JoinedTopic extends Subscriber, WaitingTopic {
 /** The way to the client, and to whoever holds its topics. */
 export interface Outlet {
   readonly connection: Connection
+  readonly connectionTopic: string | undefined
   readonly codec: Codec
   readonly log: FastifyBaseLogger
   send(frame: Frame): void

@@ -6,22 +6,24 @@ import type { Message, TopicMessage } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
 import { answer, answerFrame, refuseMessage } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
-import type { CompiledChannel, CompiledEvent } from './definition.ts'
+import type { CompiledChannel, CompiledEvent, CompiledInfo } from './definition.ts'
 import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
 import type { Fed } from './feed.ts'
-import { Hearing } from './hearing.ts'
 import type { TerminateReason } from './infer.ts'
 import {
   askForSnapshot,
   blame,
   type DueReply,
+  interpretInfo,
   interpretReply,
   type ReplyVerdict,
   type SnapshotVerdict,
 } from './interpret.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
+import { Due } from './queue.ts'
 import { Stop, type StopReason } from './result.ts'
 import { type Misfit, refusedBecause } from './schema.ts'
+import { Telling } from './telling.ts'
 import { ChannelTimers, type TimerKind } from './timers.ts'
 
 /**
@@ -33,7 +35,7 @@ import { ChannelTimers, type TimerKind } from './timers.ts'
  * in order, and delivered behind the answer to the join and the turn of `joined`; where there is a `snapshot`, before that.
  * One that has a `snapshot` and ends before its client was told has never been: it goes without `terminate`.
  */
-export class ChannelProcess extends Hearing implements JoinedTopic, SocketHost, Fed {
+export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, Fed {
   readonly isJoining = false
   readonly #socket: ChannelSocket
   #timers: ChannelTimers | undefined
@@ -84,6 +86,10 @@ export class ChannelProcess extends Hearing implements JoinedTopic, SocketHost, 
 
   close(reason: TerminateReason): void {
     this.end({ reason, last: undefined })
+  }
+
+  dismiss(reason: string | undefined): void {
+    this.end({ reason: { kind: 'dismissed', reason }, last: 'phx_close' })
   }
 
   supersede(): Frame {
@@ -189,6 +195,26 @@ export class ChannelProcess extends Hearing implements JoinedTopic, SocketHost, 
     refuseMessage(this.outlet, this.wireRef, message, response)
   }
 
+  // Infos
+
+  inform(info: Broadcast): void {
+    const handle = this.definition.info.get(info.event)?.handle
+    if (handle === undefined) return
+    info.keep()
+    this.runLater(new Due(() => this.#runInfo(info, handle), true))
+  }
+
+  #runInfo(info: Broadcast, handle: CompiledInfo['handle']): void {
+    this.turn(
+      `info ${info.event}`,
+      () => handle(info.onWire(), this.#socket),
+      (result) => {
+        const stop = interpretInfo(this.definition, info.event, result)
+        if (stop !== undefined) this.requestStop(stop.reason)
+      },
+    )
+  }
+
   // Broadcasts that are rewritten
 
   protected rewrite(broadcast: Broadcast): void {
@@ -235,12 +261,19 @@ export class ChannelProcess extends Hearing implements JoinedTopic, SocketHost, 
     ChannelSocket.ended(this.#socket, reason)
   }
 
-  #terminated({ last }: Ending): void {
+  #terminated({ last, reason }: Ending): void {
     this.state = 'ended'
-    if (last !== undefined) this.outlet.send(lastFrame(this.outlet, this, last, this.hasOverflowed))
+    if (last === undefined) return
+    const crash = this.hasOverflowed ? 'overloaded' : 'channel_crash'
+    const closed = reason.kind === 'dismissed' ? reason.reason : undefined
+    this.outlet.send(lastFrame(this.outlet, this, last, last === 'phx_error' ? crash : closed))
   }
 
   // For the socket of the handlers
+
+  get connectionTopic(): string | undefined {
+    return this.outlet.connectionTopic
+  }
 
   get connectionId(): string {
     return this.outlet.connection.id

@@ -1,6 +1,14 @@
 import type { TSchema } from 'typebox'
 import type { TopicOf } from '../protocol/topic.ts'
-import type { EventOut, EventsOut, IsAnySchema, OrSentence, PayloadOutOf } from './contract.ts'
+import type {
+  EventOut,
+  EventsOut,
+  InfoEvent,
+  InfoPayload,
+  IsAnySchema,
+  OrSentence,
+  PayloadOutOf,
+} from './contract.ts'
 import type { ChannelDefinition } from './infer.ts'
 import type { PayloadIn, PayloadOut } from './schema.ts'
 
@@ -74,6 +82,12 @@ export type RegisteredEvent<T extends string> = EventOut<SchemaAt<T>>
 
 /** The payload of an event that is sent to a topic. */
 export type RegisteredPayload<T extends string, E> = PayloadOutOf<SchemaAt<T>, E>
+
+/** The infos that the channels of a topic take. */
+export type RegisteredInfo<T extends string> = InfoEvent<SchemaAt<T>>
+
+/** The payload of an info to the channels of a topic. */
+export type RegisteredInfoPayload<T extends string, E> = InfoPayload<SchemaAt<T>, E>
 
 /** The schema of the presences of a topic; `never` where its channel declares none, or is not registered. */
 type PresenceSchema<T extends string, S = SchemaAt<T>> = S extends { presence: infer M extends TSchema }

@@ -57,6 +57,11 @@ export const errorTable = {
     statusCode: 500,
     retryable: false,
   },
+  BERYL_ERR_INFO_UNDECLARED: {
+    message: "channel '%s' does not declare the info %s in schema.info (declared: %s)",
+    statusCode: 500,
+    retryable: false,
+  },
   BERYL_ERR_PAYLOAD_INVALID: {
     message: "channel '%s', %s: the payload does not fit its schema: %s",
     statusCode: 500,
@@ -207,6 +212,7 @@ export const replyReasons = {
   },
   'join crashed': { message: 'the callback `join` or `snapshot` failed', to: 'join', retryable: true },
   join_timeout: { message: 'the callback `join` or `snapshot` took too long', to: 'join', retryable: true },
+  dismissed: { message: '`channels.leave` ended the join', to: 'join', retryable: false },
   'too many channels joined': {
     message: 'the connection has as many channels as it may',
     to: 'join',

@@ -70,7 +70,7 @@ export interface TelemetryEvents {
   /** What the application sent during a restart of the pubsub, for which there was nobody. */
   'send.dropped': {
     measurements: { messages: number }
-    metadata: { call: 'broadcast' | 'push' | 'disconnect'; topic: string }
+    metadata: { call: 'broadcast' | 'push' | 'disconnect' | 'info' | 'leave'; topic: string }
   }
   'broadcast.skipped': {
     measurements: { subscribers: number }

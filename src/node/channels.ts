@@ -1,12 +1,19 @@
 import type { CompiledChannel } from '../channel/definition.ts'
 import type { ChannelDefinition } from '../channel/infer.ts'
-import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from '../channel/registered.ts'
-import { checkFunction, checkName, refuseArgument } from '../ground/argument.ts'
+import type {
+  RegisteredEvent,
+  RegisteredInfo,
+  RegisteredInfoPayload,
+  RegisteredPayload,
+  RegisteredTopic,
+} from '../channel/registered.ts'
+import { checkFunction, checkName, readFields, refuseArgument } from '../ground/argument.ts'
 import { refuseOption } from '../ground/option-checks.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
 import { isTelemetryName } from '../ground/telemetry-names.ts'
 import type { PubSubReport } from '../pubsub/pubsub.ts'
 import type { TopicListener } from '../pubsub/subscribers.ts'
+import type { ChannelTarget } from '../pubsub/target.ts'
 import type { SessionLoad } from '../session/topics.ts'
 import type { TreeNode } from '../supervision/process.ts'
 import type { Supervisor } from '../supervision/supervisor.ts'
@@ -35,7 +42,7 @@ export interface BerylStatus {
 /** The work that waits on this node: for slow readers, for channels, for callbacks. */
 export type BerylLoad = SessionLoad
 
-const NAMING = 'a function that names each connection, for channels.disconnect finds them by their names'
+const NAMING = 'a function that names each connection, for they are found by their names'
 
 const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
 
@@ -115,6 +122,50 @@ export class Channels {
   ): void {
     checkName('channels.push', 'connectionId', connectionId)
     this.#endpoint.outbound.push(connectionId, topic, event, payload)
+  }
+
+  /**
+   * Hands a message to channels themselves, as Phoenix's `handle_info` takes it: the handler of `info` runs in the turn of each
+   * channel of the topic, or of those that belong to one connection or to one connection topic, on all nodes. Their clients
+   * hear nothing of it.
+   *
+   * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_INFO_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`;
+   *   `BERYL_ERR_OPTION_INVALID` for a `connectionTopic` without that option
+   */
+  info<T extends RegisteredTopic, E extends RegisteredInfo<T>>(
+    target: ChannelTarget<T>,
+    event: E,
+    payload: RegisteredInfoPayload<T, E>,
+  ): void {
+    this.#endpoint.outbound.info(this.#target('channels.info', target), event, payload)
+  }
+
+  /**
+   * Ends channels from outside, on all nodes and at once: their clients get `phx_close`, with the reason if there is one, and
+   * stay away. A join that is being decided is refused with `dismissed`. The connections stay.
+   *
+   * @param reason For `terminate` and the clients: a well-formed string of 1 to 255 bytes.
+   * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`; `BERYL_ERR_OPTION_INVALID` as {@link info}
+   */
+  leave<T extends RegisteredTopic>(target: ChannelTarget<T>, reason?: string): void {
+    const meant = this.#target('channels.leave', target)
+    if (reason !== undefined) checkName('channels.leave', 'reason', reason)
+    this.#endpoint.outbound.dismiss(meant, reason)
+  }
+
+  #target(call: string, target: unknown): ChannelTarget {
+    const wanted = 'an object with topic, and connectionId or connectionTopic'
+    const { topic, connectionId, connectionTopic, ...others } =
+      readFields(target) ?? refuseArgument(call, 'target', wanted, target)
+    const [other] = Object.keys(others)
+    if (other !== undefined) refuseArgument(call, `target.${other}`, wanted, other)
+    checkName(call, 'target.topic', topic)
+    if (connectionId !== undefined) checkName(call, 'target.connectionId', connectionId)
+    if (connectionTopic !== undefined) {
+      checkName(call, 'target.connectionTopic', connectionTopic)
+      if (!this.#endpoint.namesConnections) refuseOption('connectionTopic', NAMING, undefined)
+    }
+    return { topic, connectionId, connectionTopic }
   }
 
   /**

@@ -57,6 +57,7 @@ export class Endpoint {
   readonly #door: AdapterDoor
   readonly #inbox = new ConnectionsInbox(
     () => this.sessions,
+    this.routers,
     this.telemetry,
     (name, event, payload) => this.#toGroup(name, event, payload),
   )

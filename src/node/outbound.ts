@@ -1,11 +1,13 @@
-import { checkOut } from '../channel/interpret.ts'
+import type { CompiledChannel } from '../channel/definition.ts'
+import { checkInfo, checkOut } from '../channel/interpret.ts'
 import type { Routers } from '../channel/routers.ts'
 import { checkName } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
 import type { PubSub } from '../pubsub/pubsub.ts'
+import type { ChannelTarget } from '../pubsub/target.ts'
 
 /** The calls that send. */
-export type SendCall = 'broadcast' | 'push' | 'disconnect'
+export type SendCall = 'broadcast' | 'push' | 'disconnect' | 'info' | 'leave'
 
 /**
  * Gives the pubsub of now, which is made anew with each restart; nothing in a restart, and then counts what is dropped.
@@ -41,21 +43,41 @@ export class Outbound {
     this.#open('push', topic)?.push(nodeOf(connectionId), connectionId, topic, event, payload)
   }
 
+  info(target: ChannelTarget, event: string, payload: unknown): void {
+    checkInfo(this.#channels(target.topic), event, payload)
+    this.#open('info', target.topic)?.inform(target, event, payload, nodeOfTarget(target))
+  }
+
+  dismiss(target: ChannelTarget, reason: string | undefined): void {
+    this.#channels(target.topic)
+    this.#open('leave', target.topic)?.dismiss(target, reason, nodeOfTarget(target))
+  }
+
   /**
    * Of the channels that several entrances have for a topic, one at least declares the event, and the payload fits all that do.
    *
    * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
    */
   #check(topic: string, event: string, payload: unknown): void {
+    const channels = this.#channels(topic)
+    const declaring = channels.filter(({ out }) => out.has(event))
+    for (const channel of declaring.length === 0 ? channels : declaring) checkOut(channel, event, payload)
+  }
+
+  /** @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED` */
+  #channels(topic: string): readonly CompiledChannel[] {
     checkName('broadcast or push', 'topic', topic)
     const channels = this.#routers.match(topic)
     if (channels.length === 0) throw berylError('BERYL_ERR_TOPIC_UNMATCHED', show(topic))
-    const declaring = channels.filter(({ out }) => out.has(event))
-    for (const channel of declaring.length === 0 ? channels : declaring) checkOut(channel, event, payload)
+    return channels
   }
 }
 
 /** The node on which a connection lives is part of its id. */
 function nodeOf(connectionId: string): string {
   return connectionId.split('.', 1)[0] as string
+}
+
+function nodeOfTarget({ connectionId }: ChannelTarget): string | undefined {
+  return connectionId === undefined ? undefined : nodeOf(connectionId)
 }

@@ -26,27 +26,41 @@ export interface Envelope {
   readonly sequence: number
   readonly topic: string
   readonly event: string
-  /** The connection that a broadcast passes by, or that a push is for. */
+  /** The connection that a broadcast passes by, or that a push, an info or a dismissal is for. */
   readonly connectionId: string | undefined
+  /** The connections that an info or a dismissal is for. */
+  readonly connectionTopic?: string | undefined
   /** Any JSON value, {@link JsonText} or bytes on the way out. On the way in text or bytes; `undefined` for none. */
   readonly payload: unknown
 }
 
-/** `group`: a broadcast to the topics of a group, as each node knows it. Its topic is the name of the group. */
-export type EnvelopeKind = 'broadcast' | 'push' | 'disconnect' | 'lane' | 'group'
+/**
+ * `group`: a broadcast to the topics of a group, as each node knows it. Its topic is the name of the group.
+ *
+ * A node that does not know a kind drops it, counted. New ones come last.
+ */
+export type EnvelopeKind = 'broadcast' | 'push' | 'disconnect' | 'lane' | 'group' | 'info' | 'dismissal'
 
 /** Runs are below this. */
 export const RUNS = 2 ** 48 - 1
 
 const VERSION = 2
-const KINDS: readonly EnvelopeKind[] = ['broadcast', 'push', 'disconnect', 'lane', 'group']
+const KINDS: readonly EnvelopeKind[] = [
+  'broadcast',
+  'push',
+  'disconnect',
+  'lane',
+  'group',
+  'info',
+  'dismissal',
+]
 const HEADER = 18
 
 /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const { node, topic, event, connectionId, payload } = envelope
+  const { node, topic, event, connectionId, connectionTopic, payload } = envelope
   const binary = isUint8Array(payload)
-  const head = JSON.stringify({ node, topic, event, connectionId, binary })
+  const head = JSON.stringify({ node, topic, event, connectionId, connectionTopic, binary })
   const headBytes = Buffer.byteLength(head)
   const body = binary ? payload : jsonOf(envelope)
   const bodyStart = HEADER + headBytes
@@ -100,9 +114,9 @@ function decode(bytes: Buffer): Envelope | undefined {
   if (!isHead(head) || !fitsKind(kind, head)) return undefined
   const body = bytes.subarray(bodyStart)
   const payload = head.binary ? body : body.length === 0 ? undefined : jsonText(body)
-  const { node, topic, event, connectionId } = head
+  const { node, topic, event, connectionId, connectionTopic } = head
   const [run, sequence] = [bytes.readUIntBE(2, 6), bytes.readUIntBE(8, 6)]
-  return { kind, node, run, sequence, topic, event, connectionId, payload }
+  return { kind, node, run, sequence, topic, event, connectionId, connectionTopic, payload }
 }
 
 /** @throws where it is not one JSON value in well-formed UTF-8, as deep as a client's may be: browsers end a connection over it */
@@ -116,7 +130,7 @@ function jsonText(body: Buffer): JsonText {
 
 /** Topics and events go into the frames of clients: they have to fit there. */
 function fitsKind(kind: EnvelopeKind, { topic, event }: Head): boolean {
-  if (kind === 'lane' || kind === 'disconnect') return isName(topic)
+  if (kind === 'lane' || kind === 'disconnect' || kind === 'dismissal') return isName(topic)
   return isName(topic) && isName(event) && !isReservedEvent(event)
 }
 
@@ -125,17 +139,19 @@ interface Head {
   readonly topic: string
   readonly event: string
   readonly connectionId: string | undefined
+  readonly connectionTopic: string | undefined
   readonly binary: boolean
 }
 
 function isHead(value: unknown): value is Head {
   if (typeof value !== 'object' || value === null) return false
-  const { node, topic, event, connectionId, binary } = value as Record<string, unknown>
+  const { node, topic, event, connectionId, connectionTopic, binary } = value as Record<string, unknown>
   return (
     typeof node === 'string' &&
     typeof topic === 'string' &&
     typeof event === 'string' &&
     typeof binary === 'boolean' &&
-    (connectionId === undefined || typeof connectionId === 'string')
+    (connectionId === undefined || typeof connectionId === 'string') &&
+    (connectionTopic === undefined || typeof connectionTopic === 'string')
   )
 }

@@ -12,6 +12,7 @@ import { decodeEnvelope, type Envelope, isNewer } from './envelope.ts'
 import { Hearing } from './hearing.ts'
 import { CONTROL, nodeTopic, Sender, topicTopic } from './sender.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
+import type { ChannelTarget } from './target.ts'
 
 /** Arrivals for this node as such, not for the subscribers of a topic. What was sent elsewhere is JSON text or bytes. */
 export interface NodeInbox {
@@ -19,6 +20,10 @@ export interface NodeInbox {
   disconnect(connectionTopic: string): void
   /** For all topics of a group that somebody on this node has joined. */
   group(name: string, event: string, payload: unknown): void
+  /** Ends the channels of a target, and the joins that are being decided. */
+  dismiss(target: ChannelTarget, reason: string | undefined): void
+  /** @throws where the channel of the topic takes no such info: nodes of two versions may differ */
+  checkInfo(info: Broadcast): void
 }
 
 /** A name for a node, unique over all nodes and starts. */
@@ -228,6 +233,29 @@ export class PubSub implements Process {
     this.#inbox.disconnect(connectionTopic)
   }
 
+  /**
+   * Hands an info to the channels of a target, on all nodes, or on the one that is given.
+   *
+   * @throws where the payload is no JSON; then nobody got anything.
+   */
+  inform(target: ChannelTarget, event: string, payload: unknown, node?: string): void {
+    const info = new Broadcast(target.topic, event, payload)
+    if (node !== this.node)
+      this.#sender.send(node === undefined ? topicTopic(target.topic) : nodeTopic(node), 'info', {
+        ...target,
+        event,
+        payload: info.content,
+      })
+    this.#topics.get(target.topic)?.inform(info, target)
+  }
+
+  /** Ends the channels of a target, on all nodes, or on the one that is given. */
+  dismiss(target: ChannelTarget, reason: string | undefined, node?: string): void {
+    const to = node === undefined ? CONTROL : nodeTopic(node)
+    if (node !== this.node) this.#sender.send(to, 'dismissal', { ...target, event: reason ?? '' })
+    this.#inbox.dismiss(target, reason)
+  }
+
   /** A way for a replicated process to talk to its own kind on the other nodes. Lossy, like everything here. */
   lane(name: string): Lane {
     return {
@@ -280,7 +308,8 @@ export class PubSub implements Process {
     }
   }
 
-  #take({ kind, node, topic, event, connectionId, payload }: Envelope): void {
+  #take(envelope: Envelope): void {
+    const { kind, node, topic, event, connectionId, payload } = envelope
     switch (kind) {
       case 'broadcast':
         return this.localBroadcast(topic, event, payload, connectionId)
@@ -290,12 +319,23 @@ export class PubSub implements Process {
         return this.#inbox.disconnect(topic)
       case 'group':
         return this.#inbox.group(topic, event, payload)
+      case 'info':
+        return this.#takeInfo(new Broadcast(topic, event, payload), envelope)
+      case 'dismissal':
+        return this.#inbox.dismiss(envelope, event === '' ? undefined : event)
       case 'lane':
         if (isUint8Array(payload)) this.#lanes.get(topic)?.(node, payload)
         return
       default:
         kind satisfies never
     }
+  }
+
+  #takeInfo(info: Broadcast, target: ChannelTarget): void {
+    const subscribers = this.#topics.get(target.topic)
+    if (subscribers === undefined) return
+    this.#inbox.checkInfo(info)
+    subscribers.inform(info, target)
   }
 
   #ignored(reason: string): void {

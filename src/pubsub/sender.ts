@@ -22,6 +22,7 @@ export interface Content {
   readonly event?: string
   readonly payload?: unknown
   readonly connectionId?: string | undefined
+  readonly connectionTopic?: string | undefined
 }
 
 /** Writes the envelopes of one start of a node, and hands them to the adapter. */
@@ -42,11 +43,22 @@ export class Sender {
   }
 
   /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON, `BERYL_ERR_MESSAGE_TOO_LONG`; nothing is sent then */
-  send(to: string, kind: EnvelopeKind, { topic, event = '', payload, connectionId }: Content): void {
+  send(to: string, kind: EnvelopeKind, { event = '', ...content }: Content): void {
     if (this.#door.isSolo) return
     const { node } = this
     const [run, sequence] = [this.#run, ++this.#sequence]
-    const bytes = encodeEnvelope({ kind, node, run, sequence, topic, event, payload, connectionId })
+    const { topic, payload, connectionId, connectionTopic } = content
+    const bytes = encodeEnvelope({
+      kind,
+      node,
+      run,
+      sequence,
+      topic,
+      event,
+      payload,
+      connectionId,
+      connectionTopic,
+    })
     if (bytes.length > this.#door.maxMessageBytes) throw this.#tooLong(to, bytes.length)
     this.#link.publish(to, bytes)
   }

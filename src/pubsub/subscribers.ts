@@ -1,6 +1,7 @@
 import { tell } from '../ground/foreign.ts'
 import type { Broadcast, Subscriber } from './broadcast.ts'
 import type { Confirmation } from './confirmation.ts'
+import { type ChannelTarget, isMeant } from './target.ts'
 
 /** A listener of the server's own. */
 export type TopicListener = (message: { topic: string; event: string; payload: unknown }) => void
@@ -55,6 +56,11 @@ export class TopicSubscribers {
       const subscriber = subscribers[index] as Subscriber
       if (subscriber !== except && subscriber.connectionId !== except) subscriber.deliver(broadcast)
     }
+  }
+
+  /** Hands an info to those that it is meant for. */
+  inform(info: Broadcast, target: ChannelTarget): void {
+    for (const subscriber of this.#subscribers) if (isMeant(target, subscriber)) subscriber.inform(info)
   }
 
   /** Calls the server's own listeners; each failure, also of a promise, is given to `failed` and harms nobody. */

@@ -67,6 +67,11 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     return this.#topics?.channel(topic)
   }
 
+  /** The server ends this client's channel on a topic, or the join that is being decided. */
+  dismiss(topic: string, reason: string | undefined): void {
+    this.#guarded(() => this.#topics?.get(topic)?.dismiss(reason))
+  }
+
   /** Takes one WebSocket message. Never throws. */
   receive(data: Buffer, isBinary: boolean): void {
     if (!this.isOpen || this.#isDraining) return

@@ -2,6 +2,7 @@ import type { TerminateReason } from '../channel/infer.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Deadline } from '../ground/deadline.ts'
 import { patience, Watch } from '../ground/watch.ts'
+import type { ChannelTarget } from '../pubsub/target.ts'
 import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
@@ -195,6 +196,23 @@ export class Sessions implements Process {
     for (const session of [...(this.#byConnectionTopic.get(connectionTopic) ?? [])]) {
       session.close(1001, '', DISCONNECT)
     }
+  }
+
+  /** Ends the channels of a target on this node, and the joins that are being decided. */
+  dismiss(target: ChannelTarget, reason: string | undefined): void {
+    for (const session of this.#meant(target)) session.dismiss(target.topic, reason)
+  }
+
+  /** Few where the target says which, or all. A copy: who is dismissed may end. */
+  #meant(target: ChannelTarget): Session[] {
+    const { connectionId, connectionTopic } = target
+    if (connectionId === undefined && connectionTopic === undefined) return [...this.#sessions.values()]
+    const session = this.#sessions.get(connectionId ?? '')
+    const some = connectionId === undefined ? this.#byConnectionTopic.get(connectionTopic ?? '') : [session]
+    return [...(some ?? [])].filter(
+      (one): one is Session =>
+        one !== undefined && (connectionTopic === undefined || one.connectionTopic === connectionTopic),
+    )
   }
 
   #remember(connectionTopic: string, session: Session): void {

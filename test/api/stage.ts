@@ -53,11 +53,13 @@ export async function stage(): Promise<Stage> {
     schema: {
       in: { say: {} },
       out: { said: Type.Object({ body: Type.String() }, { additionalProperties: false }), any: Type.Any() },
+      info: { informed: Type.Any() },
       presence: Type.Object({ name: Type.String() }),
     },
     join: () => ({ assigns: {} }),
     joined: (socket) => void sockets.push(socket as never),
     in: { say: () => undefined },
+    info: { informed: () => undefined },
   })
   await app.register(beryl, {
     connectionTopic: () => undefined,

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import Fastify from 'fastify'
-import { Binary, beryl, defineChannel, mount } from 'fastify-beryl'
+import { Binary, beryl, defineChannel, mount, type Timer } from 'fastify-beryl'
 import { berylMetrics } from 'fastify-beryl/metrics'
 import {
   dynamicSupervisor,
@@ -49,6 +49,7 @@ type Rows = Record<string, Row | Unasked>
 const plain = { schema: {}, join: () => ({ assigns: {} }) }
 const nothing = (): undefined => undefined
 const ends = (result: unknown): unknown => (result as () => unknown)()
+const cancels = (timer: unknown): void => (timer as Timer).cancel()
 
 /** An option of its own for each value: whatever an option is given, wrong kinds are refused. */
 async function registered(plugin: unknown, options: unknown): Promise<void> {
@@ -111,6 +112,8 @@ function channels(): Rows {
     'channels.broadcastFrom': row(() => ['x.1', 'room:1', 'any', said], NONE, NONE, NONE, JSON_VALUE),
     'channels.localBroadcast': row(() => ['room:1', 'any', said], NONE, NONE, JSON_VALUE),
     'channels.push': row(() => ['x.1', 'room:1', 'any', said], NONE, NONE, NONE, JSON_VALUE),
+    'channels.info': row(() => [{ topic: 'room:1' }, 'informed', said], NONE, NONE, JSON_VALUE),
+    'channels.leave': row(() => [{ topic: 'room:none' }, 'over'], NONE, OPTIONAL),
     'channels.disconnect': row(() => ['user:none'], NONE),
     'channels.subscribe': { ...row(() => ['room:1', nothing], NONE, FUNCTION), undo: ends },
     'channels.subscriberCount': row(() => ['room:1'], NONE),
@@ -183,6 +186,8 @@ function sockets(here: Stage): Rows {
     'socket.push': row(() => ['any', {}], NONE, JSON_VALUE),
     'socket.broadcast': row(() => ['any', {}], NONE, JSON_VALUE),
     'socket.broadcastFrom': row(() => ['any', {}], NONE, JSON_VALUE),
+    'socket.setTimeout': { ...row(() => [nothing, 1], FUNCTION, ['the number 0']), undo: cancels },
+    'socket.setInterval': { ...row(() => [nothing, 1], FUNCTION, NONE), undo: cancels },
     'socket.stop': {
       ...row(() => ['normal'], [...OPTIONAL, ...TEXT, ...ERROR, 'getters that throw']),
       refusalsOnly: true,

@@ -14,7 +14,7 @@ function define(pattern: unknown, definition: unknown): unknown {
   return (defineChannel as (pattern: unknown, definition: unknown) => unknown)(pattern, definition)
 }
 
-const DEFINITION_FIELDS = 'schema, join, snapshot, joined, in, intercept, terminate'
+const DEFINITION_FIELDS = 'schema, join, snapshot, joined, in, info, intercept, terminate'
 
 /** What is wrong, the pattern, the definition, and the end of the refusal: field, wanted and got. */
 const REFUSED: readonly [what: string, pattern: unknown, definition: unknown, refusal: string][] = [
@@ -56,12 +56,12 @@ const REFUSED: readonly [what: string, pattern: unknown, definition: unknown, re
     { schema: {}, join, terminated: handler },
     `definition.terminated: wanted one of ${DEFINITION_FIELDS}, got "terminated"`,
   ],
-  ['no schema', 'r', { join }, 'schema: wanted an object with join, in, out, presence, got undefined'],
+  ['no schema', 'r', { join }, 'schema: wanted an object with join, in, out, info, presence, got undefined'],
   [
     'a typo in the schema',
     'r',
     { schema: { outgoing: {} }, join },
-    'schema.outgoing: wanted one of join, in, out, presence, got "outgoing"',
+    'schema.outgoing: wanted one of join, in, out, info, presence, got "outgoing"',
   ],
   ['no join', 'r', { schema: {} }, 'join: wanted a function, got undefined'],
   [

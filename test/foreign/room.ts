@@ -46,6 +46,7 @@ export function room(world: World): ChannelDefinition {
         crash: Any,
       },
       out: { told: checked('an event'), rewritten: Any },
+      info: { informed: checked('an info') },
       presence: checked('a presence'),
     },
     join({ topic, log }) {
@@ -86,6 +87,7 @@ export function room(world: World): ChannelDefinition {
         throw new Error('crash')
       },
     },
+    info: { informed: () => world.at('a handler of an info', () => {}) as never },
     intercept: { rewritten: (payload) => world.at('intercept', () => payload) as never },
     terminate: () => world.at('terminate', () => {}) as never,
   }) as ChannelDefinition

@@ -106,6 +106,8 @@ async function misbehave(world: World): Promise<void> {
   victim.tell('room:1', 'phx_join', {})
   victim.tell('room:1', 'work', {})
   await world.settle()
+  outside(world)
+  await world.settle()
   victim.tell('room:1', 'crash', {})
   await world.settle()
   victim.tell('room:1', 'phx_join', {})
@@ -128,6 +130,7 @@ function outside(world: World): void {
   const calls: (() => unknown)[] = [
     () => app.channels.status(),
     () => app.channels.broadcast('room:1', 'told', { n: 4 }),
+    () => app.channels.info({ topic: 'room:1' }, 'informed', { n: 4 }),
     () => app.channels.push(victim.client.id, 'room:1', 'told', { n: 5 }),
     () => world.track('you'),
     () => world.update(),

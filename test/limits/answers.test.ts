@@ -9,7 +9,8 @@ import { Sender, stage } from './stage.ts'
 
 const odd = defineChannel('odd:*', {
   schema: { in: { bytes: { payload: Type.Object({}), reply: Binary() } } },
-  join({ id }) {
+  join({ id, topic, server }) {
+    if (id === 'dismissed') server.channels.leave({ topic })
     if (id === 'broken') throw new Error('a secret of the server')
     return { assigns: {} }
   },
@@ -43,6 +44,7 @@ const cases: { readonly [reason in ReplyReason]: readonly Case[] } = {
       afterMs: 100,
     },
   ],
+  dismissed: [{ messages: [join('odd:dismissed')] }],
   'too many channels joined': [
     { options: { limits: { channelsPerConnection: 1 } }, messages: [join('room:1'), join('room:2')] },
   ],

@@ -14,6 +14,7 @@ const ENVELOPE: Envelope = {
   topic: 't',
   event: 'e',
   connectionId: 'n.1',
+  connectionTopic: undefined,
   payload: { a: 1 },
 }
 
@@ -42,13 +43,21 @@ test('every envelope comes back as it was, with JSON as its text, with bytes, an
   )
   const envelope = fc.record(
     {
-      kind: fc.constantFrom<Envelope['kind'][]>('broadcast', 'push', 'disconnect', 'lane'),
+      kind: fc.constantFrom<Envelope['kind'][]>(
+        'broadcast',
+        'push',
+        'disconnect',
+        'lane',
+        'info',
+        'dismissal',
+      ),
       node: fc.string(),
       run: fc.nat({ max: 2 ** 48 - 1 }),
       sequence: fc.nat({ max: 2 ** 48 - 1 }),
       topic: name,
       event: name.filter((event) => !isReservedEvent(event)),
       connectionId: fc.option(fc.string(), { nil: undefined }),
+      connectionTopic: fc.option(fc.string(), { nil: undefined }),
       payload,
     },
     { noNullPrototype: true },

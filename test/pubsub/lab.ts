@@ -11,6 +11,7 @@ import { PubSub } from '../../src/pubsub/pubsub.ts'
 /** A subscriber that remembers what it was given. */
 export class Listener implements Subscriber {
   readonly connectionId: string
+  readonly connectionTopic: string | undefined = undefined
   readonly heard: [event: string, payload: unknown][] = []
   slot = -1
 
@@ -21,9 +22,13 @@ export class Listener implements Subscriber {
   deliver(broadcast: Broadcast): void {
     this.heard.push([broadcast.event, broadcast.onWire()])
   }
+
+  inform(info: Broadcast): void {
+    this.heard.push([`info ${info.event}`, info.onWire()])
+  }
 }
 
-const NO_INBOX = { push() {}, disconnect() {}, group() {} }
+const NO_INBOX = { push() {}, disconnect() {}, group() {}, dismiss() {}, checkInfo() {} }
 
 export function makePubSub(name: string, adapter: PubSubAdapter, telemetry: Telemetry): PubSub {
   return new PubSub(name, new AdapterDoor(adapter, telemetry, systemClock), NO_INBOX, telemetry)
@@ -65,6 +70,8 @@ export class Node {
       push: (...push: unknown[]) => void this.pushes.push(push),
       disconnect: (topic: string) => void this.disconnects.push(topic),
       group() {},
+      dismiss() {},
+      checkInfo() {},
     }
     return new PubSub(this.#name, this.#door, inbox, this.telemetry)
   }

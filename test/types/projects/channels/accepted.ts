@@ -234,6 +234,18 @@ export const plainBoard = defineChannel('board:plain', {
   snapshot: (socket) => ({ cards: socket.assigns.seat }),
 })
 
+/** The handler of an info has the payload and the assigns. */
+export const desk = defineChannel('desk:*', {
+  schema: { info: { roleChanged: Type.Object({ role: Type.String() }), closed: Type.Null() } },
+  join: () => ({ assigns: { role: 'guest' } }),
+  info: {
+    roleChanged({ role }, socket) {
+      socket.assigns.role = role.trim()
+    },
+    closed: async () => stop(),
+  },
+})
+
 /** What the decorators hold has a name, can be passed on, and is exactly what an application sees. */
 export function held(app: FastifyInstance): void {
   const presence: Presence = app.presence

@@ -41,7 +41,7 @@ defineChannel('a', { schema: { in: { x: { paylod: Type.String() } } }, join: ope
 defineChannel('a', { schema: { out: { x: { type: 'object' } } }, join: open })
 // refused: 'inn' does not exist in type
 defineChannel('a', { schema: { inn: {} }, join: open })
-// refused: "a channel schema has join, in, out and presence, not \"inn\""
+// refused: "a channel schema has join, in, out, info and presence, not \"inn\""
 defineChannel('a', { schema: { out: {}, inn: {} }, join: open })
 
 // refused: "JSON carries no Date, bigint,
@@ -67,6 +67,13 @@ defineChannel('a', { schema: {}, join: open, in: { say() {} } })
 defineChannel('a', { schema, join, in: { say, typing }, intercept: { shouted() {} } })
 // refused: Did you mean to write 'terminate'?
 defineChannel('a', { schema, join, in: { say, typing }, terminated() {} })
+
+// refused: Property 'info' is missing
+defineChannel('a', { schema: { info: { changed: Type.Number() } }, join: open })
+// refused: 'this channel declares no infos: add `info` to its schema'
+defineChannel('a', { schema: {}, join: open, info: { changed() {} } })
+// refused: Type 'string' is not assignable to type
+defineChannel('a', { schema: { info: { changed: Type.Number() } }, join: open, info: { changed: () => 'x' } })
 
 // Results
 

@@ -38,6 +38,16 @@ export const news = defineChannel('news', {
   join: () => ({ assigns: {} }),
 })
 
+export const desk = defineChannel('desk:*', {
+  schema: { info: { roleChanged: Type.Object({ role: Type.String() }) } },
+  join: () => ({ assigns: { role: 'guest' } }),
+  info: {
+    roleChanged({ role }, socket) {
+      socket.assigns.role = role
+    },
+  },
+})
+
 export const silent = defineChannel('silent', { schema: {}, join: () => ({ assigns: {} }) })
 
 declare module 'fastify-beryl' {
@@ -45,6 +55,7 @@ declare module 'fastify-beryl' {
     room: typeof room
     staff: typeof staff
     news: typeof news
+    desk: typeof desk
     silent: typeof silent
   }
   interface ConnectionAssigns {
@@ -53,6 +64,9 @@ declare module 'fastify-beryl' {
 }
 
 export function send(app: FastifyInstance, id: string): void {
+  app.channels.info({ topic: 'desk:1' }, 'roleChanged', { role: 'host' })
+  app.channels.info({ topic: `desk:${id}`, connectionId: id }, 'roleChanged', { role: 'host' })
+  app.channels.leave({ topic: `desk:${id}`, connectionTopic: `user:${id}` }, 'removed')
   app.channels.broadcast('room:1', 'said', { body: 'hi' })
   app.channels.broadcast(`room:${id}`, 'said', { body: 'hi' })
   app.channels.broadcast('room:staff', 'paged', { by: 'ada' })

@@ -19,6 +19,14 @@ export function send(app: FastifyInstance, topic: string): void {
   app.channels.broadcast('silent', 'said', { body: 'hi' })
   // refused: Argument of type '"said"' is not assignable to parameter of type '"headline"'
   app.channels.push('connection', 'news', 'said', { body: 'hi' })
+  // refused: Argument of type '"changed"' is not assignable to parameter of type '"roleChanged"'
+  app.channels.info({ topic: 'desk:1' }, 'changed', { role: 'host' })
+  // refused: Type 'number' is not assignable to type 'string'
+  app.channels.info({ topic: 'desk:1' }, 'roleChanged', { role: 1 })
+  // refused: "this channel takes no infos: declare them in `info` of its schema"
+  app.channels.info({ topic: 'news' }, 'roleChanged', { role: 'host' })
+  // refused: Type '"dask:1"' is not assignable to type '
+  app.channels.leave({ topic: 'dask:1' })
   // refused: Property 'newcomer' does not exist on type
   app.presence.newcomer(topic, () => {})
 }

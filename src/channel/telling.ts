@@ -16,7 +16,7 @@ import { Turns } from './turns.ts'
  *
  * A class to extend, as {@link Turns} is.
  */
-export abstract class Hearing extends Turns {
+export abstract class Telling extends Turns {
   readonly topic: string
   readonly joinRef: Ref
   readonly definition: CompiledChannel
