@@ -42,7 +42,8 @@ export interface BerylStatus {
 /** The work that waits on this node: for slow readers, for channels, for callbacks. */
 export type BerylLoad = SessionLoad
 
-const NAMING = 'a function that names each connection, for they are found by their names'
+const NAMING =
+  'a function that names each connection, for channels.disconnect (also info, leave) finds them by their names'
 
 const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
 

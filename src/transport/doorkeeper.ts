@@ -10,7 +10,7 @@ import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission, Renew } from '../session/admission.ts'
 import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
 import type { Entrance, OpenWay, Refusal } from './entrance.ts'
-import { grantOf, noAssigns, topicOf } from './granted.ts'
+import { grantOf, noAssigns, topicOf, unreturned } from './granted.ts'
 import {
   addressOf,
   authToken,
@@ -108,10 +108,21 @@ export class Doorkeeper implements OpenWay {
    */
   admit(request: FastifyRequest): Refusal | undefined | Promise<Refusal | undefined> {
     const { params, token } = this.handshake(request.raw) as Handshake
-    const granted = this.#options.connect({ params, request, authToken: token })
+    const granted = this.#connect({ params, request, authToken: token })
     const later = promised(granted)
     if (later === undefined) return this.#granted(request, granted)
-    return this.#withinTime(later).then((settled) => this.#granted(request, settled))
+    const asked = later.catch((thrown) => {
+      throw unreturned('connect', thrown)
+    })
+    return this.#withinTime(asked).then((settled) => this.#granted(request, settled))
+  }
+
+  #connect(context: ConnectContext): unknown {
+    try {
+      return this.#options.connect(context)
+    } catch (thrown) {
+      throw unreturned('connect', thrown)
+    }
   }
 
   #granted(request: FastifyRequest, granted: unknown): Refusal | undefined {

@@ -1,5 +1,6 @@
 import { isDate } from 'node:util/types'
 import type { KnownAssigns } from '../channel/infer.ts'
+import { callThatMakes } from '../channel/result.ts'
 import { readFields } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
@@ -62,6 +63,13 @@ export function topicOf(asked: Asked, topic: unknown): string | undefined {
   if (topic === undefined || typeof topic === 'string') return topic
   promised(topic)?.then(undefined, () => {})
   return refuseGrant(asked, 'connectionTopic to give a string or undefined', topic)
+}
+
+/** The error of a callback that threw: where it threw what it should have returned, one that says so. */
+export function unreturned(asked: Asked, thrown: unknown): unknown {
+  const made = callThatMakes(thrown)
+  if (made === undefined) return thrown
+  return berylError('BERYL_ERR_CONNECT_INVALID', asked, `\`return ${made}\``, `\`throw ${made}\``)
 }
 
 /** A string may be a token: it is not shown. */

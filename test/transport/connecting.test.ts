@@ -197,3 +197,19 @@ test('disconnect without the option connectionTopic is refused: it would find no
     message: /option 'connectionTopic': wanted a function .* channels\.disconnect .*, got undefined/,
   })
 })
+
+for (const connectAs of [
+  () => {
+    throw reject({ reason: 'full' })
+  },
+  async () => {
+    throw reject({ reason: 'full' })
+  },
+])
+  test(`a ${connectAs.constructor.name} connect that throws reject(…) is told to return it`, async (t) => {
+    const { app, lines } = await serve(t, { connect: connectAs as never })
+    assert.equal((await refused(app)).statusCode, 500)
+    assert.ok(
+      lines.some((line) => line.includes('connect: wanted `return reject(…)`, got `throw reject(…)`')),
+    )
+  })
