@@ -6,6 +6,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   // The application: as many as it writes down
 
   'channel/define.ts local events': 'the events that a schema declares',
+  'channel/define.ts local infos': 'the infos that a schema declares',
   'channel/define.ts local intercept': 'the events that a schema declares',
   'channel/checks.ts const guarded': 'weak: the schemas that live',
   'channel/definition.ts const compiled': 'weak: the definitions that live',
