@@ -99,6 +99,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'adapters/uplink.ts timer setTimeout': 'one for each adapter',
   'adapters/redis-link.ts listener addEventListener': 'one for each attempt to connect',
   'adapters/redis-link.ts listener on': 'two for each connection',
+  'adapters/nats-link.ts field #subscriptions': 'as interest.ts #topics',
+  'adapters/nats-link.ts listener addEventListener': 'one for each attempt to connect',
 
   // Presence: by owner and by node
 

@@ -16,7 +16,6 @@ export const MAX_PENDING_BYTES = 32 * 1_024 * 1_024
  */
 export class BrokerAdapter implements PubSubAdapter {
   readonly name: string
-  readonly maxMessageBytes: number
   readonly connectTimeoutMs: number
   readonly #driver: Driver
   readonly #startDegraded: boolean
@@ -34,7 +33,6 @@ export class BrokerAdapter implements PubSubAdapter {
     chance: () => number = Math.random,
   ) {
     this.name = driver.name
-    this.maxMessageBytes = driver.maxMessageBytes
     this.connectTimeoutMs = options.connectTimeoutMs
     this.#driver = driver
     this.#startDegraded = options.startDegraded
@@ -48,6 +46,10 @@ export class BrokerAdapter implements PubSubAdapter {
 
   get counts(): AdapterCounts {
     return this.#tally.counts
+  }
+
+  get maxMessageBytes(): number {
+    return this.#driver.maxMessageBytes
   }
 
   /** Topics at the engine, or on their way there and back. */

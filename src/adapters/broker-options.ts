@@ -26,8 +26,8 @@ export interface BrokerOptions {
 export const BROKER_OPTIONS: readonly (keyof BrokerGiven)[] = ['prefix', 'connectTimeoutMs', 'startDegraded']
 
 /** @throws `BERYL_ERR_OPTION_INVALID` */
-export function resolveBrokerOptions(call: string, given: Fields): BrokerOptions {
-  const { prefix = 'beryl:' } = given
+export function resolveBrokerOptions(call: string, given: Fields, byDefault = 'beryl:'): BrokerOptions {
+  const { prefix = byDefault } = given
   if (typeof prefix !== 'string' || !/^[\w:.-]{1,64}$/.test(prefix))
     refuseOption(`${call}.prefix`, '1 to 64 letters, digits and any of :._-', prefix)
   return Object.freeze({

@@ -7,7 +7,7 @@ export interface Driver {
   readonly name: string
   /** Where the engine is, for people: without credentials. */
   readonly address: string
-  /** The longest message that the engine carries, in bytes. */
+  /** The longest message that the engine carries, in bytes. It may be known only once it is connected. */
   readonly maxMessageBytes: number
 
   /**

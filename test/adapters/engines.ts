@@ -1,6 +1,8 @@
 import type { PubSubAdapter } from 'fastify-beryl'
+import { nats } from 'fastify-beryl/nats'
 import { redis } from 'fastify-beryl/redis'
 import { memoryNetwork } from 'fastify-beryl/testing'
+import { NatsServer } from '../support/nats.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
 
@@ -30,6 +32,14 @@ export const ENGINES: readonly {
     async start() {
       const server = await RedisServer.start()
       return { adapter: () => redis({ url: server.url }), end: () => server.end() }
+    },
+  },
+  {
+    name: 'nats',
+    needs: need('nats-server'),
+    async start() {
+      const server = await NatsServer.start()
+      return { adapter: () => nats({ servers: server.url }), end: () => server.end() }
     },
   },
 ]
