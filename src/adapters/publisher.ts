@@ -64,11 +64,21 @@ export async function createPublisher(
   adapter: PubSubAdapter,
   options: PublisherOptions = {},
 ): Promise<Publisher> {
-  if (!isObject(adapter) || typeof adapter.start !== 'function')
+  if (!isAdapter(adapter))
     refuseArgument('createPublisher', 'adapter', 'an adapter, such as redis(…) gives', adapter)
   const publisher = new AdapterPublisher(adapter, options)
   await publisher.open()
   return publisher
+}
+
+function isAdapter(value: unknown): boolean {
+  try {
+    const { start, publish, stop } = value as PubSubAdapter
+    return [start, publish, stop].every((method) => typeof method === 'function')
+  } catch {
+    // What cannot be read is none.
+    return false
+  }
 }
 
 class AdapterPublisher implements Publisher {

@@ -17,6 +17,8 @@ export const PROBE_MS = 5_000
 export const SILENCE_MS = 10_000
 /** How often it is looked whether it is silent. */
 const LOOK_MS = 1_000
+/** After so many looks at which something was on its way it is probed, too: it may take nothing any more. */
+const BEHIND_LOOKS = 2
 /** What is on its way may take so long when the adapter stops. */
 const FLUSH_MS = 2_000
 
@@ -58,6 +60,8 @@ export class Uplink {
   #heard = false
   #heardAt = 0
   #isProbing = false
+  /** Looks in a row at which the engine had not taken all that was handed over. */
+  #behind = 0
   #begin: () => void = () => {}
 
   constructor(init: UplinkInit) {
@@ -173,7 +177,10 @@ export class Uplink {
     if (this.#heard) this.#heardAt = now
     this.#heard = false
     const link = this.open
-    if (link === undefined || this.#isProbing || now - this.#heardAt < SILENCE_MS) return
+    this.#behind = link !== undefined && link.pendingBytes > 0 ? this.#behind + 1 : 0
+    const isSuspect = now - this.#heardAt >= SILENCE_MS || this.#behind > BEHIND_LOOKS
+    if (link === undefined || this.#isProbing || !isSuspect) return
+    this.#behind = 0
     const attempt = this.#attempt
     this.#probe(link).catch((error) => this.#lost(attempt, error))
   }

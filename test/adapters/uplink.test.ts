@@ -35,6 +35,20 @@ test('X7: an engine that is silent for ten seconds is probed, and taken for deaf
   await adapter.stop()
 })
 
+test('X7: an engine that does not take what is sent is probed after two seconds', async () => {
+  const { engine, adapter, clock, statuses, start } = stage()
+  await start()
+  engine.isDeaf = true
+  engine.link.pendingBytes = 1
+  await clock.advance(2_000)
+  assert.equal(engine.probes, 1)
+  await clock.advance(1_000)
+  assert.equal(engine.probes, 2)
+  await clock.advance(5_000)
+  assert.deepEqual(statuses, ['up', 'down'])
+  await adapter.stop()
+})
+
 test('X7: an engine that takes connections and says nothing is never up', async () => {
   const { engine, adapter, clock, statuses, start } = stage()
   await start()

@@ -1,5 +1,6 @@
 import * as index from 'fastify-beryl'
 import * as metrics from 'fastify-beryl/metrics'
+import * as redis from 'fastify-beryl/redis'
 import * as supervision from 'fastify-beryl/supervision'
 import * as testing from 'fastify-beryl/testing'
 
@@ -9,9 +10,9 @@ import * as testing from 'fastify-beryl/testing'
 /** Where a function is found, by the name of its row: `channels.broadcast`. */
 export type Found = ReadonlyMap<string, object>
 
-const ENTRIES: Readonly<Record<string, object>> = { index, metrics, supervision, testing }
+const ENTRIES: Readonly<Record<string, object>> = { index, metrics, redis, supervision, testing }
 
-/** The functions and classes of the four entry points. */
+/** The functions and classes of the entry points. */
 export function exported(): Map<string, object> {
   const found = new Map<string, object>()
   for (const [entry, module] of Object.entries(ENTRIES)) {

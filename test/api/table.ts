@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import Fastify from 'fastify'
 import { Binary, beryl, defineChannel, mount, type Timer } from 'fastify-beryl'
 import { berylMetrics } from 'fastify-beryl/metrics'
+import { createPublisher } from 'fastify-beryl/redis'
 import {
   dynamicSupervisor,
   monitor,
@@ -11,7 +12,7 @@ import {
   thread,
   worker,
 } from 'fastify-beryl/supervision'
-import { adapterFacts, connect } from 'fastify-beryl/testing'
+import { adapterFacts, connect, memoryNetwork } from 'fastify-beryl/testing'
 import { Registry } from 'prom-client'
 import {
   ANY,
@@ -228,6 +229,13 @@ function kit({ app }: Stage): Rows {
       legal: [NONE, NO_FIELDS],
       call: (...args) => connect(...(args as Parameters<typeof connect>)),
       undo: (client) => (client as { close(): Promise<void> }).close(),
+    },
+    'redis.redis': row(() => [{ url: 'redis://127.0.0.1:1' }], NONE),
+    'redis.createPublisher': {
+      args: () => [memoryNetwork().adapter(), {}],
+      legal: [NONE, NO_FIELDS],
+      call: (...args) => createPublisher(...(args as Parameters<typeof createPublisher>)),
+      undo: (publisher) => (publisher as { close(): Promise<void> }).close(),
     },
     'testing.fakeClock': row(() => [0], [...OPTIONAL, 'the number 0', '-1']),
     'testing.memoryNetwork': row(() => [{}], NO_FIELDS),
