@@ -9,6 +9,7 @@ export const room = defineChannel('room:*', {
       say: Type.Object({ n: Type.Integer() }),
       hush: Type.Object({ n: Type.Integer() }),
     },
+    info: { mark: Type.Object({ n: Type.Integer() }) },
     out: { said: Type.Object({ n: Type.Integer() }), file: Type.Any() },
     presence: Type.Object({}),
   },
@@ -18,6 +19,7 @@ export const room = defineChannel('room:*', {
     say: (payload, socket) => socket.broadcast('said', payload),
     hush: (payload, socket) => socket.broadcastFrom('said', payload),
   },
+  info: { mark: (payload, socket) => socket.push('said', payload) },
 })
 
 export interface ClusterNode {

@@ -158,6 +158,45 @@ const FACTS: readonly [title: string, play: (cluster: Cluster) => Promise<void>]
     },
   ],
   [
+    'info is handled by the channels that are meant, on whichever node they live, and by no other',
+    async (cluster) => {
+      const topic = cluster.topic()
+      const members = await cluster.members(topic, 'one')
+      const others = await cluster.members(topic, 'other')
+      for (const [n, { client }] of members.entries())
+        cluster.first.channels.info({ topic, connectionId: client.id }, 'mark', { n })
+      cluster.last.channels.info({ topic, connectionTopic: 'user:one' }, 'mark', { n: 100 })
+      cluster.last.channels.info({ topic }, 'mark', { n: 200 })
+      // From one node to another there is an order for each topic of the engine, and the first two use others than the third.
+      for (const [n, { channel }] of members.entries()) {
+        const heard = new Set<number>()
+        for (let count = 0; count < 3; count++) heard.add((await channel.expectPush('said')).n)
+        assert.deepEqual(heard, new Set([n, 100, 200]))
+      }
+      for (const { channel } of others) {
+        await channel.expectPush('said', { n: 200 })
+        await channel.refutePush('said')
+      }
+      await part([...members, ...others])
+    },
+  ],
+  [
+    'leave ends the channels that are meant, on whichever node they live, and no other',
+    async (cluster) => {
+      const topic = cluster.topic()
+      const going = await cluster.members(topic, 'going')
+      const named = await cluster.members(topic, 'named')
+      const staying = await cluster.members(topic, 'staying')
+      for (const { client } of going) cluster.first.channels.leave({ topic, connectionId: client.id })
+      cluster.last.channels.leave({ topic, connectionTopic: 'user:named' }, 'banned')
+      for (const { channel } of [...going, ...named]) await channel.expectClose()
+      cluster.first.channels.broadcast(topic, 'said', { n: 1 })
+      await allHear(staying, [1])
+      for (const { client } of [...going, ...named]) await client.heartbeat()
+      await part([...going, ...named, ...staying])
+    },
+  ],
+  [
     'a listener of the server hears what any node broadcasts, once',
     async (cluster) => {
       const topic = cluster.topic()
