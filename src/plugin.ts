@@ -14,6 +14,7 @@ import {
   type BerylOptions,
   type MountOptions,
   type ResolvedMountOptions,
+  type ResolvedOptions,
   resolveMountOptions,
   resolveOptions,
 } from './node/options.ts'
@@ -40,7 +41,9 @@ async function plugin(app: FastifyInstance, given: BerylOptions): Promise<void> 
   const options = resolveOptions(given)
   checkPluginTimeout(app, options.pubsub)
   const endpoint = new Endpoint(options)
-  const lifecycle = new Lifecycle(endpoint, (error) => giveUp(app, options.supervision.onGiveUp, error))
+  const lifecycle = new Lifecycle(endpoint, (error) =>
+    giveUp(app, options.supervision.onGiveUp ?? 'close', error),
+  )
   await attach(app, { endpoint, lifecycle })
   onCloseCalled(app, () => lifecycle.interrupt())
   app.addHook('onReady', () => lifecycle.start())
@@ -96,7 +99,7 @@ export interface BerylChild extends ChildInit<Supervisor<BerylTree>, 'beryl'> {
 }
 
 /**
- * The plugin's own tree as a child of a tree of the application's, which then owns it: `onGiveUp` does not apply, the
+ * The plugin's own tree as a child of a tree of the application's, which then owns it: `supervision.onGiveUp` is refused, for the
  * outer supervisor restarts it. Permanent, waited for without limit when it stops. Wrong options fail its start, and so does a
  * second tree that would run it at the same time; a second Fastify instance is refused, too.
  *
@@ -109,13 +112,21 @@ function childSpec(given: BerylOptions = {}): BerylChild {
   let made: BerylNode | undefined
   const node = (): BerylNode => {
     if (made === undefined) {
-      const endpoint = new Endpoint(resolveOptions(given))
+      const endpoint = new Endpoint(embeddedOptions(given))
       made = { endpoint, lifecycle: new Lifecycle(endpoint) }
     }
     return made
   }
   return new EmbeddedTree(node)
 }
+
+function embeddedOptions(given: BerylOptions): ResolvedOptions {
+  const options = resolveOptions(given)
+  const { onGiveUp } = options.supervision
+  return onGiveUp === undefined ? options : refuseOption('supervision.onGiveUp', NO_GIVE_UP, onGiveUp)
+}
+
+const NO_GIVE_UP = 'nothing here: the supervisor around an embedded tree decides what becomes of it'
 
 /** A class, since a plain spec must not have more keys than a spec has. */
 class EmbeddedTree implements BerylChild {

@@ -5,6 +5,7 @@ import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
+import type { Breath } from './breath.ts'
 import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
 
 // The demands of a channel process on the world above and beside it. The session and the tree hand these values down.
@@ -121,6 +122,7 @@ export interface ChannelRuntime {
   readonly clock: Clock
   readonly pubsub: ChannelPubSub
   readonly presence: ChannelPresence
+  readonly breath: Breath
   /** The limit of messages that wait for one channel, and of broadcasts. */
   readonly mailboxLimit: number
   /** The limit of timers that one channel has set. */

@@ -19,7 +19,8 @@ interface TimerOwner {
 const LONGEST_MS = 2 ** 31 - 1
 
 /**
- * The timers of one channel. Each runs in its turn, waits there once at the most, and ends with the channel.
+ * The timers of one channel. Each runs in its turn, waits there once at the most, and ends with the channel. One that is cancelled
+ * while it waits counts until its turn has come, for that turn waits all the same.
  */
 export class ChannelTimers {
   readonly #clock: Clock
@@ -44,23 +45,28 @@ export class ChannelTimers {
       this.#owner.limitReached()
       throw berylError('BERYL_ERR_TIMER_LIMIT', this.#owner.pattern, this.#limit)
     }
-    let isDue = false
+    let isWaiting = false
+    let isAtWork = false
+    let isCancelled = false
     const timer = this.#clock[kind](() => {
       // An interval whose last turn has not come yet, or is at work.
-      if (isDue) return
-      isDue = true
+      if (isWaiting || isAtWork) return
+      isWaiting = true
       this.#owner.runLater(new Due(run, false))
     }, ms)
     const run = (): void => {
-      if (!this.#timers.has(handle)) return
-      if (kind === 'setTimeout') this.#timers.delete(handle)
+      isWaiting = false
+      if (isCancelled || kind === 'setTimeout') this.#timers.delete(handle)
+      if (isCancelled) return
+      isAtWork = true
       this.#owner.run(callback, () => {
-        isDue = false
+        isAtWork = false
       })
     }
     const handle = {
       cancel: () => {
-        this.#timers.delete(handle)
+        isCancelled = true
+        if (!isWaiting) this.#timers.delete(handle)
         timer.cancel()
       },
     }
@@ -73,6 +79,7 @@ export class ChannelTimers {
   close(): void {
     this.#isClosed = true
     for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
   }
 }
 

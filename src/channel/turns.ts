@@ -167,8 +167,8 @@ export abstract class Turns implements WaitingTopic {
     if (this.#isDrainDue) return
     this.#isDrainDue = true
     // A callback that broadcasts what it rewrites would go on for ever: the event loop has a turn in between.
-    if (this.isBusy) this.runtime.clock.setImmediate(() => this.#drainDue())
-    else queueMicrotask(() => this.#drainDue())
+    if (this.isBusy) this.runtime.breath.later(() => this.#drainDue())
+    else this.runtime.breath.soon(() => this.#drainDue())
   }
 
   #drainDue(): void {

@@ -149,6 +149,7 @@ export class Lifecycle {
   }
 
   #enter(phase: Exclude<TreeState, 'degraded'>, error?: unknown): void {
+    if (phase === 'stopped' || phase === 'failed') this.#endpoint.presence?.ended()
     this.#endpoint.phase.enter(phase, error)
   }
 }

@@ -26,7 +26,8 @@ export interface SupervisionOptions {
 }
 
 export interface ResolvedSupervision extends Intensity {
-  readonly onGiveUp: OnGiveUp
+  /** `undefined` where it was not said: an embedded tree has none. */
+  readonly onGiveUp: OnGiveUp | undefined
   readonly children: Intensity & { readonly strategy: Strategy }
 }
 
@@ -51,8 +52,8 @@ function intensityOf(field: string, given: Fields): Intensity {
   }
 }
 
-function giveUpOf(onGiveUp: unknown): OnGiveUp {
-  if (onGiveUp === undefined) return 'close'
+function giveUpOf(onGiveUp: unknown): OnGiveUp | undefined {
+  if (onGiveUp === undefined) return undefined
   if (onGiveUp === 'close' || onGiveUp === 'exit' || isFunction<(error: Error) => void>(onGiveUp))
     return onGiveUp
   return refuseOption('supervision.onGiveUp', "'close', 'exit' or a function", onGiveUp)

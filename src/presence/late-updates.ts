@@ -60,6 +60,14 @@ export class LateUpdates {
     this.#owners.delete(owner)
   }
 
+  /** Sends all of them, though they are early. */
+  sendAll(): void {
+    for (const [owner, { byName }] of [...this.#owners]) {
+      this.forgetAll(owner)
+      for (const update of byName.values()) this.#sink.send(owner, update)
+    }
+  }
+
   #open(owner: object): OwnersUpdates {
     const updates = { byName: new Map<string, LateUpdate>(), timer: this.#startTimer(owner) }
     this.#owners.set(owner, updates)

@@ -127,11 +127,11 @@ export class PresenceRegister implements Presence {
     return late === undefined ? trackedMeta(row) : JSON.parse(late.said.json)
   }
 
-  /** Tells an update that may be told now. */
+  /** Tells an update that may be told now; all of them may at the end. */
   #sendLate(owner: object, { topic, key, said, ref }: LateUpdate): void {
     const old = this.#tracked(owner, topic, key)
     this.#late.forget(owner, topic, key)
-    this.#limits.takeChange(owner, topic, key, this.#clock.now())
+    this.#limits.mayChange(owner, this.#clock.now())
     const row = this.#makeRow(owner, topic, key, said, ref, old.meta.phx_ref)
     this.#ledger.put(owner, row)
     this.#view.add(row)
@@ -202,6 +202,11 @@ export class PresenceRegister implements Presence {
   drain(): void {
     this.#draining = true
     this.#tracker?.drain()
+  }
+
+  /** The tree has ended: no update waits for its time any more, which would keep the Node process alive. */
+  ended(): void {
+    this.#late.sendAll()
   }
 
   /**

@@ -1,3 +1,4 @@
+import { Breath } from '../channel/breath.ts'
 import type { TerminateReason } from '../channel/infer.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Deadline } from '../ground/deadline.ts'
@@ -22,7 +23,7 @@ const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 
-type MadeHere = 'closed' | 'gone' | 'backlog' | 'watch' | 'lateness' | 'received' | 'handled'
+type MadeHere = 'breath' | 'closed' | 'gone' | 'backlog' | 'watch' | 'lateness' | 'received' | 'handled'
 
 /**
  * The coordinator: who is connected. It supervises one session for each client, all of them temporary, and when it ends
@@ -57,6 +58,7 @@ export class Sessions implements Process {
     this.#runtime = {
       ...runtime,
       backlog: this.#backlog,
+      breath: new Breath(clock),
       watch: this.#watch,
       lateness: this.#lateness,
       received: runtime.telemetry.probe('message.received'),

@@ -191,3 +191,39 @@ test('W100 a timer that snapshot sets runs behind the reply and joined', async (
   await stage.settle()
   assert.deepEqual(log, ['joined', 'timer'])
 })
+
+test('W101 timers that are cancelled while they wait for their turn count until it comes: a channel at work collects no more than the limit', async () => {
+  const { stage, client, socket, gates, log } = await joined({ limits: { timers: 5 } })
+  client.says('1', '2', 'room:1', 'wait')
+  const debounce = async (): Promise<void> => {
+    const timer = socket.setTimeout(() => void log.push('timer'), 1)
+    await stage.clock.advance(1)
+    timer.cancel()
+  }
+  for (let n = 0; n < 5; n++) await debounce()
+  await assert.rejects(debounce(), { code: 'BERYL_ERR_TIMER_LIMIT' })
+  assert.equal(client.session.load.waitingMessages, 5)
+  gates.open()
+  await stage.settle()
+  for (let n = 0; n < 20; n++) await debounce()
+  assert.equal(client.session.load.waitingMessages, 0)
+  assert.ok(log.includes('timer'), 'they run where nothing is at work')
+})
+
+test('W101 an interval that cancels itself in its own turn makes room, also where that is async', async () => {
+  const { stage, socket, gates } = await joined({ limits: { timers: 1 } })
+  let ticks = 0
+  for (const pause of [() => undefined, () => gates.wait()]) {
+    const timer = socket.setInterval(() => {
+      ticks++
+      timer.cancel()
+      return pause()
+    }, 1)
+    await stage.clock.advance(5)
+  }
+  socket.setTimeout(() => {}, 1)
+  gates.open()
+  await stage.clock.advance(5)
+  socket.setTimeout(() => {}, 1)
+  assert.equal(ticks, 2)
+})

@@ -162,3 +162,14 @@ test('S111 one childSpec serves one Fastify instance', async (t) => {
     message: /beryl\.childSpec: plugin: wanted to be registered with one Fastify instance/,
   })
 })
+
+test('S111 childSpec takes no onGiveUp: the supervisor around the tree decides', async () => {
+  const node = beryl.childSpec({ supervision: { onGiveUp: 'exit' } })
+  const wanted = /option 'supervision\.onGiveUp': wanted nothing here: the supervisor around an embedded tree/
+  await assert.rejects(startSupervisor({ children: [node] }), (error: Error) => {
+    assert.match((error.cause as Error).message, wanted)
+    return true
+  })
+  const other = beryl.childSpec({ supervision: { intensity: 5, onGiveUp: undefined } })
+  await (await startSupervisor({ children: [other] })).stop()
+})

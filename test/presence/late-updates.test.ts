@@ -149,3 +149,19 @@ test('P17 the other nodes see the newest meta of a flood', () => {
     assert.deepEqual(failures, [])
   }
 })
+
+test('P17 at the end of the tree what waits is kept at once: no timer of it keeps the process alive', () => {
+  const { clock, events, presence, process, before, shown } = setup(3)
+  const controller = new AbortController()
+  const owner = { owner: controller.signal }
+  for (const key of ['ann', 'bob', 'cid']) presence.track('room:1', key, { x: 0 }, owner)
+  for (const key of ['ann', 'bob', 'cid']) presence.update('room:1', key, { x: 7 }, owner)
+  process.shutdown('shutdown')
+  presence.ended()
+  clock.turn()
+  assert.equal(clock.pending, before)
+  assert.deepEqual(['ann', 'bob', 'cid'].map(shown), [7, 7, 7])
+  controller.abort()
+  assert.equal(presence.count('room:1'), 0)
+  assert.deepEqual(events, [])
+})
