@@ -68,7 +68,7 @@ export class Probe implements Process {
 
 /** Children that write down what happens to them, under a clock that stands still. */
 export class Lab {
-  readonly clock: FakeClock = fakeClock()
+  readonly clock: FakeClock = fakeClock(Date.UTC(2026, 0, 1))
   readonly journal: string[] = []
   readonly events: SupervisorEvent[] = []
   /** The same events, each with its time. */

@@ -95,6 +95,7 @@ test('W102 what the server sends fits every channel that declares it, and one at
     join: () => ({ assigns: {} }),
   })
   const app = await serve(t, { further: { channels: [strict] } })
+  await app.ready()
   app.channels.broadcast('room:1', 'warned', { body: 'only one declares it' })
   assert.throws(() => app.channels.broadcast('room:1', 'said', { body: 'long' }), {
     code: 'BERYL_ERR_PAYLOAD_INVALID',
