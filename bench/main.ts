@@ -1,4 +1,5 @@
 /** `npm run bench`: see `bench/README.md`. */
+import { cluster } from './cluster.ts'
 import { compare } from './compare.ts'
 import { growth } from './growth.ts'
 import { heap } from './heap.ts'
@@ -20,7 +21,7 @@ async function main(): Promise<void> {
   else
     console.error('Servers and load share cores, for want of taskset or of a second core: figures vary more.')
   const ground = { pinned, maxConnections: openFileLimit() - OTHER_FILES }
-  await { compare, growth, heap }[options.mode](options, ground)
+  await { compare, growth, heap, cluster }[options.mode](options, ground)
 }
 
 function parsed(): Options | undefined {

@@ -4,7 +4,7 @@ import type { Pace } from './measure/bench-workload.ts'
 import { berylBefore, PEERS, type Peer } from './peers/catalog.ts'
 import type { Scale } from './workloads/catalog.ts'
 
-export type Mode = 'compare' | 'growth' | 'heap'
+export type Mode = 'compare' | 'growth' | 'heap' | 'cluster'
 
 /** What the command line asked for, with every default filled in. */
 export interface Options {
@@ -17,6 +17,7 @@ export interface Options {
   readonly pace: Pace
   readonly scale: Scale
   readonly memory: MemorySize & { readonly rounds: number }
+  readonly cluster: ClusterSize
   /** Whether one server process per peer serves all workloads, instead of a fresh one for each. */
   readonly keepServers: boolean
   /** Beginning of the names of the files written. */
@@ -24,10 +25,19 @@ export interface Options {
   readonly profile: boolean
 }
 
+/** How many of everything `--cluster` takes. */
+export interface ClusterSize {
+  /** Of the receiving node. */
+  readonly subscribers: number
+  /** Joined and left; a hundred clients share them. */
+  readonly topics: number
+}
+
 export const USAGE = `npm run bench -- [options]
   --quick              a first look in about a minute: fewer rounds, smaller sizes
   --growth             how cost grows along each axis, instead of the comparison
   --heap               what one connection and one topic keep alive, object by object
+  --cluster            several nodes with a Redis between them, which the bench starts itself
   --only=a,b           only these workloads (or axes)
   --peers=a,b          only these peers: ${PEERS.map((peer) => peer.name).join(', ')}
   --before=folder      also the beryl of another checkout, in which the bench was run once
@@ -45,6 +55,7 @@ export function readOptions(argv: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
       heap: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       only: { type: 'string' },
       peers: { type: 'string' },
@@ -55,12 +66,12 @@ export function readOptions(argv: readonly string[]): Options {
       out: { type: 'string' },
     },
   })
-  const mode = values.growth ? 'growth' : values.heap ? 'heap' : 'compare'
+  const mode = modeOf(values)
   const defaults = values.quick ? QUICK : mode === 'growth' ? GROWTH : FULL
   return {
     ...defaults,
     mode,
-    only: values.only?.split(','),
+    only: chosenParts(values.only, mode),
     peers: chosenPeers(values),
     peersChosen: values.peers !== undefined,
     pace: {
@@ -74,12 +85,37 @@ export function readOptions(argv: readonly string[]): Options {
   }
 }
 
-type Defaults = Pick<Options, 'pace' | 'scale' | 'memory' | 'keepServers'>
+const CLUSTER_PARTS: readonly string[] = ['receiving', 'sending', 'latency', 'interest']
+/** What only the comparison and the growth runs know. */
+const NOT_OF_CLUSTERS = ['peers', 'before', 'joins'] as const
+
+type Modes = { readonly [mode in 'growth' | 'heap' | 'cluster']: boolean }
+
+function modeOf(values: Modes & { readonly [option in (typeof NOT_OF_CLUSTERS)[number]]?: string }): Mode {
+  const modes = (['growth', 'heap', 'cluster'] as const).filter((mode) => values[mode])
+  if (modes.length > 1) throw new TypeError(`--${modes.join(' and --')}: wanted one of them`)
+  const mode = modes[0] ?? 'compare'
+  const foreign = NOT_OF_CLUSTERS.find((option) => values[option] !== undefined)
+  if (mode === 'cluster' && foreign !== undefined)
+    throw new TypeError(`--${foreign} has no effect on --cluster`)
+  return mode
+}
+
+/** @throws TypeError where `--cluster` has no such part */
+function chosenParts(only: string | undefined, mode: Mode): readonly string[] | undefined {
+  const chosen = only?.split(',')
+  const unknown = chosen?.find((id) => mode === 'cluster' && !CLUSTER_PARTS.includes(id))
+  if (unknown === undefined) return chosen
+  throw new TypeError(`--only: --cluster has no part "${unknown}"; there are ${CLUSTER_PARTS.join(', ')}`)
+}
+
+type Defaults = Pick<Options, 'pace' | 'scale' | 'memory' | 'cluster' | 'keepServers'>
 
 const FULL: Defaults = {
   pace: { rounds: 5, runMs: 2_000, warmMs: 1_500 },
   scale: { subscribers: 1_000, rooms: 100, joins: 10_000 },
   memory: { connections: 5_000, furtherTopics: 10, rounds: 3 },
+  cluster: { subscribers: 200, topics: 10_000 },
   keepServers: false,
 }
 
@@ -89,6 +125,7 @@ const QUICK: Defaults = {
   pace: { rounds: 3, runMs: 150, warmMs: 200 },
   scale: { subscribers: 300, rooms: 100, joins: 600 },
   memory: { connections: 1_500, furtherTopics: 5, rounds: 1 },
+  cluster: { subscribers: 200, topics: 2_000 },
   keepServers: true,
 }
 

@@ -121,7 +121,8 @@ class Seat {
   }
 }
 
-async function measure(bout: Bout, server: ServerProcess, runMs: number): Promise<Sample> {
+/** What one run cost `server`. */
+export async function measure(bout: Bout, server: ServerProcess, runMs: number): Promise<Sample> {
   await server.quiet()
   const before = await server.usage()
   const load = process.cpuUsage()
@@ -144,7 +145,8 @@ async function measure(bout: Bout, server: ServerProcess, runMs: number): Promis
   }
 }
 
-function rotated<T>(items: readonly T[], by: number): T[] {
+/** Another order for each `by`. */
+export function rotated<T>(items: readonly T[], by: number): T[] {
   const cut = by % items.length
   return [...items.slice(cut), ...items.slice(0, cut)]
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Peer } from '../peers/catalog.ts'
-import type { Command, Memory, Message, Usage } from '../peers/commands.ts'
+import type { Command, Memory, Message, Order, Usage } from '../peers/commands.ts'
 import { serverCommand } from './cores.ts'
 
 export interface ServerOptions {
@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly pinned: boolean
   /** Folder for a CPU profile, written when the server stops. @default no profile */
   readonly profileTo?: string | undefined
+  /** The broker between the nodes of a cluster. @default none */
+  readonly brokerUrl?: string | undefined
 }
 
 /** A server is quiet when it used less than this in {@link QUIET_EVERY_MS}. */
@@ -68,6 +70,18 @@ export class ServerProcess {
     throw new Error(`process ${this.#child.pid} does not come to rest`)
   }
 
+  /** Tells a node of a cluster what to do. */
+  order(order: Order): void {
+    this.#child.send(order)
+  }
+
+  /** What a node noted since the order to do so. */
+  async stamps(): Promise<Extract<Message, { kind: 'stamps' }>> {
+    const asked = answer(this.#child, 'stamps')
+    this.order({ kind: 'stamps' })
+    return asked
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const gone = once(this.#child, 'exit')
@@ -86,9 +100,9 @@ export function totalUs({ userUs, systemUs }: Usage): number {
   return userUs + systemUs
 }
 
-function nodeArguments({ peer, profileTo }: ServerOptions): string[] {
+function nodeArguments({ peer, profileTo, brokerUrl }: ServerOptions): string[] {
   const profile = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`]
-  return ['--expose-gc', ...profile, peerFile(peer)]
+  return ['--expose-gc', ...profile, peerFile(peer), ...(brokerUrl === undefined ? [] : [brokerUrl])]
 }
 
 function peerFile({ file, checkout }: Peer): string {

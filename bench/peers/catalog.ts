@@ -35,3 +35,10 @@ export const VARIANTS: readonly Peer[] = [
   { name: 'beryl, V1', file: 'beryl', dialects: [phoenixV1], topicPrefix: 'bench' },
   { name: 'beryl, V1 and V2', file: 'beryl', dialects: [phoenixV2, phoenixV1], topicPrefix: 'bench' },
 ]
+
+/** Nodes with a broker between them; the first is the one by which the others are divided. */
+export const NODES = {
+  socketIo: { name: 'socket.io', file: 'socket-io-node', dialects: [socketIo], topicPrefix: 'bench' },
+  bare: { name: 'bare', file: 'bare-node', dialects: [phoenixV2], topicPrefix: 'bench' },
+  beryl: { name: 'beryl', file: 'beryl-node', dialects: [phoenixV2], topicPrefix: 'bench' },
+} as const satisfies Record<string, Peer>

@@ -52,7 +52,7 @@ function median(samples: readonly Sample[], of: (sample: Sample) => number): num
 }
 
 /** A bout counts its faults from its beginning, so the last sample has most. */
-function describeFaults(samples: readonly Sample[]): string {
+export function describeFaults(samples: readonly Sample[]): string {
   const worst = new Map<string, number>()
   for (const { faults } of samples) {
     for (const [kind, count] of Object.entries(faults)) worst.set(kind, Math.max(worst.get(kind) ?? 0, count))

@@ -91,7 +91,7 @@ function verdict({ faults, operations }: Figures): string {
   return faults === '' ? `${operations.toLocaleString('en')} checked` : `VOID: ${faults}`
 }
 
-function range({ min, max }: Spread): string {
+export function range({ min, max }: Spread): string {
   return `${number(min)}–${number(max)}`
 }
 

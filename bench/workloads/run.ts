@@ -6,10 +6,12 @@ import { PATIENCE_MS } from './workload.ts'
  */
 export class Run {
   readonly ended: Promise<void>
+  readonly forMs: number
   #open = true
   #finish: () => void = () => undefined
 
   constructor(forMs: number) {
+    this.forMs = forMs
     const closing = setTimeout(() => {
       this.#open = false
     }, forMs)

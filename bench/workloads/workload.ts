@@ -3,7 +3,7 @@ import type { Faults } from '../load/ledger.ts'
 import type { Latencies } from '../measure/latencies.ts'
 
 /** What is counted, and by what the server's CPU time is divided. */
-export type Unit = 'delivery' | 'reply' | 'join'
+export type Unit = 'delivery' | 'message' | 'reply' | 'join'
 
 /** One kind of load. */
 export interface Workload {

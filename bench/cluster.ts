@@ -1,0 +1,99 @@
+import { type Ground, wanted } from './compare.ts'
+import { benchInterest, type InterestSample } from './measure/bench-interest.ts'
+import { benchRelay, type Relay, startPairs, stopPairs } from './measure/bench-relay.ts'
+import type { WorkloadResult } from './measure/bench-workload.ts'
+import { Redis } from './measure/redis.ts'
+import type { Options } from './options.ts'
+import { NODES, type Peer } from './peers/catalog.ts'
+import { type ClusterReport, interestTable, targetTable } from './report/cluster.ts'
+import { anyVoid } from './report/figures.ts'
+import { profileFolder, writeResult } from './report/files.ts'
+import { describeMachine } from './report/machine.ts'
+import { workloadTable } from './report/table.ts'
+
+/** Several nodes with a Redis between them: what they cost, beside Socket.IO and a bare `PUBLISH` on the same Redis. */
+export async function cluster(options: Options, ground: Ground): Promise<void> {
+  const redis = await Redis.start()
+  try {
+    const results = await benchRelays(options, ground, redis)
+    const interest = wanted(options, 'interest') ? await benchTopics(options, ground, redis) : []
+    report({ results, interest }, options, ground)
+  } finally {
+    await redis.stop()
+  }
+}
+
+interface Bench extends Relay {
+  readonly peers: readonly Peer[]
+}
+
+function relays(subscribers: number): Bench[] {
+  const { socketIo, bare, beryl } = NODES
+  return [
+    {
+      id: 'receiving',
+      title: `the receiving node, ${subscribers} subscribers`,
+      unit: 'delivery',
+      of: 'receiver',
+      subscribers,
+      pacing: { kind: 'closed' },
+      perTurn: [1, 16],
+      peers: [socketIo, bare, beryl],
+    },
+    {
+      id: 'sending',
+      title: 'the sending node, nobody local, a turn each millisecond',
+      unit: 'message',
+      of: 'sender',
+      subscribers: 1,
+      pacing: { kind: 'paced', everyMs: 1 },
+      perTurn: [1, 16],
+      peers: [socketIo, bare, beryl],
+    },
+    {
+      id: 'latency',
+      title: 'from broadcast to what the other node is delivered, each 2 ms',
+      unit: 'message',
+      of: 'sender',
+      subscribers: 1,
+      pacing: { kind: 'paced', everyMs: 2 },
+      perTurn: [1],
+      stamped: true,
+      peers: [bare, beryl],
+    },
+  ]
+}
+
+async function benchRelays(options: Options, ground: Ground, redis: Redis): Promise<WorkloadResult[]> {
+  const results: WorkloadResult[] = []
+  const profileTo = options.profile ? profileFolder() : undefined
+  for (const bench of relays(options.cluster.subscribers).filter(({ id }) => wanted(options, id))) {
+    const pairs = await startPairs(bench.peers, { brokerUrl: redis.url, pinned: ground.pinned, profileTo })
+    try {
+      for (const result of await benchRelay(bench, pairs, options.pace)) {
+        console.log(`\n${workloadTable(result)}`)
+        results.push(result)
+      }
+    } finally {
+      await stopPairs(pairs)
+    }
+  }
+  return results
+}
+
+async function benchTopics(
+  { cluster: { topics }, pace: { rounds } }: Options,
+  { pinned }: Ground,
+  redis: Redis,
+): Promise<InterestSample[]> {
+  const samples = await benchInterest(topics, redis, { rounds, pinned })
+  console.log(`\n${topics.toLocaleString('en')} topics joined and left\n${interestTable(samples)}`)
+  return samples
+}
+
+function report(found: ClusterReport, options: Options, { pinned }: Ground): void {
+  console.log(`\n${targetTable(found)}`)
+  if (anyVoid(found.results) || found.interest.some(({ missed }) => missed > 0)) process.exitCode = 1
+  const all = { machine: describeMachine(pinned), pace: options.pace, size: options.cluster, ...found }
+  console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(all, null, 1))}`)
+}
