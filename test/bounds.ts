@@ -82,6 +82,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'pubsub/subscribers.ts field #subscribers': 'limits.connections',
   'pubsub/subscribers.ts field #listeners': 'the listeners of channels.subscribe',
   'pubsub/broadcast.ts field #frames': 'the versions of the protocol: 2',
+  'pubsub/log-entries.ts field #texts': 'the size of the log, and limits.historyBytes',
+  'pubsub/memory-log.ts field #topics': 'limits.historyBytes',
   'pubsub/seen.ts field #runs': 'RUNS (256) starts of other nodes, of each WINDOW (4096) numbers',
   'pubsub/door.ts field #failing': 'the methods of an adapter',
   'pubsub/door.ts timer setTimeout': 'one for each stop of the adapter',

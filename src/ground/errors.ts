@@ -182,6 +182,27 @@ export const errorTable = {
     statusCode: 413,
     retryable: false,
   },
+  BERYL_ERR_HISTORY_UNSUPPORTED: {
+    message:
+      "channel '%s' has a history, and the adapter '%s' keeps no log: take one that does (local, redis), or leave `history` out",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_HISTORY_UNDECLARED: {
+    message: "channel '%s' keeps no history%s: name the event in `history: { events: […] }`",
+    statusCode: 500,
+    retryable: false,
+  },
+  BERYL_ERR_HISTORY_UNAVAILABLE: {
+    message: "the log of '%s' is out of reach, and has not taken the entry: %s",
+    statusCode: 503,
+    retryable: true,
+  },
+  BERYL_ERR_HISTORY_UNKNOWN: {
+    message: "the log of '%s' may have taken the entry: repeat it with the same id. %s",
+    statusCode: 503,
+    retryable: true,
+  },
   BERYL_ERR_BROKER: {
     message: '%s at %s: %s',
     statusCode: 503,

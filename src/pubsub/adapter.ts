@@ -1,3 +1,5 @@
+import type { PubSubLog } from './log.ts'
+
 /**
  * An engine that carries bytes between nodes, as the pubsub sees it. It knows nothing of channels: topics are opaque
  * names, messages opaque bytes, and local delivery never goes through it.
@@ -26,6 +28,9 @@ export interface PubSubAdapter {
 
   /** What has been counted since the adapter was made: for `channels.status()` and for metrics. @default nothing */
   readonly counts?: AdapterCounts | undefined
+
+  /** The logs of topics, where the engine keeps any: without it a channel may not declare a `history`. @default none */
+  readonly log?: PubSubLog
 
   /**
    * Connects. Rejects where that fails for good; from then on the adapter reconnects by itself and says so through

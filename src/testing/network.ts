@@ -1,13 +1,19 @@
 import { isUint8Array } from 'node:util/types'
-import { checkFunction, refuseArgument } from '../ground/argument.ts'
-import { section, whole } from '../ground/option-checks.ts'
+import { checkFunction, hasMethods, refuseArgument } from '../ground/argument.ts'
+import { CLOCK_METHODS, type Clock, systemClock } from '../ground/clock.ts'
+import { berylError } from '../ground/errors.ts'
+import { refuseOption, section, whole } from '../ground/option-checks.ts'
 import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
+import type { AppendOptions, LogLimits, LogListener, LogPage, LogPosition, PubSubLog } from '../pubsub/log.ts'
+import { MemoryLog } from '../pubsub/memory-log.ts'
 import { checkText } from './arguments.ts'
 
 /** The faults of a {@link memoryNetwork}. */
 export interface NetworkOptions {
   /** Each message is delivered so often. @default 1 */
   readonly copies?: number | undefined
+  /** The time by which logs age: that of the nodes. @default the machine's clock */
+  readonly clock?: Clock | undefined
 }
 
 /** Several nodes in one process, without a broker. */
@@ -33,10 +39,24 @@ export interface MemoryNetwork {
  * await there.register(beryl, { pubsub: network.adapter() })
  */
 export function memoryNetwork(options: NetworkOptions = {}): MemoryNetwork {
-  const given = section('options of memoryNetwork', options, ['copies'])
+  const given = section('options of memoryNetwork', options, ['copies', 'clock'])
   const copies = whole('copies', given.copies, 1, 0)
+  const log = new MemoryLog({ clock: clockOf(given.clock), maxBytes: LOG_BYTES })
   const ports = new Set<Port>()
   let status: AdapterStatus = 'up'
+
+  log.listen({
+    entry(topic, position, text) {
+      queueMicrotask(() => {
+        for (const port of ports)
+          for (let copy = 0; copy < copies; copy++) port.arriveEntry(topic, position, text)
+      })
+    },
+    hears: (topic) => [...ports].some((port) => port.topics.has(topic)),
+    full() {
+      for (const port of ports) port.log.listener?.full()
+    },
+  })
 
   function carry(topic: string, bytes: Uint8Array): void {
     const own = Uint8Array.from(bytes)
@@ -51,7 +71,7 @@ export function memoryNetwork(options: NetworkOptions = {}): MemoryNetwork {
   }
 
   return {
-    adapter: () => new Port(ports, carry, () => status),
+    adapter: () => new Port(ports, carry, log, () => status),
     inject(topic, bytes) {
       checkEnvelope('inject', topic, bytes)
       carry(topic, bytes)
@@ -62,9 +82,56 @@ export function memoryNetwork(options: NetworkOptions = {}): MemoryNetwork {
   }
 }
 
+/** The logs of a network may have so many bytes. */
+const LOG_BYTES = 67_108_864
+
+function clockOf(clock: unknown): Clock {
+  if (clock === undefined) return systemClock
+  return hasMethods<Clock>(clock, CLOCK_METHODS)
+    ? clock
+    : refuseOption('clock', `a clock: ${CLOCK_METHODS}`, clock)
+}
+
+/** The log, as one node reaches it. */
+class PortLog implements PubSubLog {
+  listener: LogListener | undefined
+  readonly #log: MemoryLog
+  readonly #status: () => AdapterStatus
+
+  constructor(log: MemoryLog, status: () => AdapterStatus) {
+    this.#log = log
+    this.#status = status
+  }
+
+  listen(listener: LogListener): void {
+    this.listener = listener
+  }
+
+  async append(topic: string, text: string, options: AppendOptions): Promise<LogPosition> {
+    this.#reach(topic)
+    return this.#log.append(topic, text, options)
+  }
+
+  async read(topic: string, after: number, limits: LogLimits): Promise<LogPage> {
+    this.#reach(topic)
+    return this.#log.read(topic, after, limits)
+  }
+
+  async forget(topic: string): Promise<void> {
+    this.#reach(topic)
+    this.#log.forget(topic)
+  }
+
+  #reach(topic: string): void {
+    if (this.#status() === 'down')
+      throw berylError('BERYL_ERR_HISTORY_UNAVAILABLE', topic, 'the network is cut')
+  }
+}
+
 /** One node's end of the network. */
 class Port implements PubSubAdapter {
   readonly name = 'memory'
+  readonly log: PortLog
   readonly topics = new Set<string>()
   readonly #ports: Set<Port>
   readonly #carry: (topic: string, bytes: Uint8Array) => void
@@ -72,8 +139,9 @@ class Port implements PubSubAdapter {
   #deliver: Deliver = () => {}
   #report: ReportStatus = () => {}
 
-  constructor(ports: Set<Port>, carry: Deliver, status: () => AdapterStatus) {
+  constructor(ports: Set<Port>, carry: Deliver, log: MemoryLog, status: () => AdapterStatus) {
     this.#ports = ports
+    this.log = new PortLog(log, status)
     this.#carry = carry
     this.#status = status
   }
@@ -114,6 +182,10 @@ class Port implements PubSubAdapter {
 
   arrive(topic: string, bytes: Uint8Array): void {
     if (this.topics.has(topic)) this.#deliver(topic, bytes)
+  }
+
+  arriveEntry(topic: string, position: LogPosition, text: string): void {
+    if (this.topics.has(topic)) this.log.listener?.entry(topic, position, text)
   }
 
   report(status: AdapterStatus): void {

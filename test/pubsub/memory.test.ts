@@ -2,10 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PubSubAdapter } from 'fastify-beryl'
 import { adapterFacts, memoryNetwork } from 'fastify-beryl/testing'
+import { local } from '../../src/pubsub/local.ts'
 
 for (const { title, run } of adapterFacts) {
   test(`memory: ${title}`, () => run(memoryNetwork()))
   test(`memory, each message twice: ${title}`, () => run(memoryNetwork({ copies: 2 })))
+}
+
+for (const { title, run } of adapterFacts.filter(
+  ({ nodes, needsLog, needsOutage }) => nodes === 1 && needsLog && !needsOutage,
+)) {
+  test(`local: ${title}`, () => run({ adapter: local }))
 }
 
 /** Adapters that break the contract in one point each, and a fact that must notice. */
