@@ -5,11 +5,13 @@ export { defineChannel } from './channel/define.ts'
 export type {
   AnySocket,
   ChannelDefinition,
+  ChannelHistory,
   ConnectContext,
   ConnectGrant,
   Connection,
   ConnectionAssigns,
   JoinContext,
+  PublishOptions,
   RenewContext,
   RenewGrant,
   SnapshotContext,
@@ -34,6 +36,7 @@ export type {
   TreeState,
 } from './ground/telemetry.ts'
 export type { Groups } from './groups/groups.ts'
+export type { HistoryEntry, HistoryQuery, TopicHistory } from './history/past.ts'
 export type { BerylLoad, BerylStatus, Channels } from './node/channels.ts'
 export type { EntranceStatus } from './node/entrances.ts'
 export type { BerylOptions, MountOptions } from './node/options.ts'
@@ -42,5 +45,6 @@ export { beryl, beryl as default, mount } from './plugin.ts'
 export type { PresenceDiff, PresenceEntry, Presences } from './presence/diff.ts'
 export type { Presence, PresenceOwner } from './presence/presence.ts'
 export type { AdapterCounts, AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'
+export type { AppendOptions, LogLimits, LogListener, LogPage, LogPosition, PubSubLog } from './pubsub/log.ts'
 export type { PubSubReport } from './pubsub/pubsub.ts'
 export type { CheckOrigin } from './transport/options.ts'

@@ -4,9 +4,11 @@ import { guardSignal } from '../ground/signal.ts'
 import type { Ref } from '../protocol/message.ts'
 import { topicId } from '../protocol/topic.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
+import type { LogPosition } from '../pubsub/log.ts'
 import type { CompiledChannel } from './definition.ts'
 import type { Connection, Socket, SocketPresence } from './infer.ts'
 import { checkOut } from './interpret.ts'
+import { publishId, publishLogged, sendLogged } from './logged.ts'
 import type { ChannelRuntime, Outlet } from './outlet.ts'
 import { checkStopReason, type StopReason } from './result.ts'
 import type { TimerKind } from './timers.ts'
@@ -88,13 +90,26 @@ export class ChannelSocket implements Socket {
   }
 
   broadcast(event: string, payload: unknown): void {
-    checkOut(this.#channel.definition, event, payload)
-    this.#channel.runtime.pubsub.broadcast(this.topic, event, payload)
+    const { definition, runtime } = this.#channel
+    checkOut(definition, event, payload)
+    if (definition.history?.events.has(event))
+      sendLogged(runtime.history, definition, { topic: this.topic, event, payload })
+    else runtime.pubsub.broadcast(this.topic, event, payload)
   }
 
   broadcastFrom(event: string, payload: unknown): void {
-    checkOut(this.#channel.definition, event, payload)
-    this.#channel.runtime.pubsub.broadcast(this.topic, event, payload, this.#channel)
+    const { definition, runtime } = this.#channel
+    checkOut(definition, event, payload)
+    if (definition.history?.events.has(event))
+      sendLogged(runtime.history, definition, { topic: this.topic, event, payload, except: this.id })
+    else runtime.pubsub.broadcast(this.topic, event, payload, this.#channel)
+  }
+
+  async publish(event: string, payload: unknown, options?: unknown): Promise<LogPosition> {
+    const { definition, runtime } = this.#channel
+    checkOut(definition, event, payload)
+    const id = publishId('socket.publish', options)
+    return publishLogged(runtime.history, definition, { topic: this.topic, event, payload, id })
   }
 
   setTimeout(callback: () => unknown, ms: number): Timer {

@@ -102,7 +102,12 @@ type OrNothing<R> = undefined extends R ? R | Nothing : R
  * {@link CheckReply}), or `reject(…)`.
  */
 export type JoinResult<A, X> =
-  | { readonly assigns: A; readonly reply?: ReplyOf<X> | undefined }
+  | {
+      readonly assigns: A
+      readonly reply?: ReplyOf<X> | undefined
+      /** False: the client begins anew, whatever it had heard before. See the history of a channel. @default true */
+      readonly resume?: boolean | undefined
+    }
   | Rejection<ErrorOf<X>>
 
 /** The results of `snapshot`: the reply to the join, or `reject(…)`. */

@@ -4,6 +4,7 @@ import { berylError, show } from '../ground/errors.ts'
 import { fitsName, MAX_NAME_BYTES } from '../ground/name.ts'
 import type { Fields } from '../ground/option-checks.ts'
 import { isReservedEvent, parsePattern } from '../protocol/topic.ts'
+import { compileHistory, type Refuse, refuseKey, replyOf } from './define-history.ts'
 import {
   attachCompiled,
   type CompiledChannel,
@@ -30,7 +31,7 @@ export const defineChannel: DefineChannel = (pattern, definition) => {
   return result as never
 }
 
-const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'info', 'intercept', 'terminate']
+const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'info', 'intercept', 'history', 'terminate']
 const SCHEMA_FIELDS = ['join', 'in', 'out', 'info', 'presence']
 const EXCHANGE_FIELDS = ['payload', 'reply', 'error']
 
@@ -43,6 +44,7 @@ function compile(source: unknown, given: unknown): { channel: CompiledChannel; s
   const schema = onlyFields(refuse, 'schema', definition.schema, SCHEMA_FIELDS)
   const out = compileOut(refuse, schema.out)
   const joinExchange = compileExchange(refuse, 'schema.join', schema.join ?? {})
+  refuseKey(refuse, schema.join)
   const channel = {
     pattern,
     joinExchange,
@@ -53,6 +55,7 @@ function compile(source: unknown, given: unknown): { channel: CompiledChannel; s
       schema.presence === undefined
         ? undefined
         : compileSchema(refuse, 'schema.presence', schema.presence, JSON_ALONE),
+    history: compileHistory(refuse, definition.history, { reply: replyOf(schema.join), out }),
     join: callback(refuse, 'join', definition.join) ?? refuse('join', 'a function', definition.join),
     snapshot: compileSnapshot(refuse, definition.snapshot, joinExchange),
     joined: callback(refuse, 'joined', definition.joined),
@@ -61,8 +64,6 @@ function compile(source: unknown, given: unknown): { channel: CompiledChannel; s
   }
   return { channel, schema: definition.schema }
 }
-
-type Refuse = (field: string, wanted: string, got: unknown) => never
 
 function compileIn(refuse: Refuse, schemas: unknown, handlers: unknown): Map<string, CompiledEvent> {
   const declared = fieldsOf(refuse, 'schema.in', schemas)

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { DeclaredHistory } from '../history/declared.ts'
 import type { TopicPattern } from '../protocol/topic.ts'
 import type { ChannelDefinition, Connection, SnapshotContext, Socket, TerminateReason } from './infer.ts'
 import type { PayloadSchema } from './schema.ts'
@@ -41,6 +42,7 @@ export interface CompiledChannel {
   readonly out: ReadonlyMap<string, PayloadSchema>
   readonly info: ReadonlyMap<string, CompiledInfo>
   readonly presence: PayloadSchema | undefined
+  readonly history: DeclaredHistory | undefined
   readonly join: (request: JoinRequest) => unknown
   readonly snapshot: ((socket: Socket, context: SnapshotContext) => unknown) | undefined
   readonly joined: ((socket: Socket) => unknown) | undefined

@@ -13,12 +13,20 @@ export interface Ending {
 
 type LastEvent = 'phx_close' | 'phx_error'
 
+/** What the client was told, or would have been, has a gap: it is to join again. */
+export const GAP: TerminateReason = { kind: 'shutdown', reason: 'history_gap' }
+
 export const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }
 
 /** The end that a channel asks for itself. */
 export function endingOf(reason: StopReason): Ending {
   if (isNormalStop(reason)) return { reason: { kind: 'stopped', reason }, last: 'phx_close' }
   return { reason: { kind: 'crashed', error: reason }, last: 'phx_error' }
+}
+
+/** The reason that the client of a channel is told which ended with `phx_error`. */
+export function errorOf(reason: TerminateReason): string {
+  return reason.kind === 'shutdown' ? reason.reason : 'channel_crash'
 }
 
 /** The frame that tells a client of the end of its channel. */

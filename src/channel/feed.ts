@@ -17,6 +17,6 @@ export interface Feed {
 /** The channel that is fed. */
 export interface Fed {
   readonly topic: string
-  readonly outlet: Pick<Outlet, 'isBehind'>
+  readonly outlet: Pick<Outlet, 'isBehind' | 'unsentBytes'>
   pushState(event: string, state: JsonText): void
 }

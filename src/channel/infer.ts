@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import type { TSchema } from 'typebox'
 import type { Timer } from '../ground/clock.ts'
 import type { CheckPattern, TopicId, TopicOf } from '../protocol/topic.ts'
+import type { LogPosition } from '../pubsub/log.ts'
 import type { MaybePromise } from '../supervision/process.ts'
 import type {
   ChannelSchema,
@@ -166,6 +167,17 @@ export interface Socket<P extends string = string, S = ChannelSchema, A = unknow
   /** Sends to all on the topic but this channel. */
   broadcastFrom<E extends EventOut<S>>(event: E, payload: PayloadOutOf<S, E>): void
   /**
+   * As {@link broadcast}, of an event that is in the channel's `history`. Resolves when the log has it, not when it was delivered.
+   *
+   * @param options `id`: where it is in the log already, its first position is given, and nothing is sent again.
+   * Rejects with `BERYL_ERR_HISTORY_UNDECLARED`, `BERYL_ERR_HISTORY_UNAVAILABLE`, `BERYL_ERR_HISTORY_UNKNOWN` or the errors of {@link broadcast}.
+   */
+  publish<E extends EventOut<S>>(
+    event: E,
+    payload: PayloadOutOf<S, E>,
+    options?: PublishOptions | undefined,
+  ): Promise<LogPosition>
+  /**
    * Calls `callback` once, `ms` (0 to 2,147,483,647) or later from now, in the channel's turn: no other callback of it is at work
    * then. What it throws crashes the channel. It ends with the channel; on one that has ended it never runs.
    *
@@ -189,11 +201,20 @@ export type TerminateReason =
   | { readonly kind: 'closed'; readonly code: number }
   /**
    * The server ended it: a drain, a disconnect, a restart, a second join of the same topic by the same client, more
-   * broadcasts waiting than `limits.mailbox`, or a join that took longer than `limits.joinTimeoutMs`.
+   * broadcasts waiting than `limits.mailbox`, a join that took longer than `limits.joinTimeoutMs`, a log that could not be asked for a
+   * position, or one that lost entries which the client should have had.
    */
   | {
       readonly kind: 'shutdown'
-      readonly reason: 'drain' | 'disconnect' | 'restart' | 'duplicate_join' | 'overloaded' | 'join_timeout'
+      readonly reason:
+        | 'drain'
+        | 'disconnect'
+        | 'restart'
+        | 'duplicate_join'
+        | 'overloaded'
+        | 'join_timeout'
+        | 'history_gap'
+        | 'history_unavailable'
     }
   /** The client was silent for too long. */
   | { readonly kind: 'idle' }
@@ -267,6 +288,8 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A,
   readonly info?: InfoHandlers<P, S, A> | undefined
   /** Rewrites (or, with `undefined`, drops) a broadcast for each subscriber: Phoenix's `handle_out`. */
   readonly intercept?: Intercepts<P, S, A> | undefined
+  /** The log of the channel's topics. @default none */
+  readonly history?: ChannelHistory<S> | undefined
   /** Runs once when the channel has ended, whatever way. */
   readonly terminate?: ((reason: TerminateReason, socket: Socket<P, S, A>) => MaybePromise<void>) | undefined
 } & RequireIn<S> &
@@ -275,9 +298,25 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A,
 
 type JoinOf<S> = S extends { join: infer X } ? X : unknown
 
+/** The log of a channel's topics: see `docs/history.md`. */
+export interface ChannelHistory<S = ChannelSchema> {
+  /** The events that are logged: no bytes among them. Events that need not be told again would push out the others. */
+  readonly events: readonly (IsAnySchema<S> extends true ? string : keyof EventsOut<S> & string)[]
+  /** So many entries are kept. From 1 to 10,000. @default 100 */
+  readonly size?: number | undefined
+  /** Entries go so long after the last one, in milliseconds: no promise of erasure. @default 300_000 */
+  readonly ttlMs?: number | undefined
+}
+
+/** The options of `publish`. */
+export interface PublishOptions {
+  /** A well-formed string of 1 to 255 bytes. @default one that is made by the library */
+  readonly id?: string | undefined
+}
+
 /** The second argument of `snapshot`. */
 export interface SnapshotContext {
-  /** True where the client has missed nothing and is told what came since: nothing has to be read. Always false for now. */
+  /** True where the client has missed nothing and is told what came since: nothing has to be read. */
   readonly recovered: boolean
 }
 

@@ -9,7 +9,13 @@ import { type Misfit, type PayloadSchema, refusedBecause, showIssues } from './s
 
 /** The outcome of a wish to join. */
 export type JoinVerdict =
-  | { readonly kind: 'ok'; readonly assigns: unknown; readonly reply: unknown }
+  | {
+      readonly kind: 'ok'
+      readonly assigns: unknown
+      readonly reply: unknown
+      /** False where the client begins anew, whatever position it has. */
+      readonly mayResume: boolean
+    }
   | { readonly kind: 'rejected'; readonly error: unknown }
   | { readonly kind: 'invalid_payload'; readonly misfit: Misfit }
   | { readonly kind: 'crashed'; readonly error: unknown }
@@ -114,7 +120,15 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       show(result),
     )
   }
-  const { assigns, reply } = result as { assigns: unknown; reply?: unknown }
+  const { assigns, reply, resume } = result as { assigns: unknown; reply?: unknown; resume?: unknown }
+  if (resume !== undefined && typeof resume !== 'boolean')
+    throw berylError(
+      'BERYL_ERR_RESULT_INVALID',
+      channel.pattern.source,
+      '`resume` of join',
+      'a boolean',
+      show(resume),
+    )
   if (replySchema === undefined && reply !== undefined) {
     throw berylError(
       'BERYL_ERR_RESULT_INVALID',
@@ -124,7 +138,8 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       show(reply),
     )
   }
-  return { kind: 'ok', assigns, reply: joinReply(channel, 'the reply of join', replySchema, reply) }
+  const checked = joinReply(channel, 'the reply of join', replySchema, reply)
+  return { kind: 'ok', assigns, reply: checked, mayResume: resume !== false }
 }
 
 function interpretSnapshot(channel: CompiledChannel, result: unknown): SnapshotVerdict {

@@ -13,10 +13,14 @@ import { askToJoin, type JoinVerdict, refusal, type SnapshotVerdict } from './in
 import { JoinQuestion } from './join-question.ts'
 import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
 import { ChannelProcess } from './process.ts'
+import { NO_CLAIM, type ReadJoin, readJoin } from './resume-key.ts'
 
 const LEFT: TerminateReason = { kind: 'left' }
 const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
+const UNAVAILABLE: TerminateReason = { kind: 'shutdown', reason: 'history_unavailable' }
 const REJECTED: TerminateReason = { kind: 'stopped', reason: 'normal' }
+
+type Granted = Extract<JoinVerdict, { kind: 'ok' }>
 
 /**
  * A join that is being decided. A slow `join` holds up its own topic only: messages for it wait here, in order, and are
@@ -37,7 +41,7 @@ export class JoiningTopic implements PendingTopic {
   readonly #runtime: ChannelRuntime
   readonly #outlet: Outlet
   readonly #definition: CompiledChannel
-  readonly #message: TopicMessage
+  readonly #read: ReadJoin
   readonly #predecessor: Frame | undefined
   readonly #question: JoinQuestion
   #messages: Message[] = []
@@ -65,10 +69,10 @@ export class JoiningTopic implements PendingTopic {
     this.#runtime = runtime
     this.#outlet = outlet
     this.#definition = definition
-    this.#message = message
+    this.#read = readJoin(message)
     this.#predecessor = predecessor
     const id = topicId(definition.pattern, this.topic)
-    this.#question = new JoinQuestion(outlet, runtime.host, message, id)
+    this.#question = new JoinQuestion(outlet, runtime.host, this.#read.message, id)
   }
 
   get waiting(): number {
@@ -129,9 +133,11 @@ export class JoiningTopic implements PendingTopic {
 
   #ask(): void {
     const channel = this.#channel
+    if (this.#read.claim === 'invalid')
+      return this.#refused({ kind: 'invalid_payload', misfit: { issues: [NO_CLAIM] } })
     if (channel === undefined)
       this.#take(askToJoin(this.#definition, this.#question), (verdict) => this.#decided(verdict))
-    else this.#take(channel.snapshot(), (verdict) => this.#read(channel, verdict))
+    else this.#take(channel.snapshot(), (verdict) => this.#answered(channel, verdict))
   }
 
   #take<V>(verdict: V | Promise<V>, next: (verdict: V) => void): void {
@@ -153,16 +159,16 @@ export class JoiningTopic implements PendingTopic {
       this.#runtime,
       this.#outlet,
       this.#definition,
-      this.#message,
+      this.#read,
       verdict.assigns,
     )
     if (this.#gone !== undefined) return channel.close(this.#gone)
     this.#channel = channel
-    this.#subscribe(channel, verdict.reply)
+    this.#subscribe(channel, verdict)
   }
 
   /** The adapter of the pubsub is foreign code: it may reject, it may throw, and it may end the connection. */
-  #subscribe(channel: ChannelProcess, reply: unknown): void {
+  #subscribe(channel: ChannelProcess, granted: Granted): void {
     let subscribed: undefined | Promise<void>
     try {
       subscribed = this.#runtime.pubsub.subscribe(this.topic, channel)
@@ -171,14 +177,37 @@ export class JoiningTopic implements PendingTopic {
     }
     // The channel was closed before it was among the subscribers.
     if (this.#gone !== undefined) return this.#runtime.pubsub.unsubscribe(this.topic, channel)
-    if (subscribed === undefined) return this.#subscribed(channel, reply)
+    if (subscribed === undefined) return this.#follow(channel, granted)
     this.#startTimer()
     subscribed
       .then(
-        () => this.#subscribed(channel, reply),
+        () => this.#follow(channel, granted),
         (error) => this.#undo(channel, error),
       )
       .catch((error) => this.#outlet.broke(error))
+  }
+
+  /** The log is foreign code, as the adapter is. */
+  #follow(channel: ChannelProcess, { reply, mayResume }: Granted): void {
+    if (this.#gone !== undefined) return
+    let found: undefined | Promise<void>
+    try {
+      found = channel.follow(this.#read.claim, mayResume)
+    } catch {
+      return this.#unavailable()
+    }
+    if (found === undefined) return this.#subscribed(channel, reply)
+    this.#startTimer()
+    found
+      .then(
+        () => this.#subscribed(channel, reply),
+        () => this.#unavailable(),
+      )
+      .catch((error) => this.#outlet.broke(error))
+  }
+
+  #unavailable(): void {
+    this.#fail('history_unavailable', 'refused', UNAVAILABLE)
   }
 
   /** From here on nothing is missed. */
@@ -187,7 +216,7 @@ export class JoiningTopic implements PendingTopic {
     else this.begin()
   }
 
-  #read(channel: ChannelProcess, verdict: SnapshotVerdict): void {
+  #answered(channel: ChannelProcess, verdict: SnapshotVerdict): void {
     if (this.#gone !== undefined) return
     if (verdict.kind === 'ok') return this.#accepted(channel, verdict.reply)
     this.#channel = undefined
@@ -200,7 +229,8 @@ export class JoiningTopic implements PendingTopic {
     if (channel.isOverloaded) return this.#overloaded()
     let frame: Frame | undefined
     try {
-      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#message, 'ok', reply)
+      const response = channel.answerOf(reply)
+      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#read.message, 'ok', response)
     } catch (error) {
       return this.#undo(channel, error)
     }
@@ -242,7 +272,7 @@ export class JoiningTopic implements PendingTopic {
     this.#forgo(LEFT)
     this.#outlet.left(this)
     this.#sendPredecessor()
-    answer(this.#outlet, this.#message.joinRef ?? this.#message.ref, message, 'ok', {})
+    answer(this.#outlet, this.#read.message.joinRef ?? this.#read.message.ref, message, 'ok', {})
     this.#outlet.send(this.#outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', {}))
     this.#undoFor(LEFT)
     this.#outlet.redeliver(this.#messages)
@@ -253,7 +283,7 @@ export class JoiningTopic implements PendingTopic {
     const gone: TerminateReason = { kind: 'dismissed', reason }
     this.#forgo(gone)
     this.#outlet.notJoined(this, 'refused')
-    refuseMessage(this.#outlet, this.joinRef, this.#message, { reason: 'dismissed' })
+    refuseMessage(this.#outlet, this.joinRef, this.#read.message, { reason: 'dismissed' })
     this.#sendPredecessor()
     const told = reason === undefined ? {} : { reason }
     // Behind an error clients join again; behind this they do not.
@@ -305,7 +335,7 @@ export class JoiningTopic implements PendingTopic {
     const gone = this.#gone
     let frame: Frame | undefined
     try {
-      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#message, 'error', response)
+      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#read.message, 'error', response)
     } catch (cause) {
       // The application's refusal fits into no frame.
       return this.#answerError(refusal({ kind: 'crashed', error: cause }), 'crashed', cause)

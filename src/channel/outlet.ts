@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../ground/clock.ts'
 import type { ReplyReason } from '../ground/errors.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
+import type { Histories } from '../history/histories.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
@@ -74,6 +75,8 @@ export interface Outlet {
   send(frame: Frame): void
   /** True where the client is so far behind that it should be spared what can be told later in one piece. */
   readonly isBehind: boolean
+  /** What was sent and has not left, in bytes: counted each time. */
+  readonly unsentBytes: number
   /** Takes back messages that the topic will not handle: they are decided again, without it. Never throws. */
   redeliver(messages: readonly Message[]): void
   /** An async callback began. */
@@ -123,6 +126,8 @@ export interface ChannelRuntime {
   readonly pubsub: ChannelPubSub
   readonly presence: ChannelPresence
   readonly breath: Breath
+  /** The logs of topics; absent where the adapter keeps none, and no channel declares one. */
+  readonly history: Histories | undefined
   /** The limit of messages that wait for one channel, and of broadcasts. */
   readonly mailboxLimit: number
   /** The limit of timers that one channel has set. */

@@ -1,13 +1,14 @@
 import type { Timer } from '../ground/clock.ts'
 import type { ReplyReason } from '../ground/errors.ts'
 import { promised, settled } from '../ground/foreign.ts'
+import type { Claim } from '../history/resumption.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { Message, TopicMessage } from '../protocol/message.ts'
+import type { Message } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
 import { answer, answerFrame, refuseMessage } from './answer.ts'
 import { ChannelSocket, type SocketHost } from './context.ts'
 import type { CompiledChannel, CompiledEvent, CompiledInfo } from './definition.ts'
-import { type Ending, endingOf, lastFrame, terminate } from './ending.ts'
+import { type Ending, endingOf, errorOf, lastFrame, terminate } from './ending.ts'
 import type { Fed } from './feed.ts'
 import type { TerminateReason } from './infer.ts'
 import {
@@ -22,6 +23,7 @@ import {
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { Due } from './queue.ts'
 import { Stop, type StopReason } from './result.ts'
+import { type ReadJoin, withPosition } from './resume-key.ts'
 import { type Misfit, refusedBecause } from './schema.ts'
 import { Telling } from './telling.ts'
 import { ChannelTimers, type TimerKind } from './timers.ts'
@@ -44,7 +46,7 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     runtime: ChannelRuntime,
     outlet: Outlet,
     definition: CompiledChannel,
-    join: TopicMessage,
+    join: ReadJoin,
     assigns: unknown,
   ) {
     super(runtime, outlet, definition, join)
@@ -52,15 +54,31 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     this.isBusy = true
   }
 
+  /** It is subscribed: finds the position at which its client goes on, where that has asked. */
+  follow(claim: Claim | 'invalid' | undefined, mayResume: boolean): undefined | Promise<void> {
+    const { topic, connectionId, definition, runtime } = this
+    const declared = definition.history
+    if (declared === undefined) return undefined
+    if (this.history === undefined || typeof claim !== 'object')
+      return void runtime.history?.heard(topic, declared)
+    return this.history.join({ topic, connectionId, declared, claim, mayResume })
+  }
+
+  /** The reply to the join, as the client gets it. */
+  answerOf(reply: unknown): unknown {
+    return this.history === undefined ? reply : withPosition(reply, this.history.position)
+  }
+
   /** Asks for the reply to the join. */
   snapshot(): SnapshotVerdict | Promise<SnapshotVerdict> {
-    return askForSnapshot(this.definition, this.#socket, { recovered: false })
+    return askForSnapshot(this.definition, this.#socket, { recovered: this.history?.recovered ?? false })
   }
 
   /** The reply to the join is on its way. */
   joined(): void {
     this.told()
     if (this.state !== 'joined') return
+    this.history?.open()
     this.isBusy = false
     if (this.definition.snapshot !== undefined) this.openGate()
     // It may have been stopped by its `snapshot`.
@@ -223,9 +241,7 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     this.turn(
       event,
       () => rewrite?.(broadcast.onWire(), this.#socket),
-      (rewritten) => {
-        if (rewritten !== undefined) this.push(event, rewritten)
-      },
+      (rewritten) => this.rewritten(broadcast, rewritten),
     )
   }
 
@@ -242,6 +258,7 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     if (this.state !== 'joined') return
     this.state = 'terminating'
     this.closeGate()
+    this.history?.end()
     this.#timers?.close()
     this.ending = ending
     const wasJoined = this.isTold || this.definition.snapshot === undefined
@@ -264,9 +281,8 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
   #terminated({ last, reason }: Ending): void {
     this.state = 'ended'
     if (last === undefined) return
-    const crash = this.hasOverflowed ? 'overloaded' : 'channel_crash'
     const closed = reason.kind === 'dismissed' ? reason.reason : undefined
-    this.outlet.send(lastFrame(this.outlet, this, last, last === 'phx_error' ? crash : closed))
+    this.outlet.send(lastFrame(this.outlet, this, last, last === 'phx_error' ? errorOf(reason) : closed))
   }
 
   // For the socket of the handlers

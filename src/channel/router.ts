@@ -9,10 +9,15 @@ export class Router {
   /** Longest prefix first, so that the first match is the most specific. */
   readonly #prefixes: CompiledChannel[] = []
   readonly #hasPresence: boolean
+  readonly #adapter: { readonly name: string; readonly hasLog: boolean }
 
-  /** @param hasPresence false where no channel may declare one, for it would be silent */
-  constructor(hasPresence = true) {
+  /**
+   * @param hasPresence false where no channel may declare one, for it would be silent
+   * @param adapter has no log where no channel may declare a history
+   */
+  constructor(hasPresence = true, adapter = { name: 'local', hasLog: true }) {
     this.#hasPresence = hasPresence
+    this.#adapter = adapter
   }
 
   /**
@@ -39,6 +44,8 @@ export class Router {
         NO_PRESENCE,
         'a schema',
       )
+    if (channel.history !== undefined && !this.#adapter.hasLog)
+      throw berylError('BERYL_ERR_HISTORY_UNSUPPORTED', pattern.source, this.#adapter.name)
     if (this.#has(channel)) throw berylError('BERYL_ERR_CHANNEL_DUPLICATE', pattern.source)
     if (!pattern.wildcard) {
       this.#exact.set(pattern.prefix, channel)

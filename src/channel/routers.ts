@@ -1,3 +1,4 @@
+import type { DeclaredHistory } from '../history/declared.ts'
 import type { CompiledChannel } from './definition.ts'
 import type { Router } from './router.ts'
 
@@ -17,5 +18,21 @@ export class Routers {
       if (channel !== undefined) owners.add(channel)
     }
     return [...owners]
+  }
+
+  /** The history of a topic: of several channels that log it, all events, the larger size and the longer time. */
+  historyOf(topic: string): DeclaredHistory | undefined {
+    let declared: DeclaredHistory | undefined
+    for (const { history } of this.match(topic)) declared = both(declared, history)
+    return declared
+  }
+}
+
+function both(a: DeclaredHistory | undefined, b: DeclaredHistory | undefined): DeclaredHistory | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return {
+    events: new Set([...a.events, ...b.events]),
+    size: Math.max(a.size, b.size),
+    ttlMs: Math.max(a.ttlMs, b.ttlMs),
   }
 }

@@ -63,12 +63,14 @@ export class PayloadSchema {
   readonly #validator: Validator
   readonly #bytesFit: boolean
   readonly #isOpen: boolean
+  readonly #declaresBytes: boolean
 
   constructor(schema: TSchema) {
     guardChecks(schema)
     this.#validator = Compile(schema)
     this.#bytesFit = fitsBytes(schema)
     this.#isOpen = isOpen(schema)
+    this.#declaresBytes = declaresBytes(schema)
   }
 
   /** Why a value does not fit; `undefined` where it does. Never throws: checks are code of the application. */
@@ -80,6 +82,11 @@ export class PayloadSchema {
     } catch (error) {
       return { issues: [FAILED], thrown: { error } }
     }
+  }
+
+  /** True where a whole payload may be bytes, and is declared to be: a schema that takes anything does not say so. */
+  get takesBytes(): boolean {
+    return this.#declaresBytes
   }
 
   /** Why what fits cannot be sent all the same; `undefined` where it can. */
@@ -122,6 +129,11 @@ function fitsBytes(schema: TSchema): boolean {
   const kind: { '~binary'?: true; '~kind'?: string; anyOf?: TSchema[] } = schema
   if (kind['~binary'] === true || kind['~kind'] === 'Any' || kind['~kind'] === 'Unknown') return true
   return kind.anyOf?.some(fitsBytes) ?? false
+}
+
+function declaresBytes(schema: TSchema): boolean {
+  const kind: { '~binary'?: true; anyOf?: TSchema[] } = schema
+  return kind['~binary'] === true || (kind.anyOf?.some(declaresBytes) ?? false)
 }
 
 /** The type of a payload that comes in. */

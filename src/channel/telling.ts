@@ -1,13 +1,17 @@
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { JsonText, Ref, TopicMessage } from '../protocol/message.ts'
+import type { JsonText, Ref } from '../protocol/message.ts'
 import { Broadcast } from '../pubsub/broadcast.ts'
+import { LoggedBroadcast } from '../pubsub/logged.ts'
 import type { CompiledChannel } from './definition.ts'
+import { GAP } from './ending.ts'
 import type { Feed } from './feed.ts'
 import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
+import { type Followed, HistoryFeed } from './history-feed.ts'
 import { checkOut } from './interpret.ts'
 import type { ChannelRuntime, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
+import type { ReadJoin } from './resume-key.ts'
 import { Turns } from './turns.ts'
 
 /**
@@ -16,7 +20,7 @@ import { Turns } from './turns.ts'
  *
  * A class to extend, as {@link Turns} is.
  */
-export abstract class Telling extends Turns {
+export abstract class Telling extends Turns implements Followed {
   readonly topic: string
   readonly joinRef: Ref
   readonly definition: CompiledChannel
@@ -28,14 +32,25 @@ export abstract class Telling extends Turns {
   #isTold = false
   /** Most channels have none, and pay one check. */
   protected readonly feed: Feed | undefined
+  /** Of a client that asked for positions: stands before the other feeds. */
+  protected readonly history: HistoryFeed | undefined
 
-  constructor(runtime: ChannelRuntime, outlet: Outlet, definition: CompiledChannel, join: TopicMessage) {
+  constructor(
+    runtime: ChannelRuntime,
+    outlet: Outlet,
+    definition: CompiledChannel,
+    { message: join, claim }: ReadJoin,
+  ) {
     super(runtime, outlet)
     this.topic = join.topic
     this.joinRef = join.joinRef
     this.definition = definition
     this.wireRef = join.joinRef ?? join.ref
-    this.feed = definition.presence && new PresenceFeed(runtime.presence, this)
+    const presence = definition.presence && new PresenceFeed(runtime.presence, this)
+    const { history } = runtime
+    const follows = claim !== undefined && definition.history !== undefined
+    this.history = follows && history ? new HistoryFeed(history, this, presence) : undefined
+    this.feed = this.history ?? presence
   }
 
   deliver(broadcast: Broadcast): void {
@@ -55,6 +70,46 @@ export abstract class Telling extends Turns {
     this.feed?.caughtUp()
   }
 
+  // Entries of the log, for a client that asked for positions
+
+  passBy(broadcast: Broadcast): void {
+    if (broadcast instanceof LoggedBroadcast) this.history?.passBy(broadcast)
+  }
+
+  sendEntry(entry: LoggedBroadcast): number {
+    const frame = entry.positioned(this.outlet.codec)
+    if (frame !== null) this.outlet.send(frame)
+    return frame?.length ?? 0
+  }
+
+  rewriteEntry(entry: LoggedBroadcast): boolean {
+    if (!this.definition.intercept.has(entry.event)) return false
+    this.rewriteLater(entry)
+    return true
+  }
+
+  endForGap(): void {
+    // A callback of the application must not run inside the loop over those who follow.
+    this.runtime.clock.setImmediate(() => {
+      try {
+        this.end({ reason: GAP, last: 'phx_error' })
+      } catch (error) {
+        this.outlet.broke(error)
+      }
+    })
+  }
+
+  /** What `intercept` made of a broadcast; `undefined` where it dropped it. */
+  protected rewritten(broadcast: Broadcast, payload: unknown): void {
+    const { event } = broadcast
+    const isEntry = this.history !== undefined && broadcast instanceof LoggedBroadcast
+    if (payload !== undefined) {
+      checkOut(this.definition, event, payload)
+      this.#push(event, payload, isEntry ? broadcast.ref : undefined)
+    }
+    if (isEntry) this.history?.rewritten(payload === undefined)
+  }
+
   /** Sends to the client, behind its contract. */
   push(event: string, payload: unknown): void {
     checkOut(this.definition, event, payload)
@@ -70,9 +125,9 @@ export abstract class Telling extends Turns {
     if (this.state === 'joined') this.#push(event, state)
   }
 
-  #push(event: string, payload: unknown): void {
+  #push(event: string, payload: unknown, ref?: string): void {
     if (this.#isDeaf) return
-    const frame = this.#frameOf(event, payload)
+    const frame = this.#frameOf(event, payload, ref)
     // A `toJSON` may have ended it: nothing follows the last frame.
     if (this.#isDeaf) return
     if (frame === undefined) this.outlet.refused(this.topic, event, 'binary_unsupported')
@@ -86,9 +141,9 @@ export abstract class Telling extends Turns {
   }
 
   /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */
-  #frameOf(event: string, payload: unknown): Frame | undefined {
+  #frameOf(event: string, payload: unknown, ref: string | undefined): Frame | undefined {
     try {
-      return this.outlet.codec.encodePush(this.wireRef, this.topic, event, payload)
+      return this.outlet.codec.encodePush(this.wireRef, this.topic, event, payload, ref)
     } catch (cause) {
       throw unwritable(this.topic, event, cause)
     }

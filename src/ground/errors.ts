@@ -250,6 +250,11 @@ export const replyReasons = {
     to: 'both',
     retryable: true,
   },
+  history_unavailable: {
+    message: 'the position that was asked for cannot be looked up: the log is out of reach',
+    to: 'join',
+    retryable: true,
+  },
   unknown_event: { message: 'the channel does not declare this event', to: 'push', retryable: false },
   reserved_event: { message: 'only the server sends this event', to: 'push', retryable: false },
   binary_unsupported: {

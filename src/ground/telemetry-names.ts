@@ -29,6 +29,11 @@ const NAMES = {
   'pubsub.failed': true,
   'pubsub.unconfirmed': true,
   'pubsub.ignored': true,
+  'history.appended': true,
+  'history.read': true,
+  'history.resumed': true,
+  'history.gap': true,
+  'history.dropped': true,
   'telemetry.failed': true,
 } as const satisfies Record<TelemetryName, true>
 

@@ -90,6 +90,19 @@ export interface TelemetryEvents {
   /** Joins were answered before the adapter had confirmed their topic: it is down, or took too long. */
   'pubsub.unconfirmed': { measurements: { joins: number }; metadata: { adapter: string } }
   'pubsub.ignored': { measurements: { envelopes: number }; metadata: { reason: string } }
+  /** An entry is in the log of a topic. On the hot path. */
+  'history.appended': { measurements: { durationMs: number }; metadata: { topic: string; event: string } }
+  /** The log of a topic was read: once for a node, whoever asks. */
+  'history.read': { measurements: { durationMs: number; entries: number }; metadata: { topic: string } }
+  /** A client came back with its position: with all that it missed, or why not. */
+  'history.resumed': {
+    measurements: { entries: number }
+    metadata: { connectionId: string; topic: string; outcome: ResumeOutcome }
+  }
+  /** Entries of a topic are gone that its subscribers should have had. So many channels were told to join again. */
+  'history.gap': { measurements: { channels: number }; metadata: { topic: string } }
+  /** What was broadcast is not in the log, and nobody got it. */
+  'history.dropped': { measurements: { entries: number }; metadata: { topic: string; error: unknown } }
   /** A listener of telemetry threw, or its promise rejected, and is not called any more. */
   'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }
 }
@@ -113,6 +126,16 @@ export type JoinOutcome =
   | 'overloaded'
   | 'refused'
 
+/** `recovered`, or why not: the token is not ours, the epoch is over, the entries are gone, it never was there, or by order. */
+export type ResumeOutcome =
+  | 'recovered'
+  | 'not_ours'
+  | 'epoch_over'
+  | 'trimmed'
+  | 'ahead'
+  | 'below_floor'
+  | 'refused'
+
 export type RenewOutcome = 'ok' | 'rejected' | 'expired' | 'other_identity' | 'timeout' | 'crashed'
 
 /** The limits that can be reached, each by the name of its option. */
@@ -134,7 +157,8 @@ export type LimitName =
       | 'pendingHandlers'
       | 'mailbox'
       | 'timers'
-      | 'joinTimeoutMs'}`
+      | 'joinTimeoutMs'
+      | 'historyBytes'}`
   | `backpressure.${'maxBufferedBytes' | 'stallMs' | 'maxTotalBytes'}`
   | 'heartbeat.timeoutMs'
   | 'pubsub.maxMessageBytes'

@@ -1,5 +1,5 @@
 import type { CompiledChannel } from '../channel/definition.ts'
-import type { ChannelDefinition } from '../channel/infer.ts'
+import type { ChannelDefinition, PublishOptions } from '../channel/infer.ts'
 import type {
   RegisteredEvent,
   RegisteredInfo,
@@ -11,6 +11,8 @@ import { checkFunction, checkName, readFields, refuseArgument } from '../ground/
 import { refuseOption } from '../ground/option-checks.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
 import { isTelemetryName } from '../ground/telemetry-names.ts'
+import type { HistoryQuery, TopicHistory } from '../history/past.ts'
+import type { LogPosition } from '../pubsub/log.ts'
 import type { PubSubReport } from '../pubsub/pubsub.ts'
 import type { TopicListener } from '../pubsub/subscribers.ts'
 import type { ChannelTarget } from '../pubsub/target.ts'
@@ -40,12 +42,15 @@ export interface BerylStatus {
 }
 
 /** The work that waits on this node: for slow readers, for channels, for callbacks. */
-export type BerylLoad = SessionLoad
+export interface BerylLoad extends SessionLoad {
+  /** Entries that wait for the log of their topic. */
+  readonly waitingEntries: number
+}
 
 const NAMING =
   'a function that names each connection, for channels.disconnect (also info, leave) finds them by their names'
 
-const IDLE: BerylLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
+const IDLE: SessionLoad = { bufferedBytes: 0, waitingMessages: 0, longestMailbox: 0, pendingCallbacks: 0 }
 
 /**
  * `fastify.channels`. All sending is synchronous, fire and forget: it returns when the frames are on their way, throws
@@ -105,7 +110,37 @@ export class Channels {
     this.#endpoint.outbound.broadcast(topic, event, payload, connectionId)
   }
 
-  /** As {@link broadcast}, on this node alone. */
+  /**
+   * As {@link broadcast}, of an event that is in the `history` of the topic's channel. Resolves when the log has it, with its position.
+   *
+   * @param options `id`: where it is in the log already, its first position is given, and nothing is sent again.
+   * Rejects as {@link broadcast} throws, and with `BERYL_ERR_HISTORY_UNDECLARED`, `BERYL_ERR_HISTORY_UNAVAILABLE`, `BERYL_ERR_HISTORY_UNKNOWN`.
+   */
+  publish<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
+    topic: T,
+    event: E,
+    payload: RegisteredPayload<T, E>,
+    options?: PublishOptions,
+  ): Promise<LogPosition> {
+    return this.#endpoint.outbound.publish(topic, event, payload, options)
+  }
+
+  /**
+   * The past of a topic, as its log has it, and the position of its end.
+   *
+   * Rejects with `BERYL_ERR_ARGUMENT`, `BERYL_ERR_OPTION_INVALID`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_HISTORY_UNDECLARED`,
+   * and where the log is out of reach.
+   */
+  history<T extends RegisteredTopic>(topic: T, query?: HistoryQuery): Promise<TopicHistory> {
+    return this.#endpoint.outbound.history(topic, query)
+  }
+
+  /** Drops the log of a topic, for all nodes: nobody recovers what was in it. Rejects as {@link history} does. */
+  forgetHistory<T extends RegisteredTopic>(topic: T): Promise<void> {
+    return this.#endpoint.outbound.forgetHistory(topic)
+  }
+
+  /** As {@link broadcast}, on this node alone, and never into a log. */
   localBroadcast<T extends RegisteredTopic, E extends RegisteredEvent<T>>(
     topic: T,
     event: E,
@@ -209,7 +244,8 @@ export class Channels {
 
   /** The work that waits on this node. Looks at every connection: for a scrape of metrics, not for each request. */
   load(): BerylLoad {
-    return this.#endpoint.sessions?.load ?? IDLE
+    const { sessions, history } = this.#endpoint
+    return { ...(sessions?.load ?? IDLE), waitingEntries: history?.waiting ?? 0 }
   }
 
   status(): BerylStatus {

@@ -6,6 +6,7 @@ import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { Telemetry } from '../ground/telemetry.ts'
 import { GroupRegister } from '../groups/register.ts'
+import { Histories } from '../history/histories.ts'
 import { socketPresence } from '../presence/channel-presence.ts'
 import { PresenceRegister } from '../presence/register.ts'
 import { AdapterDoor } from '../pubsub/door.ts'
@@ -51,9 +52,15 @@ export class Endpoint {
   readonly presence: PresenceRegister | undefined
   readonly groups: GroupRegister | undefined
   pubsub: PubSub | undefined
+  /** The logs of topics: absent where the adapter keeps none, and before the tree has started. */
+  history: Histories | undefined
   sessions: Sessions | undefined
   readonly phase = new TreePhase(this.telemetry)
-  readonly outbound = new Outbound(this.routers, (call, topic) => this.openPubSub(call, topic))
+  readonly outbound = new Outbound(
+    this.routers,
+    (call, topic) => this.openPubSub(call, topic),
+    () => this.history,
+  )
   readonly #door: AdapterDoor
   readonly #inbox = new ConnectionsInbox(
     () => this.sessions,
@@ -80,7 +87,8 @@ export class Endpoint {
 
   /** A router of the channels that one entrance begins with. @throws as {@link Router.register} */
   makeRouter(channels: readonly ChannelDefinition[]): Router {
-    const router = new Router(this.options.presence !== undefined)
+    const { log, name } = this.options.pubsub
+    const router = new Router(this.options.presence !== undefined, { name, hasLog: log !== undefined })
     for (const definition of channels) router.register(definition)
     return router
   }
@@ -89,8 +97,15 @@ export class Endpoint {
 
   async startPubSub(signal?: AbortSignal): Promise<PubSub> {
     const pubsub = new PubSub(this.node, this.#door, this.#inbox, this.telemetry)
-    await pubsub.start(signal)
+    const history = this.#makeHistories(pubsub)
+    try {
+      await pubsub.start(signal)
+    } catch (error) {
+      history?.stop()
+      throw error
+    }
     this.pubsub = pubsub
+    this.history = history
     for (const listening of this.#listening)
       listening.end = pubsub.listen(listening.topic, listening.listener)
     return pubsub
@@ -105,6 +120,7 @@ export class Endpoint {
         turn: this.#turn,
         pubsub: this.#runningPubSub,
         presence: socketPresence(this.presence),
+        history: this.history,
         parse: (text) => host.parse(text),
         clock,
       },
@@ -117,6 +133,27 @@ export class Endpoint {
   get #runningPubSub(): PubSub {
     if (this.pubsub === undefined) throw berylError('BERYL_ERR_NOT_RUNNING', 'no pubsub')
     return this.pubsub
+  }
+
+  /** The logs of topics, for as long as a pubsub runs. */
+  #makeHistories(pubsub: PubSub): Histories | undefined {
+    const { log } = this.options.pubsub
+    if (log === undefined) return undefined
+    const lane = pubsub.lane('history')
+    const histories = new Histories(log, {
+      node: this.node,
+      clock: this.clock,
+      telemetry: this.telemetry,
+      maxBytes: this.options.limits.historyBytes,
+      historyOf: (topic) => this.routers.historyOf(topic),
+      deliver: (entry) => pubsub.deliverEntry(entry),
+      hears: (topic) => pubsub.hears(topic),
+      announce: (topic) => lane.publish(Buffer.from(topic)),
+    })
+    lane.listen((_node, bytes) => histories.announced(Buffer.from(bytes).toString()))
+    pubsub.watch(histories)
+    void pubsub.exited.then(() => histories.stop())
+    return histories
   }
 
   #makePresence(options: NonNullable<ResolvedOptions['presence']>): PresenceRegister {

@@ -1,7 +1,7 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
-import { hasMethods } from '../ground/argument.ts'
+import { hasMethods, readFields } from '../ground/argument.ts'
 import { CLOCK_METHODS, type Clock, systemClock } from '../ground/clock.ts'
-import { flag, isObject, list, refuseOption, section } from '../ground/option-checks.ts'
+import { flag, isObject, type Limit, limit, list, refuseOption, section } from '../ground/option-checks.ts'
 import {
   type PresenceOptions,
   type ResolvedPresenceOptions,
@@ -54,7 +54,16 @@ export interface BerylOptions extends TransportOptions, SessionOptions {
   /** Where time comes from: for tests, `fakeClock()` of `fastify-beryl/testing`. @default the machine's clock */
   readonly clock?: Clock | undefined
   /** The limits of a client. All that it can make grow has a bound. */
-  readonly limits?: (TransportLimits & SessionLimits) | undefined
+  readonly limits?: (TransportLimits & SessionLimits & NodeLimits) | undefined
+}
+
+/** The limits of a node. */
+export interface NodeLimits {
+  /**
+   * Bytes of the logs of all topics in the memory of this node, and of the ends of logs elsewhere. Above: topics that nobody hears are
+   * forgotten, those used longest ago first; then the longest logs are cut. @default 67_108_864
+   */
+  readonly historyBytes?: Limit | undefined
 }
 
 /** {@link BerylOptions} checked and filled in. Frozen. A limit that is off is `Infinity`. */
@@ -66,7 +75,7 @@ export interface ResolvedOptions extends ResolvedTransportOptions, ResolvedSessi
   readonly supervision: ResolvedSupervision
   readonly children: readonly ChildInit[]
   readonly clock: Clock
-  readonly limits: ResolvedTransportLimits & ResolvedSessionLimits
+  readonly limits: ResolvedTransportLimits & ResolvedSessionLimits & { readonly historyBytes: number }
 }
 
 /**
@@ -77,17 +86,19 @@ export interface ResolvedOptions extends ResolvedTransportOptions, ResolvedSessi
 export function resolveOptions(options: BerylOptions): ResolvedOptions {
   const root = section('options', options, [...ROOT, ...OF_SCOPES])
   for (const name of OF_SCOPES) if (root[name] !== undefined) refuseOption(name, NO_SCOPE, root[name])
+  const limits = limitsOf(root.limits, HISTORY)
+  const clock = clockOf(root.clock)
   return Object.freeze({
     ...resolveTransportOptions(root),
     ...resolveSessionOptions(root),
-    limits: limitsOf(root.limits),
+    limits: Object.freeze({ ...limits, historyBytes: historyBytesOf(root.limits) }),
     channels: list('channels', root.channels, DEFINITION, isDefinition),
     presence: presenceOf(root.presence),
     groups: flag('groups', root.groups, true),
-    pubsub: adapterOf(root.pubsub),
+    pubsub: adapterOf(root.pubsub) ?? local({ clock, maxBytes: historyBytesOf(root.limits) }),
     supervision: resolveSupervision(root.supervision),
     children: list('children', root.children, 'a child spec', isSpec),
-    clock: clockOf(root.clock),
+    clock,
   })
 }
 
@@ -104,7 +115,7 @@ export interface MountOptions extends Omit<TransportOptions, 'path' | 'compressi
 /** {@link MountOptions} checked and filled in. */
 export interface ResolvedMountOptions extends ResolvedTransportOptions {
   readonly channels: readonly ChannelDefinition[] | undefined
-  readonly limits: ResolvedOptions['limits']
+  readonly limits: ResolvedTransportLimits & ResolvedSessionLimits
 }
 
 /** @throws `BERYL_ERR_OPTION_INVALID` */
@@ -158,8 +169,15 @@ const OF_SCOPES = ['prefix', 'logLevel', 'logSerializers']
 const NO_SCOPE =
   'nothing here: the plugin belongs to the scope around it, so give it to the register of that (or use path)'
 
-function limitsOf(value: unknown): ResolvedOptions['limits'] {
-  const given = section('limits', value, [...Object.keys(TRANSPORT_LIMITS), ...SESSION_LIMITS])
+const HISTORY = ['historyBytes']
+
+function historyBytesOf(limits: unknown): number {
+  return limit('limits.historyBytes', readFields(limits)?.historyBytes, 67_108_864)
+}
+
+/** @param ofNode the names of limits that have no entrance of their own */
+function limitsOf(value: unknown, ofNode: readonly string[] = []): ResolvedMountOptions['limits'] {
+  const given = section('limits', value, [...Object.keys(TRANSPORT_LIMITS), ...SESSION_LIMITS, ...ofNode])
   return Object.freeze({ ...resolveTransportLimits(given), ...resolveSessionLimits(given) })
 }
 
@@ -170,8 +188,8 @@ function presenceOf(presence: unknown): ResolvedPresenceOptions | undefined {
   return resolvePresenceOptions(presence)
 }
 
-function adapterOf(pubsub: unknown): PubSubAdapter {
-  if (pubsub === undefined) return local()
+function adapterOf(pubsub: unknown): PubSubAdapter | undefined {
+  if (pubsub === undefined) return undefined
   return hasMethods<PubSubAdapter>(pubsub, ADAPTER)
     ? pubsub
     : refuseOption('pubsub', `an adapter: ${ADAPTER}`, pubsub)

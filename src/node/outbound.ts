@@ -1,8 +1,12 @@
 import type { CompiledChannel } from '../channel/definition.ts'
 import { checkInfo, checkOut } from '../channel/interpret.ts'
+import { publishId, publishLogged, required, sendLogged } from '../channel/logged.ts'
 import type { Routers } from '../channel/routers.ts'
 import { checkName } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
+import type { Histories } from '../history/histories.ts'
+import { readPast, type TopicHistory } from '../history/past.ts'
+import type { LogPosition } from '../pubsub/log.ts'
 import type { PubSub } from '../pubsub/pubsub.ts'
 import type { ChannelTarget } from '../pubsub/target.ts'
 
@@ -22,15 +26,42 @@ export type OpenPubSub = (call: SendCall, topic: string) => PubSub | undefined
 export class Outbound {
   readonly #routers: Routers
   readonly #open: OpenPubSub
+  readonly #histories: () => Histories | undefined
 
-  constructor(routers: Routers, open: OpenPubSub) {
+  constructor(routers: Routers, open: OpenPubSub, histories: () => Histories | undefined) {
     this.#routers = routers
     this.#open = open
+    this.#histories = histories
   }
 
   broadcast(topic: string, event: string, payload: unknown, exceptConnection?: string): void {
-    this.#check(topic, event, payload)
-    this.#open('broadcast', topic)?.broadcast(topic, event, payload, exceptConnection)
+    const logging = this.#check(topic, event, payload).find(({ history }) => history?.events.has(event))
+    const pubsub = this.#open('broadcast', topic)
+    if (logging === undefined) pubsub?.broadcast(topic, event, payload, exceptConnection)
+    else if (pubsub !== undefined)
+      sendLogged(this.#histories(), logging, { topic, event, payload, except: exceptConnection })
+  }
+
+  async publish(topic: string, event: string, payload: unknown, options: unknown): Promise<LogPosition> {
+    const channels = this.#check(topic, event, payload)
+    const id = publishId('channels.publish', options)
+    const logging = channels.find(({ history }) => history?.events.has(event)) ?? channels[0]
+    const logged = { topic, event, payload, id }
+    return publishLogged(this.#openHistories(topic), logging as CompiledChannel, logged)
+  }
+
+  async history(topic: string, options: unknown): Promise<TopicHistory> {
+    const { histories, declared } = required(this.#openHistories(topic), this.#channels(topic), topic)
+    return readPast(histories, { topic, declared }, options)
+  }
+
+  async forgetHistory(topic: string): Promise<void> {
+    return required(this.#openHistories(topic), this.#channels(topic), topic).histories.forget(topic)
+  }
+
+  /** None in a restart. @throws `BERYL_ERR_NOT_RUNNING` */
+  #openHistories(topic: string): Histories | undefined {
+    return this.#open('broadcast', topic) && this.#histories()
   }
 
   localBroadcast(topic: string, event: string, payload: unknown): void {
@@ -58,10 +89,11 @@ export class Outbound {
    *
    * @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED`, `BERYL_ERR_EVENT_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
    */
-  #check(topic: string, event: string, payload: unknown): void {
+  #check(topic: string, event: string, payload: unknown): readonly CompiledChannel[] {
     const channels = this.#channels(topic)
     const declaring = channels.filter(({ out }) => out.has(event))
     for (const channel of declaring.length === 0 ? channels : declaring) checkOut(channel, event, payload)
+    return channels
   }
 
   /** @throws `BERYL_ERR_ARGUMENT`, `BERYL_ERR_TOPIC_UNMATCHED` */

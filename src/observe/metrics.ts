@@ -78,6 +78,7 @@ const LOAD: { readonly [name in keyof BerylLoad]: readonly [metric: string, help
   waitingMessages: ['waiting_messages', 'Messages in the mailboxes of all channels'],
   longestMailbox: ['longest_mailbox', 'Messages in the longest mailbox'],
   pendingCallbacks: ['pending_callbacks', 'Async callbacks at work'],
+  waitingEntries: ['history_waiting_entries', 'Entries that wait for the log of their topic'],
 }
 
 const PUBSUB = {
@@ -174,6 +175,13 @@ class Metrics {
       'send.dropped',
       () => ({}),
     )
+    this.#count('history_appended_total', 'Entries that are in a log', 'history.appended', () => ({}))
+    this.#count('history_reads_total', 'Reads of a log', 'history.read', () => ({}))
+    this.#count('history_resumes_total', 'Clients that came back', 'history.resumed', (_, { outcome }) => ({
+      outcome,
+    }))
+    this.#count('history_gaps_total', 'Gaps in what subscribers were told', 'history.gap', () => ({}))
+    this.#count('history_dropped_total', 'Entries that are in no log', 'history.dropped', () => ({}))
     this.#count('restarts_total', 'Children that were started again', 'supervisor.event', (_, event) =>
       restarted(event as SupervisorEvent),
     )

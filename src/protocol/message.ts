@@ -58,8 +58,8 @@ export interface Codec {
    * @throws {@link MalformedFrame}
    */
   decode(data: Buffer, isBinary: boolean, parse: JsonParse): Message
-  /** A server push to one channel; its payload may be {@link JsonText}. */
-  encodePush(joinRef: Ref, topic: string, event: string, payload: unknown): Frame | undefined
+  /** A server push to one channel; its payload may be {@link JsonText}. @param ref @default null, as in Phoenix */
+  encodePush(joinRef: Ref, topic: string, event: string, payload: unknown, ref?: string): Frame | undefined
   /** The answer to a message. */
   encodeReply(
     joinRef: Ref,
@@ -68,8 +68,8 @@ export interface Codec {
     status: ReplyStatus,
     response: unknown,
   ): Frame | undefined
-  /** A broadcast: the same bytes for every subscriber. Its payload may be {@link JsonText}. */
-  encodeBroadcast(topic: string, event: string, payload: unknown): Frame | undefined
+  /** A broadcast: the same bytes for every subscriber. Its payload may be {@link JsonText}. @param ref @default null, as in Phoenix */
+  encodeBroadcast(topic: string, event: string, payload: unknown, ref?: string): Frame | undefined
   /** `phx_close` or `phx_error`, which repeat the join_ref in the place of the ref. */
   encodeEnd(joinRef: Ref, topic: string, event: 'phx_close' | 'phx_error', payload: object): Frame
 }

@@ -21,8 +21,8 @@ export const v1: Codec = {
     return boundDepth(text, { joinRef, ref, topic, event, payload })
   },
 
-  encodePush(_joinRef, topic, event, payload) {
-    return encode(topic, event, payload, null)
+  encodePush(_joinRef, topic, event, payload, ref) {
+    return encode(topic, event, payload, ref ?? null)
   },
 
   encodeReply(_joinRef, ref, topic, status, response) {
@@ -30,8 +30,8 @@ export const v1: Codec = {
     return encode(topic, 'phx_reply', { response: response === undefined ? {} : response, status }, ref)
   },
 
-  encodeBroadcast(topic, event, payload) {
-    return encode(topic, event, payload, null)
+  encodeBroadcast(topic, event, payload, ref) {
+    return encode(topic, event, payload, ref ?? null)
   },
 
   encodeEnd(joinRef, topic, event, payload) {
@@ -45,6 +45,6 @@ function encode(topic: unknown, event: string, payload: unknown, ref: Ref): Fram
   if (isUint8Array(payload)) return undefined
   if (!(payload instanceof JsonText)) return textFrame(JSON.stringify({ event, payload, ref, topic }))
   return textFrame(
-    `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":null,"topic":${JSON.stringify(topic)}}`,
+    `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":${JSON.stringify(ref)},"topic":${JSON.stringify(topic)}}`,
   )
 }

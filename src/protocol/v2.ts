@@ -29,9 +29,9 @@ export const v2: Codec = {
     return isBinary ? decodeBinary(data) : decodeText(data, parse)
   },
 
-  encodePush(joinRef, topic, event, payload) {
+  encodePush(joinRef, topic, event, payload, ref) {
     if (isUint8Array(payload)) return encodeBinary(PUSH, [refText(joinRef), topic, event], payload)
-    return encodeText(joinRef, null, topic, event, payload)
+    return encodeText(joinRef, ref ?? null, topic, event, payload)
   },
 
   encodeReply(joinRef, ref, topic, status: ReplyStatus, response) {
@@ -44,9 +44,9 @@ export const v2: Codec = {
     })
   },
 
-  encodeBroadcast(topic, event, payload) {
+  encodeBroadcast(topic, event, payload, ref) {
     if (isUint8Array(payload)) return encodeBinary(BROADCAST, [topic, event], payload)
-    return encodeText(null, null, topic, event, payload)
+    return encodeText(null, ref ?? null, topic, event, payload)
   },
 
   encodeEnd(joinRef, topic, event, payload) {

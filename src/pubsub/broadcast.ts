@@ -72,4 +72,6 @@ export interface Subscriber {
   deliver(broadcast: Broadcast): void
   /** Takes what the server has for the channel itself. As {@link deliver}. */
   inform(info: Broadcast): void
+  /** An entry of a log was published and is not for it. */
+  passBy?(broadcast: Broadcast): void
 }

@@ -10,6 +10,7 @@ import { Broadcast, type Subscriber } from './broadcast.ts'
 import { type AdapterDoor, AdapterLink } from './door.ts'
 import { decodeEnvelope, type Envelope, isNewer } from './envelope.ts'
 import { Hearing } from './hearing.ts'
+import type { LoggedBroadcast } from './logged.ts'
 import { CONTROL, nodeTopic, Sender, topicTopic } from './sender.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
 import type { ChannelTarget } from './target.ts'
@@ -24,6 +25,14 @@ export interface NodeInbox {
   dismiss(target: ChannelTarget, reason: string | undefined): void
   /** @throws where the channel of the topic takes no such info: nodes of two versions may differ */
   checkInfo(info: Broadcast): void
+}
+
+/** Is told what becomes of the pubsub. */
+export interface PubSubWatcher {
+  /** Nobody on this node hears the topic any more. */
+  unheard(topic: string): void
+  /** The adapter is up, after it was down. */
+  up(): void
 }
 
 /** A name for a node, unique over all nodes and starts. */
@@ -49,6 +58,7 @@ export class PubSub implements Process {
   readonly #topics = new Map<string, TopicSubscribers>()
   readonly #lanes = new Map<string, LaneListener>()
   #isOpen = true
+  #watcher: PubSubWatcher | undefined
 
   constructor(node: string, door: AdapterDoor, inbox: NodeInbox, telemetry: Telemetry) {
     this.node = node
@@ -107,6 +117,7 @@ export class PubSub implements Process {
     this.#door.since = this.#door.clock.date()
     this.#telemetry.emit('pubsub.status', counts, { adapter: name, status, error })
     if (status === 'down') return this.#hearing.giveUp()
+    this.#watcher?.up()
     for (const [topic, subscribers] of this.#topics)
       if (subscribers.isRefused) this.#hearing.ask(topicTopic(topic), subscribers)
   }
@@ -127,6 +138,11 @@ export class PubSub implements Process {
   /** False from the moment on in which it was asked to end: what it is given then goes nowhere. */
   get isOpen(): boolean {
     return this.#isOpen
+  }
+
+  /** Tells somebody when topics are heard no more, and when the adapter is up again. */
+  watch(watcher: PubSubWatcher): void {
+    this.#watcher = watcher
   }
 
   get status(): AdapterStatus {
@@ -187,6 +203,17 @@ export class PubSub implements Process {
   /** As {@link broadcast}, to the subscribers of this node alone. */
   localBroadcast(topic: string, event: string, payload: unknown, except?: Subscriber | string): void {
     if (this.#topics.has(topic)) this.#deliver(new Broadcast(topic, event, payload), except)
+  }
+
+  /** Delivers an entry of a log to the subscribers of this node. */
+  deliverEntry(entry: LoggedBroadcast): void {
+    this.#deliver(entry, entry.except)
+    if (entry.except !== undefined) this.#topics.get(entry.topic)?.passBy(entry, entry.except)
+  }
+
+  /** True where somebody on this node hears a topic. */
+  hears(topic: string): boolean {
+    return this.#topics.has(topic)
   }
 
   #deliver(broadcast: Broadcast, except: Subscriber | string | undefined): void {
@@ -292,6 +319,7 @@ export class PubSub implements Process {
 
   #forget(topic: string): void {
     this.#topics.delete(topic)
+    this.#watcher?.unheard(topic)
     this.#link.unsubscribe(topicTopic(topic))
   }
 

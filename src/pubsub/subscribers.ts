@@ -63,6 +63,12 @@ export class TopicSubscribers {
     for (const subscriber of this.#subscribers) if (isMeant(target, subscriber)) subscriber.inform(info)
   }
 
+  /** Tells the subscribers of a connection what passes them by. */
+  passBy(broadcast: Broadcast, connectionId: string): void {
+    for (const subscriber of this.#subscribers)
+      if (subscriber.connectionId === connectionId) subscriber.passBy?.(broadcast)
+  }
+
   /** Calls the server's own listeners; each failure, also of a promise, is given to `failed` and harms nobody. */
   notify(broadcast: Broadcast, failed: (error: unknown) => void): void {
     const { topic, event } = broadcast

@@ -53,6 +53,8 @@ function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
   return true
 }
 
+const NO_FRAMES: Frame[] = []
+
 /** The frames that wait for the end of the turn, for one connection. */
 export class Outbox {
   readonly #reader: SlowReader
@@ -73,6 +75,13 @@ export class Outbox {
       this.#turn.add(this)
     } else if (Array.isArray(this.#waiting)) this.#waiting.push(frame)
     else this.#waiting = [this.#waiting, frame]
+  }
+
+  /** What waits, and what the operating system has not taken, in bytes. */
+  get unsentBytes(): number {
+    const waiting = this.#waiting ?? NO_FRAMES
+    const frames = Array.isArray(waiting) ? waiting : [waiting]
+    return frames.reduce((bytes, frame) => bytes + frame.length, this.#reader.wire.bufferedBytes)
   }
 
   /** Writes what waits, now. */

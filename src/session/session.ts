@@ -207,6 +207,10 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     return this.wire.bufferedBytes > BEHIND_BYTES
   }
 
+  get unsentBytes(): number {
+    return this.#outbox.unsentBytes
+  }
+
   caughtUp(): void {
     this.#topics?.caughtUp()
   }

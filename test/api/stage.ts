@@ -56,6 +56,7 @@ export async function stage(): Promise<Stage> {
       info: { informed: Type.Any() },
       presence: Type.Object({ name: Type.String() }),
     },
+    history: { events: ['any'] },
     join: () => ({ assigns: {} }),
     joined: (socket) => void sockets.push(socket as never),
     in: { say: () => undefined },

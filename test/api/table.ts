@@ -112,6 +112,9 @@ function channels(): Rows {
     'channels.broadcast': row(() => ['room:1', 'any', said], NONE, NONE, JSON_VALUE),
     'channels.broadcastFrom': row(() => ['x.1', 'room:1', 'any', said], NONE, NONE, NONE, JSON_VALUE),
     'channels.localBroadcast': row(() => ['room:1', 'any', said], NONE, NONE, JSON_VALUE),
+    'channels.publish': row(() => ['room:1', 'any', said], NONE, NONE, JSON_VALUE),
+    'channels.history': row(() => ['room:1'], NONE),
+    'channels.forgetHistory': row(() => ['room:1'], NONE),
     'channels.push': row(() => ['x.1', 'room:1', 'any', said], NONE, NONE, NONE, JSON_VALUE),
     'channels.info': row(() => [{ topic: 'room:1' }, 'informed', said], NONE, NONE, JSON_VALUE),
     'channels.leave': row(() => [{ topic: 'room:none' }, 'over'], NONE, OPTIONAL),
@@ -186,6 +189,7 @@ function sockets(here: Stage): Rows {
   return {
     'socket.push': row(() => ['any', {}], NONE, JSON_VALUE),
     'socket.broadcast': row(() => ['any', {}], NONE, JSON_VALUE),
+    'socket.publish': row(() => ['any', {}], NONE, JSON_VALUE),
     'socket.broadcastFrom': row(() => ['any', {}], NONE, JSON_VALUE),
     'socket.setTimeout': { ...row(() => [nothing, 1], FUNCTION, ['the number 0']), undo: cancels },
     'socket.setInterval': { ...row(() => [nothing, 1], FUNCTION, NONE), undo: cancels },
@@ -296,6 +300,7 @@ function kit({ app }: Stage): Rows {
     'adapter.unsubscribe': row(() => ['t'], TEXT),
     'adapter.stop': NO_ARGUMENTS,
     'adapter.arrive': internal,
+    'adapter.arriveEntry': internal,
     'adapter.report': internal,
     'fact.run': {
       ...row(() => [{ adapter: nothing }], NONE),

@@ -39,7 +39,7 @@ function sameRate(rate: Rate, like: Rate): boolean {
 }
 
 test('docs/limits.md has the defaults of all limits', () => {
-  assert.equal(limits.length, 25)
+  assert.equal(limits.length, 26)
   for (const { option, byDefault } of rows) {
     const value = defaultOf(option)
     const number = Number(byDefault.replaceAll(',', ''))

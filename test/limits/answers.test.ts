@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Type } from 'typebox'
 import { type BerylOptions, Binary, defineChannel, type ReplyReason } from '../../src/index.ts'
+import { local } from '../../src/pubsub/local.ts'
 import { connect } from '../../src/testing/index.ts'
 import { Sender, stage } from './stage.ts'
 
@@ -26,6 +27,22 @@ interface Case {
   readonly afterMs?: number
 }
 
+const unreachable = async (): Promise<never> => {
+  throw new Error('a secret')
+}
+
+/** An adapter whose log is out of reach. */
+const deaf = {
+  ...local(),
+  log: { listen() {}, append: unreachable, read: unreachable, forget: unreachable },
+}
+
+const logged = defineChannel('logged', {
+  schema: { out: { said: Type.Unknown() } },
+  history: { events: ['said'] },
+  join: () => ({ assigns: {} }),
+})
+
 const join = (topic: string) => [topic, 'phx_join'] as const
 
 const renewal = ['phoenix', 'renew', { token: 'a secret of the client' }] as const
@@ -45,6 +62,9 @@ const cases: { readonly [reason in ReplyReason]: readonly Case[] } = {
     },
   ],
   dismissed: [{ messages: [join('odd:dismissed')] }],
+  history_unavailable: [
+    { options: { pubsub: deaf, channels: [logged] }, messages: [['logged', 'phx_join', { $resume: true }]] },
+  ],
   'too many channels joined': [
     { options: { limits: { channelsPerConnection: 1 } }, messages: [join('room:1'), join('room:2')] },
   ],

@@ -76,9 +76,20 @@ const roomSchema = {
 type Outgoing = Static<typeof outgoing>
 
 /** The channel on `room:*`, `exact` and `never:*`. `extra` stands for what Phoenix calls the assigns of a declaration. */
-function room(clock: Clock, pattern: 'room:*' | 'exact' | 'never:*', extra: object = {}): ChannelDefinition {
+function room(
+  clock: Clock,
+  pattern: 'room:*' | 'exact' | 'never:*',
+  { extra = {}, hasHistory = false }: { extra?: object; hasHistory?: boolean } = {},
+): ChannelDefinition {
   return defineChannel(pattern as 'room:*', {
-    schema: roomSchema,
+    // A log keeps no bytes, and so no event that might be some.
+    schema: hasHistory
+      ? ({
+          ...roomSchema,
+          out: { ...roomSchema.out, shout: Type.Object({}) },
+        } as unknown as typeof roomSchema)
+      : roomSchema,
+    history: hasHistory ? { events: ['shout', 'intercepted'] } : undefined,
     join: ({ topic, payload, connection }) =>
       joinRoom(clock, topic, payload, { ...connection.assigns, ...extra }),
     joined(socket) {
@@ -200,9 +211,14 @@ const presence = defineChannel('presence:*', {
 const unmetered = { joins: false, messages: false, bytesPerSecond: false } as const
 
 /** What is mounted, by path. */
-export function mounts(clock: Clock): readonly BerylOptions[] {
-  const rooms = room(clock, 'room:*')
-  const channels = [rooms, room(clock, 'exact'), room(clock, 'never:*', { from: 'assigns' }), presence]
+export function mounts(clock: Clock, hasHistory = false): readonly BerylOptions[] {
+  const rooms = room(clock, 'room:*', { hasHistory })
+  const channels = [
+    rooms,
+    room(clock, 'exact', { hasHistory }),
+    room(clock, 'never:*', { extra: { from: 'assigns' }, hasHistory }),
+    presence,
+  ]
   const common = { channels, connect, connectionTopic: () => undefined, clock, limits: unmetered }
   return [
     {

@@ -30,7 +30,7 @@ export class RecordedServer {
     })
   }
 
-  static async start(): Promise<RecordedServer> {
+  static async start(hasHistory = false): Promise<RecordedServer> {
     // Immediates stay real: they are turns of the event loop, not time.
     const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
     const app = Fastify()
@@ -38,7 +38,7 @@ export class RecordedServer {
     app.setErrorHandler<{ statusCode?: number }>(({ statusCode = 500 }, _request, reply) =>
       reply.code(statusCode).send({ errors: { detail: STATUS_CODES[statusCode] } }),
     )
-    for (const mount of mounts(clock)) {
+    for (const mount of mounts(clock, hasHistory)) {
       app.register(async (scope) => {
         await scope.register(beryl, mount)
         scopes.push(scope)

@@ -1,0 +1,47 @@
+import { JsonText } from '../protocol/message.ts'
+import { LoggedBroadcast } from '../pubsub/logged.ts'
+
+/**
+ * An entry, as the log has it: one text, so that it can be kept flat.
+ *
+ *     [version, at, event, except]  newline  payload (JSON text)
+ *
+ * Two versions at work at the same time: elements may be added to the first line, since older nodes pass over them.
+ */
+export interface Entry {
+  readonly event: string
+  readonly payload: JsonText
+  /** When it was published: wall-clock milliseconds. */
+  readonly at: number
+  /** The id of the connection that it passes by. */
+  readonly except: string | undefined
+}
+
+const VERSION = 1
+
+export function writeEntry({ event, payload, at, except }: Entry): string {
+  return `${JSON.stringify([VERSION, at, event, except])}\n${payload.text}`
+}
+
+/** `undefined` for what is no entry of this version. Never throws. */
+export function readEntry(text: string): Entry | undefined {
+  try {
+    const end = text.indexOf('\n')
+    const head: unknown = JSON.parse(text.slice(0, end))
+    if (end === -1 || !Array.isArray(head)) return undefined
+    const [version, at, event, except] = head as unknown[]
+    if (version !== VERSION || typeof at !== 'number' || typeof event !== 'string') return undefined
+    const payload = new JsonText(text.slice(end + 1))
+    return { event, payload, at, except: typeof except === 'string' ? except : undefined }
+  } catch {
+    return undefined
+  }
+}
+
+/** The broadcast of an entry; `undefined` for what is none. */
+export function broadcastOf(topic: string, offset: number, text: string): LoggedBroadcast | undefined {
+  const entry = readEntry(text)
+  if (entry === undefined) return undefined
+  const { event, payload: content, except } = entry
+  return new LoggedBroadcast({ topic, event, content, offset, except })
+}
