@@ -66,9 +66,8 @@ function relays(subscribers: number): Bench[] {
 
 async function benchRelays(options: Options, ground: Ground, redis: Redis): Promise<WorkloadResult[]> {
   const results: WorkloadResult[] = []
-  const profileTo = options.profile ? profileFolder() : undefined
   for (const bench of relays(options.cluster.subscribers).filter(({ id }) => wanted(options, id))) {
-    const pairs = await startPairs(bench.peers, { brokerUrl: redis.url, pinned: ground.pinned, profileTo })
+    const pairs = await startPairs(bench.peers, { brokerUrl: redis.url, ...serversOf(options, ground) })
     try {
       for (const result of await benchRelay(bench, pairs, options.pace)) {
         console.log(`\n${workloadTable(result)}`)
@@ -81,14 +80,16 @@ async function benchRelays(options: Options, ground: Ground, redis: Redis): Prom
   return results
 }
 
-async function benchTopics(
-  { cluster: { topics }, pace: { rounds } }: Options,
-  { pinned }: Ground,
-  redis: Redis,
-): Promise<InterestSample[]> {
-  const samples = await benchInterest(topics, redis, { rounds, pinned })
+async function benchTopics(options: Options, ground: Ground, redis: Redis): Promise<InterestSample[]> {
+  const { topics } = options.cluster
+  const { rounds } = options.pace
+  const samples = await benchInterest(topics, redis, { rounds, ...serversOf(options, ground) })
   console.log(`\n${topics.toLocaleString('en')} topics joined and left\n${interestTable(samples)}`)
   return samples
+}
+
+function serversOf({ profile }: Options, { pinned }: Ground) {
+  return { pinned, profileTo: profile ? profileFolder() : undefined }
 }
 
 function report(found: ClusterReport, options: Options, { pinned }: Ground): void {

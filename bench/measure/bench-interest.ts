@@ -31,6 +31,12 @@ export interface InterestSample {
   readonly missed: number
 }
 
+export interface InterestOptions {
+  readonly rounds: number
+  readonly pinned: boolean
+  readonly profileTo?: string | undefined
+}
+
 /**
  * All clients join their topics at the same time, each with one write, and are gone later. The same at a node that is alone
  * is taken off in the report: what is left is the interest.
@@ -38,11 +44,11 @@ export interface InterestSample {
 export async function benchInterest(
   topics: number,
   redis: Redis,
-  { rounds, pinned }: { readonly rounds: number; readonly pinned: boolean },
+  { rounds, ...options }: InterestOptions,
 ): Promise<InterestSample[]> {
-  const alone = new Seat(await ServerProcess.start({ peer: NODES.beryl, pinned }), topics, undefined)
+  const alone = new Seat(await ServerProcess.start({ peer: NODES.beryl, ...options }), topics, undefined)
   const connected = new Seat(
-    await ServerProcess.start({ peer: NODES.beryl, pinned, brokerUrl: redis.url }),
+    await ServerProcess.start({ peer: NODES.beryl, ...options, brokerUrl: redis.url }),
     topics,
     redis,
   )
