@@ -17,7 +17,7 @@ import { CONTROL, Sender, topicTopic } from '../pubsub/sender.ts'
 
 export interface PublisherOptions {
   /** What is sent is checked against these, as a node does. @default [] only what JSON carries is checked */
-  readonly channels?: readonly ChannelDefinition[]
+  readonly channels?: readonly ChannelDefinition[] | undefined
 }
 
 /**

@@ -23,7 +23,7 @@ export interface Sample {
 }
 
 const FENCE = /^```(\w*)([^\n]*)\n(.*?)^```$/gms
-const NAME = /^\/\/ ((?:[\w-]+\/)*[\w.-]+\.(?:ts|js|cjs))\n/
+const NAME = /^\/\/ ((?:[\w-]+\/)*[\w.-]+\.(?:ts|js|cjs|cts|json))\n/
 
 /** The pages that hold samples, as paths from the root. */
 export function pages(): string[] {

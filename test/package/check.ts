@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { need } from '../support/need.ts'
-import { requirePackage } from './commonjs.ts'
+import { requirePackage, servesAndDrains } from './commonjs.ts'
+import { checkKit } from './kit.ts'
 import { checkPages } from './pages.ts'
 import { pasteReadme } from './readme.ts'
+import { checkCommonJs, checkCompilers, compilers } from './type-checkers.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const consumer = fileURLToPath(new URL('consumer', import.meta.url))
@@ -20,13 +22,14 @@ try {
   lint(tarball)
   install(tarball)
   checkContent(join(work, 'node_modules', 'fastify-beryl'))
-  for (const compiler of ['typescript', 'typescript-5.9']) {
-    for (const resolution of ['nodenext', 'bundler']) checkTypes(compiler, resolution)
-  }
+  await checkCompilers(work)
   assert.equal(run(process.execPath, ['smoke.mjs']).trim(), 'ok')
   done('the packed package runs on plain Node')
   await requirePackage(work)
   done('the packed package is required by CommonJS')
+  await servesAndDrains(await checkCommonJs(work), 'server.cjs')
+  done('a server that TypeScript compiled to CommonJS runs and drains')
+  checkKit(work)
   const { skip } = need('chromium')
   if (skip === false) await pasteReadme(tarball)
   done(`the five minutes of the README work, pasted into an empty folder${skip ? ` # SKIP ${skip}` : ''}`)
@@ -52,7 +55,15 @@ function lint(tarball: string): void {
 /** An application in a folder of its own, with nothing but what it asks for. */
 function install(tarball: string): void {
   cpSync(consumer, work, { recursive: true })
-  const versions = ['fastify', 'typebox', 'ws', 'typescript', 'typescript-5.9', '@types/node']
+  const versions = [
+    'fastify',
+    'typebox',
+    'ws',
+    '@types/node',
+    '@redis/client',
+    '@nats-io/transport-node',
+    'prom-client',
+  ]
   writeFileSync(
     join(work, 'package.json'),
     JSON.stringify({
@@ -60,6 +71,7 @@ function install(tarball: string): void {
       type: 'module',
       dependencies: {
         ...Object.fromEntries(versions.map((name) => [name, devDependencies[name] ?? '*'])),
+        ...compilers,
         'fastify-beryl': `file:${tarball}`,
       },
     }),
@@ -84,11 +96,6 @@ function checkContent(folder: string): void {
     assert.ok(!readFileSync(file, 'utf8').includes('sourceMapp' + 'ingURL'), `${file} points to a source map`)
   }
   done(`${files.length} files are packed: dist, pages, LICENSE, package.json`)
-}
-
-function checkTypes(compiler: string, resolution: string): void {
-  run(process.execPath, [`node_modules/${compiler}/bin/tsc`, '-p', `tsconfig.${resolution}.json`])
-  done(`an application compiles with ${compiler}, moduleResolution ${resolution}`)
 }
 
 function run(program: string, args: string[], options: ExecFileSyncOptions = {}): string {

@@ -11,8 +11,13 @@ export async function requirePackage(folder: string): Promise<void> {
   const sample = samplesOf('docs/recipes.md').find(({ name }) => name === 'server.cjs')
   assert.ok(sample)
   writeFileSync(join(folder, 'server.cjs'), sample.code)
+  await servesAndDrains(folder, 'server.cjs')
+}
+
+/** Runs a server until it has printed its address, and then until SIGTERM has ended it. */
+export async function servesAndDrains(folder: string, file: string): Promise<void> {
   const env = { ...process.env, PORT: '0' }
-  const server = spawn(process.execPath, ['server.cjs'], {
+  const server = spawn(process.execPath, [file], {
     cwd: folder,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
