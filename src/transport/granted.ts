@@ -29,19 +29,25 @@ const WANTED = '{ assigns?, expiresAt? } or reject(…)'
 export function grantOf(asked: Asked, granted: unknown): Granted {
   const fields = readFields(granted) ?? refuseGrant(asked, WANTED, granted)
   const { assigns, expiresAt, ...others } = fields
+  const isPromised = disarm(assigns)
   const other = Object.keys(others)[0]
   if (other !== undefined)
     refuseGrant(asked, `${WANTED} ("${other}" is neither: is it one of the assigns?)`, granted)
   return {
-    assigns: assignsOf(asked, assigns),
+    assigns: isPromised ? refuseGrant(asked, AWAITED, assigns) : assignsOf(asked, assigns),
     expiresAt: expiresAt === undefined ? undefined : timeOf(asked, expiresAt),
   }
 }
 
+const AWAITED = 'assigns as an object (await it first)'
+
+/** True for a promise. What it rejects with is nobody's then. */
+function disarm(value: unknown): boolean {
+  return promised(value)?.then(undefined, () => {}) !== undefined
+}
+
 function assignsOf(asked: Asked, assigns: unknown): KnownAssigns | undefined {
   if (assigns === undefined) return undefined
-  const later = promised(assigns)?.then(undefined, () => {})
-  if (later !== undefined) refuseGrant(asked, 'assigns as an object (await it first)', assigns)
   if (isAssigns(assigns)) return assigns
   return refuseGrant(asked, 'assigns as an object', assigns)
 }
@@ -61,7 +67,7 @@ function timeOf(asked: Asked, expiresAt: unknown): number | undefined {
 /** @throws `BERYL_ERR_CONNECT_INVALID` for what is neither a string nor `undefined` */
 export function topicOf(asked: Asked, topic: unknown): string | undefined {
   if (topic === undefined || typeof topic === 'string') return topic
-  promised(topic)?.then(undefined, () => {})
+  disarm(topic)
   return refuseGrant(asked, 'connectionTopic to give a string or undefined', topic)
 }
 

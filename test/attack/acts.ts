@@ -25,6 +25,8 @@ export interface ActingSocket {
     update(key: string, meta: unknown): unknown
     untrack(key: string): unknown
   }
+  setTimeout(callback: () => unknown, ms: number): { cancel(): void }
+  setInterval(callback: () => unknown, ms: number): { cancel(): void }
   push(event: string, payload: unknown): void
   broadcast(event: string, payload: unknown): void
   stop(reason?: never): void
@@ -113,6 +115,39 @@ const REENTERS: Readonly<Record<string, Act>> = {
   'stop its channel, then throw': (hand) => {
     hand.socket?.stop()
     throw new Error('an act')
+  },
+  'leave its topic': ({ app, topic, connectionId }) => app.channels.leave({ topic, connectionId }, 'an act'),
+  'have everybody leave its topic': ({ app, topic }) => app.channels.leave({ topic }),
+  'leave its topic, then settle late': ({ app, clock, topic, connectionId }) => {
+    app.channels.leave({ topic, connectionTopic: `user:${connectionId}` })
+    return sleep(clock, 500)
+  },
+  'inform itself': ({ app, topic, connectionId }) =>
+    app.channels.info({ topic, connectionId }, 'informed', { n: 1 }),
+  'inform everybody on its topic': ({ app, topic }) =>
+    app.channels.info({ topic }, 'informed', { act: 'broadcast' }),
+  'inform more than may wait': ({ app, topic, connectionId }) => {
+    for (let n = 0; n < 60; n++) app.channels.info({ topic, connectionId }, 'informed', { n })
+  },
+  'set a timer that throws': (hand) => hand.socket?.setTimeout(() => raise(new Error('an act')), 20),
+  'set a timer that leaves': (hand) =>
+    hand.socket?.setTimeout(
+      () => hand.app.channels.leave({ topic: hand.topic, connectionId: hand.connectionId }),
+      20,
+    ),
+  'set an interval that is slow': (hand) => hand.socket?.setInterval(() => sleep(hand.clock, 700), 300),
+  'set more timers than may be': (hand) => {
+    for (let n = 0; n < 40; n++) hand.socket?.setInterval(() => {}, 1_000 + n)
+  },
+  'cancel timers that are due': async (hand) => {
+    for (let n = 0; n < 12; n++) {
+      const timer = hand.socket?.setTimeout(() => {}, 1)
+      await sleep(hand.clock, 10)
+      timer?.cancel()
+    }
+  },
+  'update sixty times': (hand) => {
+    for (let at = 0; at < 60; at++) hand.socket?.presence.update(hand.connectionId, { at })
   },
   track: (hand) => hand.socket?.presence.track(`act ${hand.connectionId}`, { at: 1 }),
   untrack: (hand) => hand.socket?.presence.untrack(hand.connectionId),

@@ -1,22 +1,32 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Clock } from '../../src/ground/clock.ts'
-import type { BerylOptions } from '../../src/index.ts'
+import type { BerylOptions, MountOptions } from '../../src/index.ts'
 import { defineChannel, reject } from '../../src/index.ts'
-import { worker } from '../../src/supervision/index.ts'
+import { type Backoff, type ChildInit, worker } from '../../src/supervision/index.ts'
 import { type ActingSocket, perform, type Stagehand } from './acts.ts'
 import type { NodeClock } from './node-clock.ts'
 
 /** Where the control clients meet. */
 export const HALL = 'control:hall'
 /** Where hostile clients are let in. */
-export const HOSTILE_TOPICS = ['hostile:1', 'hostile:2', 'hostile:3', 'bare:1', 'control:hall'] as const
+export const HOSTILE_TOPICS = [
+  'hostile:1',
+  'hostile:2',
+  'hostile:3',
+  'late:1',
+  'bare:1',
+  'control:hall',
+] as const
+
+/** A further entrance to the same tree. */
+export const SIDE_ENTRANCE = '/side'
 
 const AnyObject = Type.Object({}, { additionalProperties: true })
 const Numbered = Type.Object({ n: Type.Any() })
 
 /** Small, so that a round reaches them. */
-export const LIMITS = { mailbox: 24, pendingHandlers: 8, channelsPerConnection: 12 } as const
+export const LIMITS = { mailbox: 24, timers: 10, pendingHandlers: 8, channelsPerConnection: 12 } as const
 
 /** A schema with a check that throws, as `new URL(v)` does. */
 const Picky = Type.Refine(Type.Object({ url: Type.Any() }), ({ url }) => new URL(String(url)).href !== '')
@@ -59,6 +69,7 @@ function channels(clock: Clock) {
         picky: { payload: Picky, reply: Type.Any() },
       },
       out: { told: Type.Object({ n: Type.Number() }), altered: Numbered },
+      info: { informed: AnyObject },
       presence: AnyObject,
     },
     join: ({ payload, server, connection, topic }) => {
@@ -78,12 +89,37 @@ function channels(clock: Clock) {
       quiet: (payload, socket) => perform((payload as Script).act, handOf(socket, undefined)) as undefined,
       picky: () => ({ n: 1 }),
     },
+    info: {
+      informed: (payload, socket) => perform((payload as Script).act, handOf(socket, undefined)) as undefined,
+    },
     intercept: {
       altered: (payload, socket) =>
         perform(interceptOf(socket.assigns.script), handOf(socket, payload)) as typeof payload,
     },
     terminate: (_reason, socket) =>
       perform(socket.assigns.script?.terminate, handOf(socket, undefined)) as undefined,
+  })
+
+  /** Its snapshot does what the client asked for: until then nobody is joined. */
+  const late = defineChannel('late:*', {
+    schema: {
+      join: { payload: AnyObject, reply: Type.Any() },
+      in: { act: { payload: AnyObject, reply: Type.Any() } },
+      out: { told: Type.Object({ n: Type.Number() }), altered: Numbered },
+      info: { informed: AnyObject },
+      presence: AnyObject,
+    },
+    join: ({ payload }) => ({ assigns: { script: payload as Script } }),
+    snapshot(socket) {
+      socket.presence.track(socket.id, { at: 0 })
+      return perform(socket.assigns.script.snapshot, handOf(socket, { n: 1 }))
+    },
+    in: { act: (payload, socket) => perform((payload as Script).act, handOf(socket, { n: 1 })) },
+    info: {
+      informed: (payload, socket) => perform((payload as Script).act, handOf(socket, undefined)) as undefined,
+    },
+    terminate: (_reason, socket) =>
+      perform(socket.assigns.script.terminate, handOf(socket, undefined)) as undefined,
   })
 
   function handOf(socket: unknown, usual: unknown): Stagehand {
@@ -102,7 +138,7 @@ function channels(clock: Clock) {
     schema: { join: Picky },
     join: ({ id }) => (id === 'closed' ? reject({ reason: 'closed' }) : { assigns: {} }),
   })
-  return [control, hostile, bare]
+  return [control, hostile, late, bare]
 }
 
 /**
@@ -110,31 +146,55 @@ function channels(clock: Clock) {
  *
  * @param acting the clock that acts wait by
  */
-export function optionsOf(clock: NodeClock, acting: Clock): Omit<BerylOptions, 'pubsub'> {
+export function optionsOf(
+  app: FastifyInstance,
+  clock: NodeClock,
+  acting: Clock,
+): Omit<BerylOptions, 'pubsub'> {
   return {
     clock,
     channels: channels(acting),
     limits: LIMITS,
     backpressure: { maxBufferedBytes: 65_536, maxTotalBytes: 262_144 },
     supervision: { intensity: 12, periodMs: 5_000 },
-    connect: ({ params, request }) => {
-      if (params.act === undefined) return {}
-      const hand = {
-        app: request.server,
-        clock: acting,
-        connectionId: '',
-        topic: 'hostile:1',
-        socket: undefined,
-      }
-      return perform(params.act, { ...hand, usual: {} }) as Record<string, unknown>
+    ...doorOf(app, clock, acting),
+    children: [child('feed'), child('ticker'), child('feed with back-off', { minMs: 200, maxMs: 5_000 })],
+  }
+}
+
+/** The options of the further entrance: the same channels, and a door that acts likewise. */
+export function sideOf(app: FastifyInstance, clock: NodeClock, acting: Clock): MountOptions {
+  return { path: SIDE_ENTRANCE, limits: LIMITS, ...doorOf(app, clock, acting) }
+}
+
+function child(id: string, backoff?: Backoff): ChildInit {
+  const policy = backoff === undefined ? {} : { backoff }
+  return worker(
+    id,
+    async ({ setInterval, ready, stopped }) => {
+      setInterval(() => {}, 60_000)
+      ready()
+      await stopped()
+    },
+    policy,
+  )
+}
+
+/** A door. What a token asks for is done when it is shown. */
+function doorOf(
+  app: FastifyInstance,
+  clock: NodeClock,
+  acting: Clock,
+): Pick<BerylOptions, 'connect' | 'renew' | 'connectionTopic'> {
+  const hand = { app, clock: acting, connectionId: '', topic: 'hostile:1', socket: undefined }
+  const grant = (forMs: unknown): object =>
+    forMs === undefined ? {} : { expiresAt: clock.date() + Number(forMs) }
+  return {
+    connect: ({ params }) => perform(params.act, { ...hand, usual: grant(params.forMs) }) as object,
+    renew: ({ token, connection }) => {
+      const { act, forMs } = JSON.parse(token) as Script
+      return perform(act, { ...hand, connectionId: connection.id, usual: grant(forMs) }) as object
     },
     connectionTopic: ({ id }) => `user:${id}`,
-    children: ['feed', 'ticker'].map((id) =>
-      worker(id, async ({ setInterval, ready, stopped }) => {
-        setInterval(() => {}, 60_000)
-        ready()
-        await stopped()
-      }),
-    ),
   }
 }

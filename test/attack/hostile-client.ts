@@ -3,6 +3,8 @@ import type { Findings } from './violation.ts'
 
 /** Codes with which a server may end a hostile client. 1011 is a fault of its own. */
 const MAY_CLOSE = new Set([1000, 1001, 1006, 1007, 1008, 1009, 1012])
+/** What is always answered. */
+const OWED = new Set(['phx_join', 'heartbeat', 'renew'])
 /** How long a join or a leave may be without an answer. */
 export const ANSWER_MS = 60_000
 
@@ -67,6 +69,10 @@ export class HostileClient {
     this.push(topic, 'phx_leave', {})
   }
 
+  renew(token: string): void {
+    this.#send([null, this.#next(), 'phoenix', 'renew', { token }])
+  }
+
   heartbeat(): void {
     this.#send([null, this.#next(), 'phoenix', 'heartbeat', {}])
   }
@@ -94,7 +100,8 @@ export class HostileClient {
     const [joinRef, ref, topic, event, payload] = JSON.parse(data.toString())
     if (event === 'phx_reply') this.#replied(ref, topic, payload)
     else if (event === 'phx_close' || event === 'phx_error') this.#ended(joinRef, topic, event)
-    else if (!this.isGarbler && !this.#on.has(topic)) this.#wrong(`hears ${event} on ${topic} without a join`)
+    else if (topic !== 'phoenix' && !this.isGarbler && !this.#on.has(topic))
+      this.#wrong(`hears ${event} on ${topic} without a join`)
   }
 
   closed(code: number): void {
@@ -109,7 +116,7 @@ export class HostileClient {
     for (const { event, topic, atMs, answers, isWaived, joinRef } of this.#asked.values()) {
       if (answers > 0 || isWaived || this.#now() - atMs < ANSWER_MS) continue
       // A leave of a join that was refused is stale, and a stale message has no answer.
-      if (event === 'phx_join' || event === 'heartbeat' || (event === 'phx_leave' && !this.#isStale(joinRef)))
+      if (OWED.has(event) || (event === 'phx_leave' && !this.#isStale(joinRef)))
         this.#wrong(`gets no answer to ${event} on ${topic}`)
     }
   }

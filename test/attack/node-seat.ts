@@ -1,8 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { beryl } from '../../src/index.ts'
+import { beryl, mount } from '../../src/index.ts'
 import type { PubSubAdapter } from '../../src/pubsub/adapter.ts'
 import type { Dice } from '../fuzz/dice.ts'
-import { optionsOf } from './application.ts'
+import { optionsOf, sideOf } from './application.ts'
 import { HostileAdapter, type Links } from './hostile-adapter.ts'
 import { HostileLogger } from './hostile-logger.ts'
 import { NodeClock } from './node-clock.ts'
@@ -60,7 +60,8 @@ export class NodeSeat {
       links,
       dice,
     })
-    await app.register(beryl, { ...optionsOf(this.clock, stage.clock), pubsub: this.adapter })
+    await app.register(beryl, { ...optionsOf(app, this.clock, stage.clock), pubsub: this.adapter })
+    await app.register(mount, sideOf(app, this.clock, stage.clock))
     app.addHook('preClose', async () => void this.#closesByItself(app))
     this.#listen(app)
     const opening = stage.open(app)

@@ -73,8 +73,8 @@ function nothingGrows(world: World, { app }: NodeSeat): void {
   if (app === undefined) return
   const { longestMailbox, pendingCallbacks } = app.channels.load()
   const { connections } = app.channels.status()
-  // Messages and broadcasts have a bound each, and a leave is never refused.
-  if (longestMailbox > 2 * LIMITS.mailbox + 1)
+  // Messages, what the server has, and timers have a bound each, and a leave is never refused.
+  if (longestMailbox > 2 * LIMITS.mailbox + LIMITS.timers + 1)
     world.findings.add('more waits for a channel than limits.mailbox')
   // One turn of each channel may begin before the reading stops.
   if (pendingCallbacks > connections * (LIMITS.pendingHandlers + LIMITS.channelsPerConnection))

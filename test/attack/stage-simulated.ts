@@ -47,7 +47,7 @@ async function connect(place: Place, query: string, listener: LineListener): Pro
     },
   })
   try {
-    const url = `${place.app.channels.path}/websocket?vsn=2.0.0${query}`
+    const url = `${place.path}/websocket?vsn=2.0.0${query}`
     const { statusCode } = await place.app.inject({ url, headers: { [CLIENT_KEY_HEADER]: key } })
     if (connection === undefined) throw new Refused(statusCode)
   } finally {

@@ -39,9 +39,9 @@ export function socketStage(): Stage {
   }
 }
 
-async function connect({ app }: Place, query: string, listener: LineListener): Promise<Line> {
+async function connect({ app, path }: Place, query: string, listener: LineListener): Promise<Line> {
   const { port } = app.server.address() as AddressInfo
-  const peer = await openPeer(port, `${app.channels.path}/websocket?vsn=2.0.0${query}`)
+  const peer = await openPeer(port, `${path}/websocket?vsn=2.0.0${query}`)
   peer.onMessage = (payload, isBinary) => listener.message(payload, isBinary)
   void peer.closed.then((code) => listener.closed(code))
   return {

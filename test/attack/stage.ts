@@ -23,6 +23,8 @@ export interface Line {
 export interface Place {
   readonly app: FastifyInstance
   readonly clock: NodeClock
+  /** That of the entrance. */
+  readonly path: string
 }
 
 /** The server said no. */

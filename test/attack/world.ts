@@ -1,5 +1,6 @@
 import { memoryNetwork } from '../../src/testing/network.ts'
 import { Dice } from '../fuzz/dice.ts'
+import { SIDE_ENTRANCE } from './application.ts'
 import { ControlClient } from './control-client.ts'
 import { Links } from './hostile-adapter.ts'
 import { HostileClient } from './hostile-client.ts'
@@ -10,6 +11,8 @@ import type { Trace } from './trace.ts'
 import type { Findings } from './violation.ts'
 
 const NODES = 3
+/** In the query of a client that comes by the further entrance. */
+const BY_THE_SIDE = '&entrance=side'
 const CONTROLS_PER_NODE = 2
 /** Hostile clients at a time. */
 const CROWD = 24
@@ -124,7 +127,7 @@ export class World {
     const client = new HostileClient(name, node?.index ?? 0, this.findings, () => this.stage.clock.now())
     client.isOpen = false
     if (node === undefined) return client
-    await this.#letIn(client, '')
+    await this.#letIn(client, dice.oneIn(4) ? BY_THE_SIDE : '')
     return client
   }
 
@@ -188,7 +191,8 @@ export class World {
     const node = this.nodes[index] as NodeSeat
     const { app, clock } = node
     if (app === undefined || !node.isUp) throw new Refused(503)
-    const line = await this.stage.connect({ app, clock }, query, {
+    const path = query.includes(BY_THE_SIDE) ? SIDE_ENTRANCE : app.channels.path
+    const line = await this.stage.connect({ app, clock, path }, query, {
       message: (data, isBinary) => {
         this.count('messages of servers')
         this.note(name, `< ${printed(data)}`)

@@ -143,6 +143,16 @@ const reentries: readonly Behaviour[] = [
   enters('it broadcasts', ({ app }) => app.channels.broadcast('room:1', 'told', { n: 2 })),
   enters('it pushes', ({ app, victim }) => app.channels.push(victim.client.id, 'room:1', 'told', { n: 3 })),
   enters('it listens', ({ app }) => app.channels.subscribe('room:1', () => {})()),
+  enters('it has its channel leave', ({ app, victim }) =>
+    app.channels.leave({ topic: 'room:1', connectionId: victim.client.id }, 'foreign'),
+  ),
+  enters('it informs', ({ app }) => app.channels.info({ topic: 'room:1' }, 'informed', { n: 4 })),
+  enters('it sets timers', ({ socket }) => {
+    socket?.setTimeout(() => {}, 0).cancel()
+    socket?.setTimeout(() => {}, 0)
+    socket?.setInterval(() => {}, 1)
+  }),
+  enters('its client renews', ({ victim }) => victim.tell('phoenix', 'renew', { token: 'yes' })),
   enters('it registers a channel', ({ app }) =>
     app.channels.register(
       defineChannel(`extra-${++registered}:*`, { schema: {}, join: () => ({ assigns: {} }) }),

@@ -16,7 +16,15 @@ const ofJson = (...names: readonly string[]): readonly Place[] =>
   names.map((name) => ({ name, losesPromises: true }))
 
 export const places: readonly Place[] = [
-  ...of('checkOrigin', 'connect', 'connectionTopic', 'renew', 'connectionTopic of a renewal'),
+  ...of(
+    'checkOrigin',
+    'connect',
+    'a getter of what connect gives',
+    'connectionTopic',
+    'renew',
+    'a getter of what renew gives',
+    'connectionTopic of a renewal',
+  ),
   ...ofJson('toJSON of the error of a renewal'),
   ...of(
     'check of the payload of a join',
@@ -43,7 +51,13 @@ export const places: readonly Place[] = [
     'terminate',
   ),
   ...ofJson('toJSON of a reply', 'a getter of a reply', 'toJSON of the error of a reply'),
-  ...ofJson('toJSON of a push', 'toJSON of a broadcast', 'a getter of a broadcast', 'toJSON of a presence'),
+  ...ofJson(
+    'toJSON of a push',
+    'toJSON of a broadcast',
+    'a getter of a broadcast',
+    'toJSON of an info',
+    'toJSON of a presence',
+  ),
   ...of(
     'update function of a presence',
     'a listener of socket.signal',

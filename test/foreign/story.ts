@@ -131,6 +131,7 @@ function outside(world: World): void {
     () => app.channels.status(),
     () => app.channels.broadcast('room:1', 'told', { n: 4 }),
     () => app.channels.info({ topic: 'room:1' }, 'informed', { n: 4 }),
+    () => app.channels.info({ topic: 'room:1' }, 'informed', world.infoThatSpeaks()),
     () => app.channels.push(victim.client.id, 'room:1', 'told', { n: 5 }),
     () => world.track('you'),
     () => world.update(),

@@ -108,6 +108,10 @@ export class World {
     this.app.presence.update('room:1', 'me', update, { owner: socket as never })
   }
 
+  infoThatSpeaks(): object {
+    return { toJSON: () => this.at('toJSON of an info', () => ({ n: 1 })) }
+  }
+
   /** What Prometheus is told, or that something is wrong. */
   scrape(): void {
     void this.app.inject('/metrics').then(
@@ -148,7 +152,8 @@ export class World {
     const { place } = this
     return {
       channels: [room(this), calmChannel] as readonly ChannelDefinition[],
-      connect: ({ params }) => this.at('connect', () => ({ assigns: { user: params.user } })) as never,
+      connect: ({ params }) =>
+        this.at('connect', () => this.#granted('connect', { user: params.user })) as never,
       renew: ({ token }) => this.at('renew', () => this.#renewed(token)) as never,
       connectionTopic: ({ assigns }) =>
         this.at(
@@ -170,7 +175,12 @@ export class World {
 
   #renewed(token: string): unknown {
     const toJSON = (): object => this.at('toJSON of the error of a renewal', () => ({ n: 1 }))
-    return token === 'no' ? reject({ toJSON }) : { assigns: { user: 'victim', isRenewed: true } }
+    return token === 'no' ? reject({ toJSON }) : this.#granted('renew', { user: 'victim', isRenewed: true })
+  }
+
+  #granted(callback: string, assigns: object): object {
+    const at = (): object => this.at(`a getter of what ${callback} gives`, () => assigns)
+    return Object.defineProperty({}, 'assigns', { enumerable: true, get: at })
   }
 
   #adapter(): NonNullable<BerylOptions['pubsub']> {

@@ -213,3 +213,11 @@ for (const connectAs of [
       lines.some((line) => line.includes('connect: wanted `return reject(…)`, got `throw reject(…)`')),
     )
   })
+
+test("W95 promised assigns that reject beside an unknown key are nobody's unhandled rejection", async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  const grant = () => ({ assigns: Promise.reject(new Error('away')), expiresAtt: 1 })
+  await app.register(beryl, { connect: grant as never })
+  await assert.rejects(connect(app), /expiresAtt.* is neither/)
+})

@@ -1,6 +1,6 @@
 import type { Dice } from '../../fuzz/dice.ts'
 import { randomJson, randomMessage } from '../../fuzz/messages.ts'
-import { giving } from '../acts.ts'
+import { giving, reentering } from '../acts.ts'
 import { HOSTILE_TOPICS } from '../application.ts'
 import type { HostileClient } from '../hostile-client.ts'
 import type { MoveKind } from '../move.ts'
@@ -12,6 +12,11 @@ import type { World } from '../world.ts'
 export function politely(topic: string): unknown {
   if (topic.startsWith('bare:')) return { url: 'http://localhost/' }
   return topic.startsWith('control:') ? { name: 'a stranger' } : {}
+}
+
+/** A token says what its renewal does, and for how long it is. */
+function tokenOf(act: string, forMs: number): string {
+  return JSON.stringify({ act, forMs })
 }
 
 function joins(client: HostileClient, dice: Dice): string {
@@ -119,6 +124,32 @@ export const clientMoves: readonly MoveKind[] = [
           })
     for (let n = 0; n < 30; n++) client.push('hostile:2', 'act', { act: 'a later that never settles' })
     client.go(dice.pick(['close', 'drop', 'half'] as const))
+  }),
+  move('a renewal', 5, (client, dice) => {
+    const act = dice.pick(dice.oneIn(3) ? [...giving, ...reentering] : ['usual'])
+    for (let left = 1 + dice.below(3); left > 0; left--)
+      client.renew(
+        dice.oneIn(6)
+          ? dice.pick(['', '{', 'null', 'x'.repeat(50_000)])
+          : tokenOf(act, 500 + dice.below(70_000)),
+      )
+    if (dice.oneIn(4)) client.go(dice.pick(['close', 'drop'] as const))
+  }),
+  {
+    family: 'clients',
+    name: 'a client for a time',
+    weight: 2,
+    play: (world, dice) => world.knock(dice, `&forMs=${500 + dice.below(60_000)}`),
+  },
+  move('a snapshot', 6, (client, dice) => {
+    const snapshot = dice.pick(dice.oneIn(2) ? giving : reentering)
+    for (let left = 1 + dice.below(3); left > 0; left--) client.join('late:1', { snapshot })
+    for (let left = dice.below(30); left > 0; left--)
+      client.push('late:1', 'act', {
+        act: dice.pick(['broadcast', 'usual', 'inform everybody on its topic']),
+      })
+    if (dice.oneIn(3)) client.leave('late:1')
+    else if (dice.oneIn(4)) client.go('drop')
   }),
   move('a drop', 3, (client) => client.go('drop')),
   move('a close', 2, (client) => client.go('close')),

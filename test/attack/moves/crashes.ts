@@ -6,7 +6,7 @@ import type { NodeSeat } from '../node-seat.ts'
 // Crashes of the processes of the tree.
 
 /** The application's, under a supervisor of their own. */
-const OWN: readonly string[] = ['feed', 'ticker']
+const OWN: readonly string[] = ['feed', 'ticker', 'feed with back-off']
 const PROCESSES = ['pubsub', 'coordinator', 'presence', 'groups', 'app', ...OWN]
 
 function end(node: NodeSeat | undefined, id: string, dice: Dice): void {
@@ -46,12 +46,36 @@ export const crashMoves: readonly MoveKind[] = [
   },
   {
     family: 'crashes',
+    name: 'a child that fails at every start for a while',
+    weight: 1,
+    async play(world, dice) {
+      const node = world.upNode(dice)
+      for (let left = 4 + dice.below(12); left > 0 && node?.isUp; left--) {
+        end(node, 'feed with back-off', dice)
+        await world.advance(dice.below(900))
+      }
+    },
+  },
+  {
+    family: 'crashes',
     name: 'a tree that gives up',
     weight: 1,
     async play(world, dice) {
       const node = world.upNode(dice)
       for (let left = 20; left > 0 && node?.isUp; left--) {
-        end(node, 'feed', dice)
+        end(node, dice.oneIn(4) ? 'pubsub' : 'groups', dice)
+        await world.advance(50)
+      }
+    },
+  },
+  {
+    family: 'crashes',
+    name: 'children that are too many for app',
+    weight: 1,
+    async play(world, dice) {
+      const node = world.upNode(dice)
+      for (let left = 20; left > 0 && node?.isUp; left--) {
+        end(node, dice.pick(OWN), dice)
         await world.advance(50)
       }
     },

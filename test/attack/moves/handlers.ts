@@ -86,6 +86,33 @@ export const handlerMoves: readonly MoveKind[] = [
     else if (dice.oneIn(2)) client.leave(topic)
     else client.go(dice.pick(['close', 'drop'] as const))
   }),
+  acting('an info', 5, (client, dice, act) => {
+    const topic = dice.pick(['hostile:1', 'late:1'])
+    if (!client.joinRefs.has(topic) || dice.oneIn(4)) client.join(topic, {})
+    client.push(topic, 'act', { act: dice.pick(['inform itself', 'inform more than may wait']) })
+    client.push(topic, 'act', { act })
+  }),
+  acting('timers of a socket', 4, (client, dice, act) => {
+    const topic = dice.pick(['hostile:2', 'late:1'])
+    client.join(topic, {})
+    for (let left = 1 + dice.below(4); left > 0; left--)
+      client.push(topic, 'act', { act: dice.pick(reentering.filter((name) => /timer|interval/.test(name))) })
+    client.push(topic, 'act', { act })
+    if (dice.oneIn(3)) client.leave(topic)
+  }),
+  {
+    family: 'handlers',
+    name: 'the server informs, and sends away',
+    weight: 4,
+    play(world, dice) {
+      const channels = world.upNode(dice)?.app?.channels
+      const act = dice.pick([...giving, ...reentering])
+      const topic = dice.pick(['hostile:1', 'hostile:2', 'late:1'])
+      for (let left = dice.below(40); left > 0; left--)
+        attempt(() => channels?.info({ topic }, 'informed', { act }))
+      if (dice.oneIn(2)) attempt(() => channels?.leave({ topic }, dice.oneIn(2) ? 'sent away' : undefined))
+    },
+  },
   acting('an intercept', 5, (client, dice, act) => {
     const topic = dice.pick(TOPICS)
     client.join(topic, { intercept: act })
@@ -153,6 +180,10 @@ export const handlerMoves: readonly MoveKind[] = [
         () => app.channels.localBroadcast(wrong(), wrong(), wrong()),
         () => app.channels.push(wrong(), wrong(), wrong(), wrong()),
         () => app.channels.disconnect(wrong()),
+        () => app.channels.info(wrong(), wrong(), wrong()),
+        () => app.channels.info({ topic: wrong(), connectionId: wrong() }, wrong(), wrong()),
+        () => app.channels.leave(wrong(), wrong()),
+        () => app.channels.leave({ topic: 'hostile:1', connectionTopic: wrong() }, wrong()),
         () => app.presence.track(wrong(), wrong(), wrong(), owner),
         () => app.presence.update(wrong(), wrong(), wrong(), owner),
         () => app.presence.untrack(wrong(), wrong(), wrong()),
