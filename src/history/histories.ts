@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../ground/clock.ts'
-import type { Telemetry } from '../ground/telemetry.ts'
+import type { Probe, Telemetry } from '../ground/telemetry.ts'
 import type { JsonText } from '../protocol/message.ts'
 import type { LogListener, LogPage, LogPosition, PubSubLog } from '../pubsub/log.ts'
 import type { LoggedBroadcast } from '../pubsub/logged.ts'
@@ -55,6 +55,7 @@ export class Histories {
   readonly #door: LogDoor
   readonly #publisher: Publisher
   readonly #replays = new Replays()
+  readonly #appended: Probe<'history.appended'>
   readonly #tails = new Map<string, Tail>()
   readonly #tailHost: TailHost
   /** Runs while there are tails. */
@@ -66,6 +67,7 @@ export class Histories {
   constructor(log: PubSubLog, host: HistoriesHost) {
     const { clock } = host
     this.#host = host
+    this.#appended = host.telemetry.probe('history.appended')
     this.#door = new LogDoor(log, clock)
     this.#publisher = new Publisher(this.#door, clock)
     this.pumps = new Pace(clock, PUMP_MS)
@@ -110,11 +112,11 @@ export class Histories {
   }
 
   #append(topic: string, declared: DeclaredHistory, publication: Publication): MaybePromise<LogPosition> {
-    const { clock, telemetry } = this.#host
+    const { clock } = this.#host
     const { event, payload, except, id = this.#makeId() } = publication
     const text = writeEntry({ event, payload, except, at: clock.date() })
     const { size, ttlMs } = declared
-    const probe = telemetry.probe('history.appended')
+    const probe = this.#appended
     const startedAt = probe.isHeard ? clock.now() : 0
     const appended = (position: LogPosition): LogPosition => {
       if (probe.isHeard) probe.emit({ durationMs: clock.now() - startedAt }, { topic, event })

@@ -15,6 +15,7 @@ export function attachLogger(telemetry: Telemetry, log: FastifyBaseLogger, clock
   const lines = new LogLines(log)
   const clients = new ClientLines(lines, clock)
   logConnections(telemetry, clients)
+  logHistories(telemetry, clients)
   logChannels(telemetry, clients)
   logNode(telemetry, lines)
 }
@@ -57,6 +58,26 @@ class ClientLines {
       this.#writtenAt.delete(key)
     }
   }
+}
+
+/** One line a second, and how many were left out: while a log is out of reach everything that is sent would be one. */
+function logHistories(telemetry: Telemetry, lines: ClientLines): void {
+  telemetry.on('history.dropped', (_, { topic, error }) =>
+    lines.write(
+      'error',
+      'history.dropped',
+      { topic: cut(topic), err: error },
+      'an entry is in no log, and nobody got it',
+    ),
+  )
+  telemetry.on('history.gap', ({ channels }, { topic }) =>
+    lines.write(
+      'warn',
+      'history.gap',
+      { topic: cut(topic), channels },
+      'entries of a log are gone that subscribers should have had',
+    ),
+  )
 }
 
 function logConnections(telemetry: Telemetry, clients: ClientLines): void {

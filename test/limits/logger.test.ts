@@ -76,6 +76,20 @@ test('what clients say is in fields, never in the text of a line, and is cut at 
   }
 })
 
+test('what a log does not take is one line a second, which says how many were left out', () => {
+  const { telemetry, lines } = logged()
+  for (let n = 0; n < 50; n++)
+    telemetry.emit('history.dropped', { entries: 1 }, { topic: 'room:1', error: new Error('away') })
+  telemetry.emit('history.gap', { channels: 3 }, { topic: 'room:1' })
+  assert.deepEqual(
+    lines.map(({ fields }) => [fields.topic, fields.channels]),
+    [
+      ['room:1', undefined],
+      ['room:1', 3],
+    ],
+  )
+})
+
 test('limits at which the innocent are turned away are warnings', () => {
   const { telemetry, lines } = logged()
   telemetry.emit('limit.reached', {}, { limit: 'limits.connections', ip: '10.0.0.1' })
