@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Router } from './channel/router.ts'
-import { refuseArgument } from './ground/argument.ts'
+import { bindMethods, refuseArgument } from './ground/argument.ts'
 import { berylError } from './ground/errors.ts'
 import { refuseOption } from './ground/option-checks.ts'
 import type { Groups } from './groups/groups.ts'
@@ -67,11 +67,12 @@ async function attach(app: FastifyInstance, node: BerylNode): Promise<void> {
   if (endpoint.host.isAttached) refuseArgument('beryl.childSpec', 'plugin', ONE_INSTANCE, app)
   endpoint.host.attach(app)
   attachLogger(endpoint.telemetry, app.log, endpoint.clock)
-  const channels = new Channels(endpoint, lifecycle)
+  const channels = bindMethods(new Channels(endpoint, lifecycle))
   nodes.set(channels, node)
   app.decorate('channels', channels)
-  app.decorate('presence', endpoint.presence ?? standIn('presence'))
-  app.decorate('groups', endpoint.groups ?? standIn('groups'))
+  const { presence, groups } = endpoint
+  app.decorate('presence', presence === undefined ? standIn('presence') : bindMethods(presence))
+  app.decorate('groups', groups === undefined ? standIn('groups') : bindMethods(groups))
   await openEntrance(app, node, options, endpoint.terms)
 }
 
@@ -84,7 +85,7 @@ const nodes = new WeakMap<object, BerylNode>()
 async function furtherEntrance(app: FastifyInstance, given: MountOptions): Promise<void> {
   const options = resolveMountOptions(given)
   const node = app.hasDecorator('channels') ? nodes.get(app.channels) : undefined
-  if (node === undefined) throw berylError('BERYL_ERR_NOT_REGISTERED', options.path)
+  if (node === undefined) throw berylError('BERYL_ERR_NOT_REGISTERED', `mount '${options.path}'`)
   await openEntrance(app, node, options, termsOf(options.limits, routerOf(node.endpoint, options.channels)))
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { refuseArgument } from '../ground/argument.ts'
 import type { Timer } from '../ground/clock.ts'
 import { guardSignal } from '../ground/signal.ts'
 import type { Ref } from '../protocol/message.ts'
@@ -86,43 +87,50 @@ export class ChannelSocket implements Socket {
   }
 
   push(event: string, payload: unknown): void {
-    this.#channel.push(event, payload)
+    ChannelSocket.#behind(this, 'push').push(event, payload)
   }
 
   broadcast(event: string, payload: unknown): void {
-    const { definition, runtime } = this.#channel
+    const { definition, runtime, topic } = ChannelSocket.#behind(this, 'broadcast')
     checkOut(definition, event, payload)
     if (definition.history?.events.has(event))
-      sendLogged(runtime.history, definition, { topic: this.topic, event, payload })
-    else runtime.pubsub.broadcast(this.topic, event, payload)
+      sendLogged(runtime.history, definition, { topic, event, payload })
+    else runtime.pubsub.broadcast(topic, event, payload)
   }
 
   broadcastFrom(event: string, payload: unknown): void {
-    const { definition, runtime } = this.#channel
+    const channel = ChannelSocket.#behind(this, 'broadcastFrom')
+    const { definition, runtime, topic } = channel
     checkOut(definition, event, payload)
     if (definition.history?.events.has(event))
-      sendLogged(runtime.history, definition, { topic: this.topic, event, payload, except: this.id })
-    else runtime.pubsub.broadcast(this.topic, event, payload, this.#channel)
+      sendLogged(runtime.history, definition, { topic, event, payload, except: this.id })
+    else runtime.pubsub.broadcast(topic, event, payload, channel)
   }
 
   async publish(event: string, payload: unknown, options?: unknown): Promise<LogPosition> {
-    const { definition, runtime } = this.#channel
+    const { definition, runtime, topic } = ChannelSocket.#behind(this, 'publish')
     checkOut(definition, event, payload)
     const id = publishId('socket.publish', options)
-    return publishLogged(runtime.history, definition, { topic: this.topic, event, payload, id })
+    return publishLogged(runtime.history, definition, { topic, event, payload, id })
   }
 
   setTimeout(callback: () => unknown, ms: number): Timer {
-    return this.#channel.startTimer('setTimeout', callback, ms)
+    return ChannelSocket.#behind(this, 'setTimeout').startTimer('setTimeout', callback, ms)
   }
 
   setInterval(callback: () => unknown, ms: number): Timer {
-    return this.#channel.startTimer('setInterval', callback, ms)
+    return ChannelSocket.#behind(this, 'setInterval').startTimer('setInterval', callback, ms)
   }
 
   stop(reason: StopReason = 'normal'): void {
     checkStopReason('socket.stop', reason)
-    this.#channel.requestStop(reason)
+    ChannelSocket.#behind(this, 'stop').requestStop(reason)
+  }
+
+  /** A method that was taken out of its socket has lost it. To bind them all would cost every channel. */
+  static #behind(socket: ChannelSocket | undefined, method: string): SocketHost {
+    if (socket !== undefined && #channel in socket) return socket.#channel
+    return refuseArgument(`socket.${method}`, 'this', `the socket: call socket.${method}(…) itself`, socket)
   }
 
   /** @internal Aborts the signal of a socket whose channel has ended, also one that is asked for afterwards. */

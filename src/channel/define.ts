@@ -139,7 +139,7 @@ function compileExchange(refuse: Refuse, field: string, exchange: unknown): Comp
   if (!hasFields(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
   if (isTypeBox(exchange))
     return { payload: compileSchema(refuse, field, exchange, WHOLE), reply: undefined, error: undefined }
-  const parts = onlyFields(refuse, field, exchange, EXCHANGE_FIELDS)
+  const parts = onlyFields(refuse, field, exchange, EXCHANGE_FIELDS, ', or a TypeBox schema around it all')
   const part = (name: string, kinds: WholeKinds): PayloadSchema | undefined =>
     parts[name] === undefined ? undefined : compileSchema(refuse, `${field}.${name}`, parts[name], kinds)
   return { payload: part('payload', WHOLE), reply: part('reply', REPLY), error: part('error', WHOLE) }
@@ -166,10 +166,16 @@ function checkEvent(refuse: Refuse, field: string, event: string): void {
   if (!fitsName(event)) refuse(field, `a name of at most ${MAX_NAME_BYTES} bytes`, event)
 }
 
-function onlyFields(refuse: Refuse, field: string, value: unknown, allowed: readonly string[]): Fields {
+function onlyFields(
+  refuse: Refuse,
+  field: string,
+  value: unknown,
+  allowed: readonly string[],
+  instead = '',
+): Fields {
   const fields = readFields(value) ?? refuse(field, `an object with ${allowed.join(', ')}`, value)
   for (const key of Object.keys(fields)) {
-    if (!allowed.includes(key)) refuse(`${field}.${key}`, `one of ${allowed.join(', ')}`, key)
+    if (!allowed.includes(key)) refuse(`${field}.${key}`, `one of ${allowed.join(', ')}${instead}`, key)
   }
   return fields
 }

@@ -134,7 +134,7 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       'BERYL_ERR_RESULT_INVALID',
       channel.pattern.source,
       'the reply of join',
-      channel.snapshot === undefined ? 'none, as declared' : 'none, for `snapshot` gives it',
+      channel.snapshot === undefined ? 'none, or a `reply` in schema.join' : 'none, for `snapshot` gives it',
       show(reply),
     )
   }
@@ -261,7 +261,7 @@ function checkDeclared(
 ): void {
   if (schema === undefined) return
   const misfit = schema.misfit(payload)
-  const why = misfit === undefined ? schema.whyUncarried(payload) : showIssues(misfit.issues)
+  const why = misfit === undefined ? schema.whyUncarried(payload) : showIssues(misfit.issues, payload)
   if (why === undefined) return
   const cause = misfit?.thrown === undefined ? [] : [{ cause: misfit.thrown.error }]
   throw berylError('BERYL_ERR_PAYLOAD_INVALID', channel.pattern.source, what, why, ...cause)

@@ -119,9 +119,30 @@ function issueText(message: unknown): string {
   return show(message)
 }
 
-/** The issues on one line, for the messages of errors. */
-export function showIssues(issues: readonly PayloadIssue[]): string {
-  return issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
+/** The issues on one line, for the messages of errors. A string may be a secret, and is not shown. */
+export function showIssues(issues: readonly PayloadIssue[], payload: unknown): string {
+  return issues
+    .map(({ path, message }) => `${path} ${message}, got ${showKind(valueAt(payload, path))}`.trimStart())
+    .join('; ')
+}
+
+function showKind(value: unknown): string {
+  return typeof value === 'string' ? 'a string' : show(value)
+}
+
+/** The value at a JSON pointer. A payload is the application's: to read it may throw. */
+function valueAt(payload: unknown, path: string): unknown {
+  try {
+    return path
+      .split('/')
+      .slice(1)
+      .reduce(
+        (value: unknown, key) => Object(value)[key.replaceAll('~1', '/').replaceAll('~0', '~')],
+        payload,
+      )
+  } catch {
+    return undefined
+  }
 }
 
 /** A validator of an object would look at a Buffer's properties: only schemas that speak of bytes may see any. */

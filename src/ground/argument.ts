@@ -37,6 +37,20 @@ export function readFields(value: unknown): Readonly<Record<string, unknown>> | 
   }
 }
 
+/** Gives an object its methods as properties of its own, so that one that is taken out still works. For what there is one of. */
+export function bindMethods<T extends object>(object: T): T {
+  for (
+    let type = Object.getPrototypeOf(object);
+    type !== Object.prototype;
+    type = Object.getPrototypeOf(type)
+  ) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(type)))
+      if (name !== 'constructor' && typeof value === 'function' && !Object.hasOwn(object, name))
+        Object.defineProperty(object, name, { value: value.bind(object), configurable: true, writable: true })
+  }
+  return object
+}
+
 /** True where it is an object, or a function, whose properties of these names are functions. */
 export function hasMethods<T>(value: unknown, names: readonly (keyof T & string)[]): value is T {
   try {

@@ -26,12 +26,12 @@ export const errorTable = {
   },
   BERYL_ERR_NOT_REGISTERED: {
     message:
-      "mount '%s': fastify-beryl is not registered in this scope, nor around it: await app.register(beryl, …) there before",
+      '%s: fastify-beryl is not registered in this scope, nor around it: await app.register(beryl, …) there before',
     statusCode: 500,
     retryable: false,
   },
   BERYL_ERR_DISABLED: {
-    message: "%s is switched off: set the option '%s'",
+    message: "%s is switched off: option '%s': wanted true, or nothing here for the default, got false",
     statusCode: 500,
     retryable: false,
   },
@@ -47,18 +47,18 @@ export const errorTable = {
   },
   BERYL_ERR_TOPIC_UNMATCHED: {
     message:
-      "no channel is registered for topic '%s': check its spelling, or register a channel whose pattern matches it first, with the " +
+      'no channel is registered for topic %s: check its spelling, or register a channel whose pattern matches it first, with the ' +
       "option 'channels' or channels.register",
     statusCode: 500,
     retryable: false,
   },
   BERYL_ERR_EVENT_UNDECLARED: {
-    message: "channel '%s' does not declare the outgoing event '%s' (declared: %s)",
+    message: "channel '%s' does not declare the outgoing event '%s' (declared: %s): add it to schema.out",
     statusCode: 500,
     retryable: false,
   },
   BERYL_ERR_INFO_UNDECLARED: {
-    message: "channel '%s' does not declare the info %s in schema.info (declared: %s)",
+    message: "channel '%s' does not declare the info %s in schema.info (declared: %s): add it there",
     statusCode: 500,
     retryable: false,
   },
@@ -96,7 +96,8 @@ export const errorTable = {
     retryable: false,
   },
   BERYL_ERR_NOT_RUNNING: {
-    message: 'fastify-beryl is not running: its state is %s',
+    message:
+      'fastify-beryl is not running: its state is %s, and this works between app.ready() and app.close()',
     statusCode: 503,
     closeCode: 1012,
     retryable: true,
@@ -163,7 +164,7 @@ export const errorTable = {
     retryable: false,
   },
   BERYL_ERR_PRESENCE_NOT_TRACKED: {
-    message: "presence: this owner does not track '%s' on topic '%s'",
+    message: "presence: this owner does not track '%s' on topic '%s': use track",
     statusCode: 404,
     retryable: false,
   },
@@ -209,7 +210,11 @@ export const errorTable = {
     retryable: true,
   },
   BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
-  BERYL_ERR_GROUP_NOT_FOUND: { message: "there is no group '%s'", statusCode: 404, retryable: false },
+  BERYL_ERR_GROUP_NOT_FOUND: {
+    message: "there is no group '%s': groups.create makes it, groups.list() has all",
+    statusCode: 404,
+    retryable: false,
+  },
 } as const satisfies Record<`BERYL_ERR_${string}`, ErrorRow>
 
 interface ReplyReasonRow {

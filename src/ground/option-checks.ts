@@ -14,7 +14,7 @@ export type RateLimit = RateOptions | false
 
 export function section(field: string, value: unknown, allowed: readonly string[]): Fields {
   if (value === undefined) return {}
-  const fields = readFields(value) ?? refuseOption(field, 'an object', value)
+  const fields = readFields(value) ?? refuseOption(field, `an object with ${allowed.join(', ')}`, value)
   for (const key of Object.keys(fields)) {
     if (!allowed.includes(key))
       refuseOption(field === 'options' ? key : `${field}.${key}`, `one of ${allowed.join(', ')}`, key)
@@ -68,7 +68,7 @@ export function list<T>(
   is: (item: unknown) => item is T,
 ): readonly T[] {
   if (value === undefined) return []
-  if (!isArray(value)) return refuseOption(field, `an array: ${wanted}`, value)
+  if (!isArray(value)) return refuseOption(field, `an array, each item ${wanted}`, value)
   const items = [...value]
   if (items.every(is)) return Object.freeze(items)
   const wrong = items.findIndex((item) => !is(item))

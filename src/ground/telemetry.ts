@@ -11,10 +11,18 @@ export interface TelemetryEvents {
   'presence.event': { measurements: object; metadata: ReportedEvent }
   'groups.event': { measurements: object; metadata: ReportedEvent }
   'connection.open': { measurements: object; metadata: { connectionId: string; ip: string; version: string } }
-  /** With the `Origin` of the page, and the host that it asked for, where that is the reason. */
+  /** With what was wanted and what came, where the request or the grant is the reason; of a page, its `Origin` and the host that it asked for. */
   'connection.refused': {
     measurements: object
-    metadata: { ip: string; reason: string; statusCode: number; origin?: string; host?: string }
+    metadata: {
+      ip: string
+      reason: string
+      statusCode: number
+      origin?: string
+      host?: string
+      wanted?: string
+      got?: string
+    }
   }
   'connection.close': {
     measurements: { durationMs: number; receivedBytes: number; sentBytes: number }

@@ -97,7 +97,7 @@ export function resolveOptions(options: BerylOptions): ResolvedOptions {
     groups: flag('groups', root.groups, true),
     pubsub: adapterOf(root.pubsub) ?? local({ clock, maxBytes: historyBytesOf(root.limits) }),
     supervision: resolveSupervision(root.supervision),
-    children: list('children', root.children, 'a child spec', isSpec),
+    children: list('children', root.children, 'a child spec, as worker(id, run) gives one', isSpec),
     clock,
   })
 }
@@ -192,14 +192,14 @@ function adapterOf(pubsub: unknown): PubSubAdapter | undefined {
   if (pubsub === undefined) return undefined
   return hasMethods<PubSubAdapter>(pubsub, ADAPTER)
     ? pubsub
-    : refuseOption('pubsub', `an adapter: ${ADAPTER}`, pubsub)
+    : refuseOption('pubsub', `an adapter: ${ADAPTER.join(', ')}, as redis({ url }) gives one`, pubsub)
 }
 
 function clockOf(clock: unknown): Clock {
   if (clock === undefined) return systemClock
   return hasMethods<Clock>(clock, CLOCK_METHODS)
     ? clock
-    : refuseOption('clock', `a clock: ${CLOCK_METHODS}`, clock)
+    : refuseOption('clock', `a clock: ${CLOCK_METHODS.join(', ')}`, clock)
 }
 
 const ADAPTER: readonly (keyof PubSubAdapter)[] = ['start', 'publish', 'subscribe', 'unsubscribe', 'stop']

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, register as defaultRegister, Gauge, Histogram, type Registry } from 'prom-client'
 import { hasMethods } from '../ground/argument.ts'
-import { closeCodes } from '../ground/errors.ts'
+import { berylError, closeCodes } from '../ground/errors.ts'
 import { asError } from '../ground/foreign.ts'
 import { refuseOption, section } from '../ground/option-checks.ts'
 import type { BerylLoad } from '../node/channels.ts'
@@ -30,10 +30,10 @@ export interface MetricsOptions {
 export const berylMetrics = fp(metricsPlugin, {
   fastify: '5.x',
   name: 'fastify-beryl/metrics',
-  decorators: { fastify: ['channels'] },
 })
 
 async function metricsPlugin(app: FastifyInstance, given: MetricsOptions): Promise<void> {
+  if (!app.hasDecorator('channels')) throw berylError('BERYL_ERR_NOT_REGISTERED', 'fastify-beryl/metrics')
   const { register = defaultRegister, prefix = 'beryl_', path } = checkMetricsOptions(given)
   const metrics = new Metrics(app, register, prefix)
   metrics.gauges()

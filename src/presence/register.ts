@@ -262,7 +262,14 @@ export class PresenceRegister implements Presence {
     if (!isKey(key)) refusePresence(name, on, 'key', A_KEY, key)
     if (typeof topic !== 'string') refusePresence(name, on, 'topic', A_TOPIC, topic)
     const { owner } =
-      readFields(options) ?? refusePresence(name, on, 'options', 'an object with an owner', options)
+      readFields(options) ??
+      refusePresence(
+        name,
+        on,
+        'options',
+        '{ owner }, an AbortSignal or a channel: the presence ends with it',
+        options,
+      )
     this.#owners.check(owner, on, name)
     // A channel's own topic was let in with its join.
     if (!isName(topic) && (owner instanceof AbortSignal || owner.topic !== topic))

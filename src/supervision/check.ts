@@ -15,7 +15,7 @@ export function check(valid: boolean, owner: string, field: string, wanted: stri
 
 /** Refuses what is no object, and the keys of a plain one that mean nothing: a typo would be a default. */
 export function checkKeys(owner: string, field: string, value: unknown, allowed: readonly string[]): void {
-  const fields = readFields(value) ?? refuseSpec(owner, field, 'an object', value)
+  const fields = readFields(value) ?? refuseSpec(owner, field, `an object with ${allowed.join(', ')}`, value)
   const prototype: unknown = Object.getPrototypeOf(value)
   // An instance of a class may have more to it.
   if (prototype !== Object.prototype && prototype !== null) return

@@ -3,13 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConnectContext, Connection } from '../channel/infer.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Timer } from '../ground/clock.ts'
+import { show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import { patience } from '../ground/watch.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission, Renew } from '../session/admission.ts'
 import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
-import type { Entrance, OpenWay, Refusal } from './entrance.ts'
+import type { Entrance, OpenWay, Refusal, RefusedNames } from './entrance.ts'
 import { grantOf, noAssigns, topicOf, unreturned } from './granted.ts'
 import {
   addressOf,
@@ -79,10 +80,13 @@ export class Doorkeeper implements OpenWay {
     checkNoBody(request.headers)
     const params = parseParams(request.raw.url ?? '', this.#options.pathEnd)
     const codec = negotiate(params.vsn)
-    if (codec === undefined) return UNKNOWN_VERSION
+    if (codec === undefined) return refused('vsn', { wanted: 'vsn 1.0.0 or 2.0.0', got: show(params.vsn) })
     const offered = offeredProtocols(request.headers)
     const protocol = chooseProtocol(offered, this.#options.subprotocols)
-    if (protocol === false) return UNKNOWN_PROTOCOL
+    if (protocol === false)
+      return refused('subprotocol', {
+        wanted: `one of the option subprotocols: ${this.#options.subprotocols.join(', ')}`,
+      })
     const token = authToken(offered)
     const slot = this.#admissions.take(hasAddress(request) ? addressOf(request) : undefined)
     if (typeof slot === 'string') return fullBecause(slot)
@@ -133,7 +137,7 @@ export class Doorkeeper implements OpenWay {
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     const handshake = this.handshake(request.raw) as Handshake
     const { assigns = noAssigns(), expiresAt } = grantOf('connect', granted)
-    if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return EXPIRED
+    if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return expired(expiresAt)
     const connection: Connection = Object.freeze({
       id: this.#entrance.makeConnectionId(),
       assigns,
@@ -179,13 +183,23 @@ type Greeted = IncomingMessage & { [key: symbol]: Handshake | undefined }
 const TIMED_OUT = Symbol('too slow')
 const CLOSED = Symbol('closed')
 const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.handshakeTimeoutMs' }
-const EXPIRED: Refusal = { reason: 'expired', statusCode: 403 }
-const UNKNOWN_VERSION: Refusal = { reason: 'vsn', statusCode: 403 }
-const UNKNOWN_PROTOCOL: Refusal = { reason: 'subprotocol', statusCode: 403 }
+
+function refused(reason: string, names: RefusedNames): Refusal {
+  return { reason, statusCode: 403, names }
+}
+
+function expired(expiresAt: number): Refusal {
+  const wanted = 'expiresAt in the future, in milliseconds since the epoch (exp of a JWT is in seconds)'
+  return refused('expired', { wanted, got: show(expiresAt) })
+}
 
 /** Of two hosts that differ the operator must see both: a proxy that does not pass on the host is the usual cause. */
 function forbidden(reason: string, origin: string, { host }: FastifyRequest): Refusal {
-  return { reason, statusCode: 403, names: { origin, host } }
+  return refused(reason, {
+    wanted: 'an origin for which checkOrigin gives true: by default that of the host',
+    origin,
+    host,
+  })
 }
 
 function fullBecause(limit: keyof AdmissionLimits): Refusal {

@@ -12,10 +12,18 @@ export interface Refusal {
   readonly statusCode: UpgradeStatus
   /** The limit of the options that is reached, where that is the reason. */
   readonly limit?: LimitName
-  /** The page's origin, and the host that it asked for, where they are the reason. */
-  readonly names?: { readonly origin: string; readonly host: string }
+  /** The page's origin and the host that it asked for, or what was wanted and what came, where they are the reason. */
+  readonly names?: RefusedNames
   /** The error that `connect` gave to `reject`. It stays on the server. */
   readonly error?: unknown
+}
+
+/** For the operator. What came is left out where it may be a secret. */
+export interface RefusedNames {
+  readonly origin?: string
+  readonly host?: string
+  readonly wanted: string
+  readonly got?: string
 }
 
 /** A way in that is open. */

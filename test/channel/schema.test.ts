@@ -69,12 +69,22 @@ test('a message of a check that throws, or is no string, harms nobody', () => {
   assert.ok(thrown?.thrown)
 })
 
-test('issues are shown on one line', () => {
+test('issues are shown on one line, with what came, but for strings, which may be secrets', () => {
   const issues = [
     { path: '', message: 'must be object' },
     { path: '/a', message: 'must be string' },
   ]
-  assert.equal(showIssues(issues), 'must be object; /a must be string')
+  assert.equal(showIssues(issues, { a: 1 }), 'must be object, got { a }; /a must be string, got 1')
+  assert.equal(
+    showIssues([{ path: '/a/b~1c', message: 'must be x' }], { a: { 'b/c': 'y' } }),
+    '/a/b~1c must be x, got a string',
+  )
+  const unreadable = {
+    get a() {
+      throw new Error('no')
+    },
+  }
+  assert.equal(showIssues([{ path: '/a', message: 'must be x' }], unreadable), '/a must be x, got undefined')
 })
 
 test('Binary takes any Uint8Array up to maxBytes, and nothing else', () => {

@@ -146,7 +146,7 @@ test('a topic that no channel serves is refused where it is put into a group, wi
   assert.throws(() => app.groups.add('all', 'rom:1'), {
     code: 'BERYL_ERR_TOPIC_UNMATCHED',
     message:
-      /^no channel is registered for topic '"rom:1"': check its spelling, or register a channel .* with the option 'channels' or channels\.register$/,
+      /^no channel is registered for topic "rom:1": check its spelling, or register a channel .* with the option 'channels' or channels\.register$/,
   })
   assert.equal(app.groups.topics('all').size, 0)
   app.groups.add('all', 'room:1')
@@ -323,4 +323,17 @@ test('several broadcasts of one turn leave in one write to each client', async (
     [1, 1],
   )
   assert.equal(clients[0]?.writes.at(-1)?.length, 5)
+})
+
+test('a function that is taken out of the decorators still works', async (t) => {
+  const app = await serve(t)
+  const client = await connect(app)
+  const joined = await client.join('room:1')
+  const { broadcast, subscriberCount } = app.channels
+  const { count } = app.presence
+  const { create, list } = app.groups
+  broadcast('room:1', 'said', { body: 'hi' })
+  await joined.expectPush('said', { body: 'hi' })
+  create('rooms')
+  assert.deepEqual([subscriberCount('room:1'), count('room:1'), list()], [1, 0, ['rooms']])
 })

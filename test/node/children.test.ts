@@ -83,7 +83,7 @@ test('S109 supervision.children says how its children are restarted', async (t) 
 })
 
 for (const [field, value, wanted] of [
-  ['supervision.children', 5, 'an object, got 5'],
+  ['supervision.children', 5, 'an object with strategy, intensity, periodMs, got 5'],
   ['supervision.children.max', { max: 1 }, 'one of strategy, intensity, periodMs, got "max"'],
   ['supervision.children.strategy', { strategy: 'simple_one_for_one' }, "'one_for_one', 'one_for_all' or"],
   ['supervision.children.intensity', { intensity: -1 }, 'a whole number of at least 0, got -1'],

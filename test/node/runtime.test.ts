@@ -120,7 +120,7 @@ test('work that the signal of an ended channel aborted is no crash, and not logg
 const MENU = 'fail(…), reply(…), stop(…) or later(…)'
 const NONSENSE = [
   ['ask', undefined, `wanted the declared reply, ${MENU}, got undefined`],
-  ['ask', { n: 'x' }, 'the payload does not fit its schema: /n must be integer'],
+  ['ask', { n: 'x' }, 'the payload does not fit its schema: /n must be integer, got a string'],
   ['ask', reject({}), 'the payload does not fit its schema'],
   ['tell', { n: 1 }, `wanted undefined (no reply is declared), ${MENU}, got { n }`],
   ['tell', true, `wanted undefined (no reply is declared), ${MENU}, got true`],
@@ -459,15 +459,15 @@ test('a wrong event or payload throws in the handler that sends it', async (t) =
     [
       [
         'BERYL_ERR_EVENT_UNDECLARED',
-        "channel 'room' does not declare the outgoing event 'nope' (declared: said)",
+        "channel 'room' does not declare the outgoing event 'nope' (declared: said): add it to schema.out",
       ],
       [
         'BERYL_ERR_PAYLOAD_INVALID',
-        `channel 'room', the event "said": the payload does not fit its schema: /n must be integer`,
+        `channel 'room', the event "said": the payload does not fit its schema: /n must be integer, got a string`,
       ],
       [
         'BERYL_ERR_PAYLOAD_INVALID',
-        `channel 'room', the event "said": the payload does not fit its schema: must be object`,
+        `channel 'room', the event "said": the payload does not fit its schema: must be object, got undefined`,
       ],
     ],
   )

@@ -48,7 +48,7 @@ function refused(app: FastifyInstance, state: string, calls: typeof sends): void
       {
         code: 'BERYL_ERR_NOT_RUNNING',
         statusCode: 503,
-        message: `fastify-beryl is not running: its state is ${state}`,
+        message: `fastify-beryl is not running: its state is ${state}, and this works between app.ready() and app.close()`,
       },
       name,
     )
