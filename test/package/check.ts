@@ -10,6 +10,7 @@ import { requirePackage, servesAndDrains } from './commonjs.ts'
 import { checkKit } from './kit.ts'
 import { checkPages } from './pages.ts'
 import { pasteReadme } from './readme.ts'
+import { tryPackage } from './trial.ts'
 import { checkCommonJs, checkCompilers, compilers } from './type-checkers.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,6 +31,7 @@ try {
   await servesAndDrains(await checkCommonJs(work), 'server.cjs')
   done('a server that TypeScript compiled to CommonJS runs and drains')
   checkKit(work)
+  await tryPackage(tarball, devDependencies, done)
   const { skip } = need('chromium')
   if (skip === false) await pasteReadme(tarball)
   done(`the five minutes of the README work, pasted into an empty folder${skip ? ` # SKIP ${skip}` : ''}`)
