@@ -6,7 +6,7 @@ export interface Mistake {
   readonly says: string
 }
 
-/** By what is wrong. `docs/mistakes.md` shows all of it. */
+/** By what is wrong. `docs/mistakes.md` shows all of it: after a change here run write.ts. */
 export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
   names: [
     {
@@ -15,7 +15,7 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
     },
     {
       code: 'await app.register(beryl, { limits: { payload: 1000 } })',
-      says: `option 'limits.payload': wanted one of payloadBytes, fragments, bufferedChunks, connections, connectionsPerIp, pendingUpgrades, handshakeTimeoutMs, channelsPerConnection, pendingHandlers, mailbox, timers, joinTimeoutMs, topicBytes, messages, channelMessages, bytesPerSecond, joins, got "payload"`,
+      says: `option 'limits.payload': wanted one of payloadBytes, fragments, bufferedChunks, connections, connectionsPerIp, pendingUpgrades, handshakeTimeoutMs, channelsPerConnection, pendingHandlers, mailbox, timers, joinTimeoutMs, topicBytes, messages, channelMessages, bytesPerSecond, joins, historyBytes, got "payload"`,
     },
     {
       code: 'await app.register(beryl, { heartbeat: { timeout: 60_000 } })',
@@ -23,7 +23,7 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
     },
     {
       code: `defineChannel('room:*', { onJoin: join })`,
-      says: `channel 'room:*': definition.onJoin: wanted one of schema, join, snapshot, joined, in, info, intercept, terminate, got "onJoin"`,
+      says: `channel 'room:*': definition.onJoin: wanted one of schema, join, snapshot, joined, in, info, intercept, history, terminate, got "onJoin"`,
     },
     {
       code: `defineChannel('room:*', { schema: { incoming: { say: Body } }, join })`,
