@@ -326,7 +326,10 @@ test('S104 that of a supervisor is the default of its children, of either kind; 
 })
 
 const refusals: Readonly<Record<string, readonly [SupervisorOptions, RegExp]>> = {
-  'a number': [{ backoff: 5 as never }, /supervisor 'supervisor', backoff: wanted an object with minMs, maxMs, got 5/],
+  'a number': [
+    { backoff: 5 as never },
+    /supervisor 'supervisor', backoff: wanted an object with minMs, maxMs, got 5/,
+  ],
   'a typo': [
     { backoff: { minMs: 1, max: 2 } as never },
     /backoff: wanted none but the keys minMs, maxMs, got "max"/,
