@@ -119,6 +119,18 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'adapters/redis-link.ts listener on': 'two for each connection',
   'adapters/nats-link.ts field #subscriptions': 'as interest.ts #topics',
   'adapters/nats-link.ts listener addEventListener': 'one for each attempt to connect',
+  'adapters/cluster-link.ts field #messages': 'MAX_PENDING_BYTES: the adapter drops what is above',
+  'adapters/cluster-link.ts field #subscribe': 'as interest.ts #asking: the topics of one turn',
+  'adapters/cluster-link.ts field #unsubscribe': 'as interest.ts #asking: the topics of one turn',
+  'adapters/cluster-link.ts field #asked': 'commands that are not answered: 5 s, then the link is lost',
+  'adapters/cluster-link.ts listener addEventListener': 'one for each attempt to connect',
+  'adapters/port.ts listener on': 'two for each node of a worker, and for each worker in the primary',
+  'adapters/relay.ts field #wanted': 'the topics of all workers',
+  'adapters/relay.ts field topics': 'the topics of one worker',
+  'adapters/relay.ts field #messages': 'CREDIT_BYTES',
+  'adapters/forked-worker.ts listener on': 'two for each worker',
+  'adapters/forked-worker.ts listener once': 'one for each worker',
+  'adapters/forked-worker.ts listener addEventListener': 'one for each worker, until it listens',
 
   // Presence: by owner and by node
 

@@ -7,6 +7,9 @@ import { Tally } from './tally.ts'
 import { Uplink } from './uplink.ts'
 import { within } from './within.ts'
 
+const ADVICE =
+  'start it, correct the address or the credentials, or set startDegraded: true to begin without it'
+
 /** Bytes on their way to the engine. Above: messages are dropped, and counted. */
 export const MAX_PENDING_BYTES = 32 * 1_024 * 1_024
 
@@ -100,9 +103,7 @@ export class BrokerAdapter implements PubSubAdapter {
   }
 
   #outOfReach(why = 'no answer'): Error {
-    const { name, address } = this.#driver
-    const advice =
-      'start it, correct the address or the credentials, or set startDegraded: true to begin without it'
+    const { name, address, advice = ADVICE } = this.#driver
     return berylError(
       'BERYL_ERR_BROKER',
       name,

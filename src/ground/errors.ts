@@ -209,6 +209,7 @@ export const errorTable = {
     statusCode: 503,
     retryable: true,
   },
+  BERYL_ERR_CLUSTER: { message: 'cluster: %s', statusCode: 500, retryable: false },
   BERYL_ERR_GROUP_EXISTS: { message: "group '%s' exists already", statusCode: 409, retryable: false },
   BERYL_ERR_GROUP_NOT_FOUND: {
     message: "there is no group '%s': groups.create makes it, groups.list() has all",

@@ -5,6 +5,7 @@ import { memoryNetwork } from 'fastify-beryl/testing'
 import { NatsServer } from '../support/nats.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
+import { RemoteWorkers } from './remote-adapter.ts'
 
 /** An engine under test. */
 export interface Engine {
@@ -40,6 +41,14 @@ export const ENGINES: readonly {
     async start() {
       const server = await NatsServer.start()
       return { adapter: () => nats({ servers: server.url }), end: () => server.end() }
+    },
+  },
+  {
+    name: 'cluster',
+    needs: { skip: false },
+    async start() {
+      const workers = new RemoteWorkers()
+      return { adapter: () => workers.adapter(), end: () => workers.end() }
     },
   },
 ]

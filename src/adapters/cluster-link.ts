@@ -1,0 +1,154 @@
+import type { Clock, Timer } from '../ground/clock.ts'
+import { costOf, PORTION, type Relayed, type ToPrimary, toNode } from './cluster-messages.ts'
+import type { Link, LinkEvents } from './driver.ts'
+import type { Port } from './port.ts'
+
+export interface ClusterLinkInit {
+  readonly port: Port
+  readonly node: string
+  readonly prefix: string
+  readonly events: LinkEvents
+  readonly clock: Clock
+}
+
+/** Names the links of this worker. */
+let links = 0
+
+/** A node's way to the primary. All that is asked and sent in one turn is one message between the processes. */
+export class ClusterLink implements Link {
+  pendingBytes = 0
+  readonly #init: ClusterLinkInit
+  readonly #link = ++links
+  readonly #silence: () => void
+  #turn: Timer | undefined
+  #isClosed = false
+  #messages: Relayed[] = []
+  #subscribe: string[] = []
+  #unsubscribe: string[] = []
+  /** The question at the end of this turn, and those under way, oldest first. */
+  #asking: Question | undefined
+  readonly #asked = new Map<number, Question>()
+  #questions = 0
+  /** Delivered, and not told to the primary. */
+  #taken = 0
+
+  constructor(init: ClusterLinkInit) {
+    this.#init = init
+    this.#silence = init.port.listen(
+      (message) => this.#took(message),
+      () => this.#lost(),
+    )
+  }
+
+  /** @returns stays pending where the primary does not know us */
+  async open(signal: AbortSignal): Promise<this> {
+    signal.addEventListener('abort', () => this.close(), { once: true })
+    this.#post({ hello: true })
+    await this.#ask()
+    return this
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    if (this.#isClosed) return
+    const message: Relayed = [this.#init.prefix + topic, bytes]
+    this.pendingBytes += costOf(message)
+    this.#messages.push(message)
+    this.#endOfTurn()
+  }
+
+  subscribe(topics: readonly string[]): Promise<void> {
+    this.#subscribe.push(...topics.map((topic) => this.#init.prefix + topic))
+    return this.#ask()
+  }
+
+  unsubscribe(topics: readonly string[]): Promise<void> {
+    this.#unsubscribe.push(...topics.map((topic) => this.#init.prefix + topic))
+    return this.#ask()
+  }
+
+  probe(): Promise<void> {
+    return this.#ask()
+  }
+
+  flush(): Promise<void> {
+    return this.#ask()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#turn?.cancel()
+    this.#post({ bye: true })
+    this.#silence()
+  }
+
+  #ask(): Promise<void> {
+    this.#asking ??= question()
+    this.#endOfTurn()
+    return this.#asking.promise
+  }
+
+  #endOfTurn(): void {
+    this.#turn ??= this.#init.clock.setImmediate(() => this.#send())
+  }
+
+  #send(): void {
+    this.#turn = undefined
+    const [messages, subscribe, unsubscribe] = [this.#messages, this.#subscribe, this.#unsubscribe]
+    const [taken, asking] = [this.#taken, this.#asking]
+    this.#messages = []
+    this.#subscribe = []
+    this.#unsubscribe = []
+    this.#taken = 0
+    this.#asking = undefined
+    const ask = asking === undefined ? undefined : ++this.#questions
+    if (ask !== undefined && asking !== undefined) this.#asked.set(ask, asking)
+    this.#post({ messages, subscribe, unsubscribe, taken, ...(ask === undefined ? {} : { ask }) })
+  }
+
+  #post(message: Omit<ToPrimary, 'beryl' | 'from' | 'link'>): void {
+    const { port, node } = this.#init
+    port.send({ beryl: 1, from: node, link: this.#link, ...message })
+  }
+
+  // Listeners
+
+  #took(given: unknown): void {
+    const message = toNode(given)
+    if (message === undefined || message.to !== this.#init.node || message.link !== this.#link) return
+    const { messages = [], answered = 0, taken = 0, lost = 0 } = message
+    this.pendingBytes -= taken
+    for (const [number, { resolve }] of this.#asked) {
+      if (number > answered) break
+      this.#asked.delete(number)
+      resolve()
+    }
+    if (lost > 0) this.#init.events.dropped(lost)
+    for (const relayed of messages) this.#deliver(relayed)
+    if (this.#taken >= PORTION) this.#endOfTurn()
+  }
+
+  #deliver(relayed: Relayed): void {
+    const { prefix, events } = this.#init
+    const [topic, bytes] = relayed
+    this.#taken += costOf(relayed)
+    if (!this.#isClosed) events.arrived(topic.slice(prefix.length), bytes)
+  }
+
+  #lost(): void {
+    if (!this.#isClosed) this.#init.events.lost(new Error('the primary is gone'))
+  }
+}
+
+interface Question {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+}
+
+function question(): Question {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((answered) => {
+    resolve = answered
+  })
+  return { promise, resolve }
+}

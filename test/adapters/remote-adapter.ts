@@ -1,0 +1,142 @@
+import nodeCluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from 'fastify-beryl'
+import { portOf } from '../../src/adapters/port.ts'
+import { Relay } from '../../src/adapters/relay.ts'
+
+export interface Called {
+  readonly call: 'start' | 'subscribe' | 'unsubscribe' | 'publish' | 'stop'
+  /** Answered where it is there. */
+  readonly id?: number
+  readonly topic?: string
+  readonly bytes?: Uint8Array
+}
+
+interface Told {
+  readonly remote?: true
+  readonly id?: number
+  readonly error?: string
+  readonly status?: AdapterStatus
+  readonly topic?: string
+  readonly bytes?: Uint8Array
+}
+
+/** Real workers with a real relay between them, in this process, which is the primary. */
+export class RemoteWorkers {
+  readonly #relay = new Relay()
+  readonly #idle: Worker[] = []
+  readonly #all: Worker[] = []
+
+  /** An adapter of a worker of its own: one that is idle, or a new one. */
+  adapter(): PubSubAdapter {
+    return new RemoteAdapter(this)
+  }
+
+  async take(): Promise<Worker> {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return idle
+    const worker = this.#fork()
+    await once(worker, 'message')
+    return worker
+  }
+
+  giveBack(worker: Worker): void {
+    this.#idle.push(worker)
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(
+      this.#all.map(async (worker) => {
+        const exited = once(worker, 'exit')
+        worker.process.kill('SIGKILL')
+        await exited
+      }),
+    )
+  }
+
+  #fork(): Worker {
+    nodeCluster.setupPrimary({
+      exec: fileURLToPath(new URL('remote-worker.ts', import.meta.url)),
+      args: [],
+      execArgv: ['--import', 'tsx'],
+      serialization: 'advanced',
+    })
+    const worker = nodeCluster.fork()
+    this.#relay.attach(portOf(worker))
+    this.#all.push(worker)
+    return worker
+  }
+}
+
+class RemoteAdapter implements PubSubAdapter {
+  readonly name = 'cluster'
+  readonly maxMessageBytes = 1_024 * 1_024 - 1_024
+  status: AdapterStatus = 'down'
+  readonly #workers: RemoteWorkers
+  #worker: Worker | undefined
+  #deliver: Deliver = () => {}
+  #report: ReportStatus = () => {}
+  #calls = 0
+  readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>()
+
+  constructor(workers: RemoteWorkers) {
+    this.#workers = workers
+  }
+
+  async start(node: string, deliver: Deliver, report: ReportStatus): Promise<void> {
+    this.#worker = await this.#workers.take()
+    this.#deliver = deliver
+    this.#report = report
+    this.#worker.on('message', this.#told)
+    await this.#ask({ call: 'start', topic: node })
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    this.#send({ call: 'publish', topic, bytes })
+  }
+
+  subscribe(topic: string): Promise<void> {
+    return this.#ask({ call: 'subscribe', topic })
+  }
+
+  unsubscribe(topic: string): void {
+    this.#send({ call: 'unsubscribe', topic })
+  }
+
+  async stop(): Promise<void> {
+    const worker = this.#worker
+    if (worker === undefined) return
+    await this.#ask({ call: 'stop' })
+    worker.off('message', this.#told)
+    this.#worker = undefined
+    this.status = 'down'
+    this.#workers.giveBack(worker)
+  }
+
+  #ask(called: Called): Promise<void> {
+    const id = ++this.#calls
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#send({ ...called, id })
+    })
+  }
+
+  #send(called: Called): void {
+    this.#worker?.send(called)
+  }
+
+  readonly #told = ({ remote, id, error, status, topic, bytes }: Told): void => {
+    if (remote === undefined) return
+    if (status !== undefined) {
+      this.status = status
+      this.#report(status)
+    }
+    if (topic !== undefined && bytes !== undefined) this.#deliver(topic, bytes)
+    if (id === undefined) return
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (error === undefined) waiting?.resolve()
+    else waiting?.reject(new Error(error))
+  }
+}
