@@ -22,7 +22,9 @@ export interface NatsLinkInit {
  * published while it is disconnected; this is over by then. A `PONG` proves both ways: messages come over the same connection.
  */
 export class NatsLink implements Link {
-  pendingBytes = 0
+  /** Bytes that were published, and those of them that the server is known to have taken, since the beginning. */
+  #published = 0
+  #taken = 0
   readonly #connection: NatsConnection
   readonly #isOwn: boolean
   readonly #prefix: string
@@ -37,6 +39,10 @@ export class NatsLink implements Link {
     this.#isOwn = isOwn
     this.#prefix = prefix
     this.#events = events
+  }
+
+  get pendingBytes(): number {
+    return this.#published - this.#taken
   }
 
   /** @returns rejects where the server does not answer; then it is closed */
@@ -68,7 +74,7 @@ export class NatsLink implements Link {
       // Of a connection that is being closed, or whose server carries less than the one before.
       return this.#events.dropped(1)
     }
-    this.pendingBytes += bytes.byteLength
+    this.#published += bytes.byteLength
     if (this.pendingBytes >= ASK_BYTES) this.#ask()
   }
 
@@ -89,8 +95,8 @@ export class NatsLink implements Link {
     await this.#connection.flush()
   }
 
-  probe(): Promise<void> {
-    return this.#connection.flush()
+  async probe(): Promise<void> {
+    await this.#flushed()
   }
 
   /** The subscriptions are given up first: a drain asks the server once for each. */
@@ -117,15 +123,20 @@ export class NatsLink implements Link {
   #ask(): void {
     if (this.#isAsking) return
     this.#isAsking = true
-    const asked = this.pendingBytes
-    this.#connection.flush().then(
+    this.#flushed().then(
       () => {
         this.#isAsking = false
-        this.pendingBytes -= asked
         if (this.pendingBytes >= ASK_BYTES) this.#ask()
       },
       (error) => this.#lost(error),
     )
+  }
+
+  /** The answer to a ping stands behind all that was published before it. */
+  async #flushed(): Promise<void> {
+    const published = this.#published
+    await this.#connection.flush()
+    this.#taken = Math.max(this.#taken, published)
   }
 
   /** One that is there already is kept: after a refusal the topics of a command are asked for again, each for itself. */

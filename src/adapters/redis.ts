@@ -1,3 +1,4 @@
+import { readFields } from '../ground/argument.ts'
 import { refuseOption, section } from '../ground/option-checks.ts'
 import type { PubSubAdapter } from '../pubsub/adapter.ts'
 import { BrokerAdapter } from './broker-adapter.ts'
@@ -25,11 +26,21 @@ export interface RedisOptions extends BrokerGiven {
  * @example await app.register(beryl, { pubsub: redis({ url: 'redis://127.0.0.1:6379' }) })
  */
 export function redis(options: RedisOptions): PubSubAdapter {
+  refuseSharded(options)
   const given = section('redis', options, [...BROKER_OPTIONS, 'url', 'client'])
   const source = sourceOf(given.url, given.client)
   const resolved = resolveBrokerOptions('redis', given)
   return new BrokerAdapter(new RedisDriver(source, resolved.prefix), resolved)
 }
+
+/** Whoever knows it from other adapters asks for it: it is said more clearly than an unknown option. */
+function refuseSharded(options: unknown): void {
+  const { sharded } = readFields(options) ?? {}
+  if (sharded !== undefined) refuseOption('redis.sharded', UNSHARDED, sharded)
+}
+
+const UNSHARDED =
+  'it left out: a Redis Cluster carries messages by the url of any of its nodes, and is not spoken to by shards'
 
 function sourceOf(url: unknown, client: unknown): string | RedisSource {
   if (client !== undefined && url !== undefined)

@@ -198,7 +198,7 @@ export class PresenceRegister implements Presence {
     this.#owners.willTell(owner)
   }
 
-  /** This node is about to stop, and its users will come back elsewhere: the others are not told who goes. */
+  /** This node is about to stop, and its users will come back elsewhere: nobody is told who goes. */
   drain(): void {
     this.#draining = true
     this.#tracker?.drain()
@@ -295,8 +295,9 @@ export class PresenceRegister implements Presence {
     for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
   }
 
+  /** Who is closed by a drain comes back elsewhere: those who are not closed yet do not see them go either. */
   #remove(row: Row): void {
-    this.#view.remove(row)
+    if (!this.#draining) this.#view.remove(row)
     this.#tracker?.untrack(row)
   }
 

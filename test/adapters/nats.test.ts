@@ -9,6 +9,7 @@ import { connect as connectNats } from '@nats-io/transport-node'
 import type { FastifyInstance } from 'fastify'
 import { createPublisher, type NatsOptions, nats } from 'fastify-beryl/nats'
 import { connect } from 'fastify-beryl/testing'
+import { NatsLink } from '../../src/adapters/nats-link.ts'
 import { NatsServer } from '../support/nats.ts'
 import { need } from '../support/need.ts'
 import { tls } from '../support/tls.ts'
@@ -44,6 +45,23 @@ async function hears(here: ClusterNode, there: ClusterNode): Promise<void> {
 }
 
 suite('nats', need('nats-server'), () => {
+  test('X7: a probe that comes back tells that all was taken which was published before it', async (t) => {
+    const server = await start(t)
+    const connection = await connectNats({ servers: server.url })
+    const events = { arrived() {}, dropped() {}, lost() {} }
+    const link = new NatsLink({ connection, isOwn: true, prefix: 'beryl.', events })
+    t.after(() => link.close())
+    link.publish('room:1', Buffer.alloc(100))
+    link.publish('room:1', Buffer.alloc(300_000))
+    assert.equal(link.pendingBytes, 300_100)
+    const probed = link.probe()
+    link.publish('room:1', Buffer.alloc(10))
+    await probed
+    assert.equal(link.pendingBytes, 10)
+    await link.probe()
+    assert.equal(link.pendingBytes, 0)
+  })
+
   test('X4, X8: the server is killed under 10,000 topics and started again: local delivery goes on, nothing stale comes, all is heard again', async (t) => {
     const server = await start(t)
     const [here, there] = await twoNodes(t, { servers: server.url })

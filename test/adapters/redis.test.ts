@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import { type RedisOptions, redis } from 'fastify-beryl/redis'
 import { connect } from 'fastify-beryl/testing'
 import { need } from '../support/need.ts'
-import { RedisServer } from '../support/redis.ts'
+import { freePort, RedisServer } from '../support/redis.ts'
 import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
 import { type ClusterNode, node, room } from './cluster.ts'
@@ -19,6 +19,30 @@ async function start(t: TestContext, ...config: string[]): Promise<RedisServer> 
   const server = await RedisServer.start(...config)
   t.after(() => server.end())
   return server
+}
+
+/** A Redis Cluster: each of its masters has a third of the slots. */
+async function threeMasters(t: TestContext): Promise<RedisServer[]> {
+  const masters: RedisServer[] = []
+  const ports: number[] = []
+  for (let n = 0; n < 3; n++) {
+    ports.push(await freePort())
+    masters.push(
+      await start(t, 'cluster-enabled yes', `cluster-port ${ports[n]}`, 'cluster-node-timeout 2000'),
+    )
+  }
+  const [first, ...others] = masters
+  for (const [n, master] of masters.entries())
+    await master.command(`CLUSTER ADDSLOTSRANGE ${n * 5_461} ${n === 2 ? 16_383 : n * 5_461 + 5_460}`)
+  for (const [n, { port }] of others.entries())
+    await first?.command(`CLUSTER MEET 127.0.0.1 ${port} ${ports[n + 1]}`)
+  for (const master of masters) while (!(await isWhole(master)));
+  return masters
+}
+
+async function isWhole(master: RedisServer): Promise<boolean> {
+  const info = await master.command('CLUSTER INFO')
+  return /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info)
 }
 
 async function twoNodes(t: TestContext, options: RedisOptions): Promise<[ClusterNode, ClusterNode]> {
@@ -237,11 +261,38 @@ suite('redis', need('redis-server'), () => {
     assert.equal(one.app.channels.status().state, 'running')
   })
 
+  test('X25: a Redis Cluster carries messages by any of its nodes; when a master dies, only those are down who speak to it', async (t) => {
+    const masters = await threeMasters(t)
+    const [first, second, third] = await Promise.all(masters.map(({ url }) => node(t, redis({ url }))))
+    assert.ok(first !== undefined && second !== undefined && third !== undefined)
+    const at = await Promise.all(
+      [second, third].map(async ({ app }) => (await connect(app)).join(room, 'room:1')),
+    )
+    first.app.channels.broadcast('room:1', 'said', { n: 1 })
+    for (const channel of at) await channel.expectPush('said', { n: 1 })
+    await masters[2]?.kill()
+    await until('its node is down', () => !isUp(third))
+    first.app.channels.broadcast('room:1', 'said', { n: 2 })
+    await at[0]?.expectPush('said', { n: 2 })
+    assert.deepEqual([first, second].map(isUp), [true, true])
+    await masters[2]?.start()
+    await until('it is up', () => isUp(third))
+    await until('the masters have met again', () => {
+      first.app.channels.broadcast('room:1', 'said', { n: 3 })
+      return third.app.channels.subscriberCount('room:1') > 0
+    })
+    await at[1]?.expectPush('said', { n: 3 })
+  })
+
   test('options that cannot be are refused with field, wanted and got', () => {
     const refusals: [unknown, RegExp][] = [
       [{}, /option 'redis.url': wanted a URL such as .*, or client, got undefined/],
       [{ url: 7 }, /option 'redis.url'/],
       [{ uri: 'redis://x' }, /option 'redis.uri': wanted one of/],
+      [
+        { url: 'redis://x', sharded: true },
+        /option 'redis.sharded': wanted it left out: a Redis Cluster carries/,
+      ],
       [{ url: 'redis://x', client: {} }, /option 'redis.client': wanted url or client, one of them/],
       [
         { client: { duplicate() {} } },

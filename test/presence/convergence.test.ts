@@ -44,10 +44,13 @@ const CRASHES = [
   { weight: 2, arbitrary: fc.constant('pubsub') },
   { weight: 1, arbitrary: fc.constant('coordinator') },
 ]
-const FAULTS = [
+const PARTITIONS = [
   { weight: 2, arbitrary: fc.constant('part') },
   { weight: 1, arbitrary: fc.constant('heal') },
   { weight: 1, arbitrary: fc.constant('long') },
+]
+const FAULTS = [
+  ...PARTITIONS,
   { weight: 1, arbitrary: fc.constant('restart') },
   { weight: 1, arbitrary: fc.constant('stop') },
   { weight: 1, arbitrary: fc.constant('goodbye') },
@@ -164,10 +167,10 @@ class World {
     }
   }
 
-  /** The network is whole again, and everybody has had time to speak. */
-  settle(): void {
+  /** The network is whole again, and everybody has had time to speak: by default until those who died are taken for dead. */
+  settle(periods = 14): void {
     this.network.heal()
-    for (let period = 0; period < 14; period++) {
+    for (let period = 0; period < periods; period++) {
       this.clock.advance(PERIOD_MS)
       this.network.deliverAll()
     }
@@ -267,6 +270,15 @@ test('P1 P6 P8 P14 the same holds over partitions, crashes, restarts under one n
     const world = new World()
     for (const step of script) world.play(step)
     world.settle()
+    world.assertConverged()
+  })
+})
+
+test('X24 both sides of a partition go on, whichever it is and however long: all nodes show the truth five seconds after it heals', (t) => {
+  check(t, 300, steps([...CHANGES, ...TRAFFIC, ...PARTITIONS], 150), (script) => {
+    const world = new World()
+    for (const step of script) world.play(step)
+    world.settle(5)
     world.assertConverged()
   })
 })

@@ -187,6 +187,19 @@ test('while a node drains, its users who come back elsewhere never seem to go', 
   assert.equal(c.presence.get('room:1', 'ann')?.metas.length, 1)
 })
 
+test('P18 while a node drains, its own clients who are not closed yet do not see the others go either', () => {
+  const { nodes, pass } = cluster(['a', 'b'])
+  const [a] = nodes
+  a.presence.track('room:1', 'ann', {}, { owner })
+  pass(PERIOD_MS)
+  const told = a.told.length
+  a.presence.drain()
+  a.presence.end(owner)
+  pass(PERIOD_MS)
+  assert.deepEqual(keysOf(a), ['ann'])
+  assert.equal(a.told.length, told)
+})
+
 test('a node that drains goes on to, when its process crashes meanwhile', () => {
   const { nodes, pass } = cluster(['a', 'b'])
   const [a, b] = nodes

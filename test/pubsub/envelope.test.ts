@@ -34,6 +34,83 @@ test('an envelope is a header of eighteen bytes, a head and a body', () => {
   assert.deepEqual(Buffer.from(encodeEnvelope(ENVELOPE)), expected)
 })
 
+// What this version writes, byte by byte: an older and a newer node in one cluster have to read it. A change here is a new version.
+const WRITTEN: readonly (readonly [change: Partial<Envelope>, kind: number, head: string, body: string])[] = [
+  [
+    { kind: 'broadcast', connectionId: undefined },
+    0,
+    '{"node":"n","topic":"t","event":"e","binary":false}',
+    '{"a":1}',
+  ],
+  [
+    { kind: 'broadcast', payload: Buffer.from('b') },
+    0,
+    '{"node":"n","topic":"t","event":"e","connectionId":"n.1","binary":true}',
+    'b',
+  ],
+  [
+    { kind: 'disconnect', event: '', connectionId: undefined, payload: undefined },
+    2,
+    '{"node":"n","topic":"t","event":"","binary":false}',
+    '',
+  ],
+  [
+    { kind: 'lane', connectionId: undefined, payload: Buffer.from('b') },
+    3,
+    '{"node":"n","topic":"t","event":"e","binary":true}',
+    'b',
+  ],
+  [
+    { kind: 'group', connectionId: undefined },
+    4,
+    '{"node":"n","topic":"t","event":"e","binary":false}',
+    '{"a":1}',
+  ],
+  [
+    { kind: 'info', connectionTopic: 'u' },
+    5,
+    '{"node":"n","topic":"t","event":"e","connectionId":"n.1","connectionTopic":"u","binary":false}',
+    '{"a":1}',
+  ],
+  [
+    { kind: 'dismissal', connectionId: undefined, connectionTopic: 'u' },
+    6,
+    '{"node":"n","topic":"t","event":"e","connectionTopic":"u","binary":false}',
+    '{"a":1}',
+  ],
+]
+
+test('X26: what this version writes of each kind are these bytes, which it reads, also with a field of a later version in the head', () => {
+  for (const [change, kind, head, body] of WRITTEN) {
+    const header = (length: number): number[] => [
+      2,
+      kind,
+      0,
+      0,
+      0,
+      0,
+      0,
+      3,
+      0,
+      0,
+      0,
+      0,
+      1,
+      2,
+      0,
+      0,
+      0,
+      length,
+    ]
+    const bytes = Buffer.concat([Buffer.from(header(head.length)), Buffer.from(head + body)])
+    assert.deepEqual(Buffer.from(encodeEnvelope({ ...ENVELOPE, ...change })), bytes)
+    const later = head.replace('}', ',"later":[1]}')
+    const read = decodeEnvelope(Buffer.concat([Buffer.from(header(later.length)), Buffer.from(later + body)]))
+    assert.ok(read !== undefined, head)
+    assert.deepEqual(read, decodeEnvelope(bytes))
+  }
+})
+
 test('every envelope comes back as it was, with JSON as its text, with bytes, and with nothing', () => {
   const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((text) => fitsName(text))
   const payload = fc.oneof(
