@@ -173,7 +173,12 @@ export class Channels {
     event: E,
     payload: RegisteredInfoPayload<T, E>,
   ): void {
-    this.#endpoint.outbound.info(this.#target('channels.info', target), event, payload)
+    Channels.inform(this, target, event, payload)
+  }
+
+  /** @internal As {@link info}, for whoever knows its types otherwise. */
+  static inform(channels: Channels, target: ChannelTarget, event: string, payload: unknown): void {
+    channels.#endpoint.outbound.info(channels.#target('channels.info', target), event, payload)
   }
 
   /**

@@ -11,6 +11,8 @@ import type {
   EventReceived,
   EventSent,
   ExchangeOf,
+  InfoPayloadSent,
+  InfoSent,
   JoinOf,
   LooseChannel,
   MetaReceived,
@@ -31,6 +33,8 @@ export interface Line {
   isSilent(topic: string, event: string): boolean
   nextRef(): string
   send(message: ClientMessage): void
+  /** Hands an info to the channel that the client has joined on a topic. */
+  inform(topic: string, event: string, payload: unknown): void
   /** From now on the channel observes what comes for its topic. */
   attach(channel: Attached): void
   /** Hears what is broadcast on a topic, until the returned function is called or the client is gone. */
@@ -111,6 +115,16 @@ export class TestChannel<D extends ChannelDefinition = LooseChannel> {
     checkText('push', 'event', event)
     checkPayload('push', payload)
     return this.#send(this.#line.nextRef(), event, payload)
+  }
+
+  /**
+   * Hands an info to this client's channel alone, as the server does with `channels.info`. What its handler sends can be expected.
+   *
+   * @throws `BERYL_ERR_INFO_UNDECLARED`, `BERYL_ERR_PAYLOAD_INVALID`
+   */
+  info<E extends InfoSent<D>>(event: E, payload: InfoPayloadSent<D, E>): void {
+    checkText('info', 'event', event)
+    this.#line.inform(this.topic, event, payload)
   }
 
   /** Leaves the topic. Resolves when the server has confirmed it and closed the channel. */

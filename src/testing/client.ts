@@ -244,6 +244,8 @@ export class TestClient {
       nextRef: () => this.#nextRef(),
       send: (message) => this.send(message),
       attach: (channel) => this.#attach(channel),
+      inform: (topic, event, payload) =>
+        Channels.inform(this.#server, { topic, connectionId: this.id }, event, payload),
       listen: (topic, listener) => this.#listen(topic, listener),
       isSilent: (topic, event) => {
         const owners = Channels.contracts(this.#server, topic)

@@ -10,6 +10,7 @@ import type { PayloadIn, PayloadOut } from '../channel/schema.ts'
 export interface LooseSchema extends ChannelSchema {
   readonly in: { readonly [event: string]: TSchema }
   readonly out: { readonly [event: string]: TSchema }
+  readonly info: { readonly [event: string]: TSchema }
 }
 
 export type LooseChannel = ChannelDefinition<string, LooseSchema>
@@ -61,6 +62,16 @@ export type EventSent<D> = SchemaOf<D> extends { in: infer I } ? keyof I & strin
 /** The exchange that a definition declares for an event that clients push. */
 export type ExchangeOf<D, E> = E extends keyof ExchangesIn<SchemaOf<D>>
   ? ExchangesIn<SchemaOf<D>>[E]
+  : unknown
+
+type InfosIn<S> = S extends { info: infer I } ? I : Record<never, never>
+
+/** The infos that the server has for a channel. */
+export type InfoSent<D> = keyof InfosIn<SchemaOf<D>> & string
+
+/** The payload that the server sends with an info. */
+export type InfoPayloadSent<D, E> = E extends keyof InfosIn<SchemaOf<D>>
+  ? PayloadOut<InfosIn<SchemaOf<D>>[E] & TSchema>
   : unknown
 
 type SchemasOut<S> = S extends { out: infer O } ? O : Record<never, never>

@@ -452,3 +452,26 @@ test('a client that is gone leaves nothing: no place taken, no topic heard', asy
   assert.deepEqual(app.channels.topics(), [])
   await (await connect(app)).join(room, 'room:1', { name: 'bob' })
 })
+
+for (const vsn of ['2.0.0', '1.0.0'])
+  test(`W106 an info of the kit reaches the channel of one client alone, whose answer it can expect (version ${vsn})`, async (t) => {
+    const told = defineChannel('told:*', {
+      schema: { info: { roleChanged: Name }, out: { role: Name } },
+      join: () => ({ assigns: {} }),
+      info: { roleChanged: (role, socket) => socket.push('role', role) },
+    })
+    const app = Fastify()
+    t.after(() => app.close())
+    await app.register(beryl, { channels: [told] })
+    const [ada, bob] = [await connect(app, { vsn }), await connect(app, { vsn })]
+    const [hers, his] = [await ada.join(told, 'told:1'), await bob.join(told, 'told:1')]
+    hers.info('roleChanged', { name: 'host' })
+    assert.deepEqual(await hers.expectPush('role'), { name: 'host' })
+    await his.refutePush('role')
+    assert.throws(() => hers.info('roleChanged', { name: 7 } as never), { code: 'BERYL_ERR_PAYLOAD_INVALID' })
+    assert.throws(() => hers.info('other' as never, {} as never), { code: 'BERYL_ERR_INFO_UNDECLARED' })
+    assert.throws(() => hers.info(7 as never, {} as never), /info: event: wanted a string/)
+    const loose = await ada.join('told:2')
+    loose.info('roleChanged', { name: 'guest' })
+    assert.deepEqual(await loose.expectPush('role'), { name: 'guest' })
+  })
