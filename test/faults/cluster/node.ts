@@ -85,6 +85,8 @@ process.on('message', (message: ToNode) => {
   return say({ id: message.id, status: undefined })
 })
 process.on('disconnect', () => process.exit())
+// The parent may have ended while this was loading.
+if (!process.connected) process.exit()
 process.once('SIGTERM', async () => {
   await app.close()
   process.exit(uncaught.length === 0 ? 0 : 1)
