@@ -6,8 +6,10 @@ suite('cluster', () => {
   const workers = new RemoteWorkers()
   after(() => workers.end())
 
-  for (const { title, needsOutage, run } of adapterFacts) {
-    const skip = needsOutage && 'the primary is not out of reach: its workers end with it'
+  for (const { title, needsLog, needsOutage, run } of adapterFacts) {
+    const skip =
+      (needsLog && 'cluster() has no log') ||
+      (needsOutage && 'the primary is not out of reach: its workers end with it')
     test(`cluster: ${title}`, { skip }, () => run({ adapter: () => workers.adapter() }))
   }
 })
