@@ -107,7 +107,7 @@ class RemoteAdapter implements PubSubAdapter {
   async stop(): Promise<void> {
     const worker = this.#worker
     if (worker === undefined) return
-    await this.#ask({ call: 'stop' })
+    if (worker.isConnected()) await this.#ask({ call: 'stop' })
     worker.off('message', this.#told)
     this.#worker = undefined
     this.status = 'down'
@@ -117,13 +117,15 @@ class RemoteAdapter implements PubSubAdapter {
   #ask(called: Called): Promise<void> {
     const id = ++this.#calls
     return new Promise((resolve, reject) => {
+      if (!this.#worker?.isConnected()) return reject(new Error('the worker is gone'))
       this.#waiting.set(id, { resolve, reject })
       this.#send({ ...called, id })
     })
   }
 
   #send(called: Called): void {
-    this.#worker?.send(called)
+    // The workers may end before the node that spoke through one of them.
+    if (this.#worker?.isConnected()) this.#worker.send(called, ignore)
   }
 
   readonly #told = ({ remote, id, error, status, topic, bytes }: Told): void => {
@@ -140,3 +142,5 @@ class RemoteAdapter implements PubSubAdapter {
     else waiting?.reject(new Error(error))
   }
 }
+
+function ignore(): void {}
