@@ -204,7 +204,7 @@ export class PresenceRegister implements Presence {
     this.#tracker?.drain()
   }
 
-  /** The tree has ended: no update waits for its time any more, which would keep the Node process alive. */
+  /** @internal The tree has ended: no update waits for its time any more, which would keep the Node process alive. */
   ended(): void {
     this.#late.sendAll()
   }

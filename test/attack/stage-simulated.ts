@@ -11,7 +11,7 @@ import { type Line, type LineListener, type Place, Refused, type Stage } from '.
 
 /** In memory, by a fake clock: the same moves give the same trace. */
 export function simulatedStage(): Stage {
-  const clock = fakeClock()
+  const clock = fakeClock(Date.UTC(2026, 0, 1))
 
   async function until(promise: Promise<unknown>, withinMs: number): Promise<boolean> {
     const deadline = clock.now() + withinMs
