@@ -9,18 +9,25 @@ const FILES = [
   ['/phoenix.mjs', new URL(import.meta.resolve('phoenix')), 'text/javascript; charset=utf-8'],
 ] as const
 
-const HEADERS = {
-  'cache-control': 'no-cache',
-  'content-security-policy': "default-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
+function headers(nodes: readonly string[]): Record<string, string> {
+  const connect = ["'self'", ...nodes, ...nodes.map((node) => node.replace('http', 'ws'))].join(' ')
+  return {
+    'cache-control': 'no-cache',
+    'content-security-policy': `default-src 'self'; connect-src ${connect}; img-src data:; base-uri 'none'; frame-ancestors 'none'`,
+    'x-content-type-options': 'nosniff',
+  }
 }
 
-/** Serves the page: four files, read at each request so that a reload shows what was just edited. */
-export function servePage(app: FastifyInstance): void {
+/**
+ * Serves the page: four files, read at each request so that a reload shows what was just edited.
+ *
+ * @param nodes the origins of other nodes, to which it may connect as well
+ */
+export function servePage(app: FastifyInstance, nodes: readonly string[]): void {
   for (const [path, file, type] of FILES) {
     app.get(path, async (_request, reply) =>
       reply
-        .headers(HEADERS)
+        .headers(headers(nodes))
         .type(type)
         .send(await readFile(file)),
     )

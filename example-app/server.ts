@@ -1,5 +1,13 @@
+import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { beryl, type ConnectContext, type ConnectGrant, type Rejection, reject } from 'fastify-beryl'
+import {
+  beryl,
+  type ConnectContext,
+  type ConnectGrant,
+  type PubSubAdapter,
+  type Rejection,
+  reject,
+} from 'fastify-beryl'
 import { Type } from 'typebox'
 import { EVERY_ROOM, room } from './channels/room.ts'
 import { History } from './history.ts'
@@ -14,11 +22,32 @@ declare module 'fastify-beryl' {
   }
 }
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The origins of all nodes, where there are several. */
+    readonly nodes: readonly string[]
+  }
+}
+
+/** What makes the chat one of several nodes. */
+export interface ClusterOptions {
+  readonly pubsub: PubSubAdapter
+  /** The origins of all nodes: a page of one goes on at another when its own is gone. */
+  readonly nodes: readonly string[]
+}
+
 /** The chat: a page at `/`, rooms at `/socket`, and `POST /announce { body }`, which speaks to all rooms at once. */
-export async function buildChat(options: FastifyServerOptions = {}): Promise<FastifyInstance> {
+export async function buildChat(
+  options: FastifyServerOptions = {},
+  cluster?: ClusterOptions,
+): Promise<FastifyInstance> {
+  const nodes = cluster?.nodes ?? []
   const app = Fastify(options)
   app.decorate('history', new History({ rooms: 100, messages: 50 }))
+  app.decorate('nodes', nodes)
+  if (cluster) await app.register(cors, { origin: pagesOf(nodes), methods: ['POST'] })
   await app.register(beryl, {
+    ...(cluster && { pubsub: cluster.pubsub, checkOrigin: pagesOf(nodes) }),
     channels: [room],
     connect,
     connectionTopic: ({ assigns }) => `user:${assigns.name}`,
@@ -28,8 +57,13 @@ export async function buildChat(options: FastifyServerOptions = {}): Promise<Fas
     app.groups.broadcast(EVERY_ROOM, 'announced', { body: request.body.body })
     return reply.code(202).send({ rooms: app.groups.topics(EVERY_ROOM).size })
   })
-  servePage(app)
+  servePage(app, nodes)
   return app
+}
+
+/** The pages of all nodes may speak to each of them, also those that were opened by the other name of this machine. */
+function pagesOf(nodes: readonly string[]): string[] {
+  return nodes.flatMap((node) => [node, node.replace('127.0.0.1', 'localhost')])
 }
 
 const Announcement = Type.Object({ body: Type.String({ minLength: 1, maxLength: 2000 }) })

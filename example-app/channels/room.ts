@@ -17,7 +17,11 @@ export const room = defineChannel('room:*', {
   schema: {
     join: {
       payload: Type.Object({ status: Status }),
-      reply: Type.Object({ recent: Type.Array(Message) }),
+      reply: Type.Object({
+        recent: Type.Array(Message),
+        /** Origins of the nodes that a page may turn to. None where there is one node. */
+        nodes: Type.Array(Type.String()),
+      }),
     },
     in: {
       say: {
@@ -42,7 +46,7 @@ export const room = defineChannel('room:*', {
   },
 
   // Not in `join`: what is said between that read and the subscription would be lost.
-  snapshot: ({ topic, server }) => ({ recent: server.history.recent(topic) }),
+  snapshot: ({ topic, server }) => ({ recent: server.history.recent(topic), nodes: [...server.nodes] }),
 
   joined({ topic, assigns, presence, server }) {
     presence.track(assigns.name, { status: assigns.status })

@@ -25,8 +25,23 @@ async function askName() {
 // The connection: one socket, one channel for the room that is open
 
 const socket = new Socket('/socket', { params: { name: me } })
-socket.onClose(() => show('reconnecting'))
+socket.onClose(() => {
+  show('reconnecting')
+  turnToNextNode()
+})
 socket.connect()
+
+/** Where there are several nodes: the origins of all, the one that we speak to, and the one that has us. */
+let nodes = []
+let node = location.origin
+let home = ''
+
+/** phoenix.js goes on to try by itself: at the next node. */
+function turnToNextNode() {
+  if (nodes.length === 0) return
+  node = nodes[(nodes.indexOf(node) + 1) % nodes.length]
+  socket.endPoint = `${node.replace('http', 'ws')}/socket/websocket`
+}
 
 /** Who is typing, each with the timer that makes it fade. */
 const typers = new Map()
@@ -55,9 +70,14 @@ function enter(room) {
 }
 
 /** Runs after each join: the first, and those after the connection or the channel was lost. */
-function entered({ recent }) {
+function entered({ recent, nodes: all }) {
   isSyncing = true
+  nodes = all
   for (const message of recent) drawMessage(message)
+  const hasMoved = home !== '' && home !== node
+  home = node
+  drawNode()
+  if (hasMoved) return show('moved')
   show(['reconnecting', 'rejoining', 'back'].includes(document.body.dataset.state) ? 'back' : 'online')
 }
 
@@ -123,7 +143,7 @@ onSubmit('other-room', 'other-room-name', (room) => {
   location.hash = room
 })
 onSubmit('announce', 'announcement', (body) =>
-  fetch('/announce', {
+  fetch(`${node}/announce`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ body }),
@@ -148,11 +168,19 @@ function show(state) {
     reconnecting: 'Connection lost. Reconnecting…',
     rejoining: 'The channel crashed. Joining again…',
     back: 'Back again.',
+    moved: `That node is gone: moved to ${hostOf(node)}.`,
   }
   document.body.dataset.state = state
   $('state').textContent = sayings[state] ?? ''
-  if (state === 'back') setTimeout(() => document.body.dataset.state === 'back' && show('online'), 3_000)
+  if (['back', 'moved'].includes(state))
+    setTimeout(() => document.body.dataset.state === state && show('online'), 3_000)
 }
+
+function drawNode() {
+  $('node').textContent = nodes.length === 0 ? '' : `served by ${hostOf(node)}`
+}
+
+const hostOf = (origin) => origin.replace(/^.*\/\//, '')
 
 function drawRoom(room) {
   $('room').textContent = room
@@ -186,7 +214,7 @@ function person({ name, metas }) {
   return row
 }
 
-/** What was missed comes with the next join, beside what is shown already. */
+/** A join gives again some that are shown already and, at another node, some that are older than those. */
 function drawMessage({ id, from, body, at }) {
   if ($(`said-${id}`)) return
   markTyping(from, false)
@@ -198,9 +226,12 @@ function drawMessage({ id, from, body, at }) {
   const kind = from === me ? 'said mine' : 'said'
   const row = element('li', kind, avatar(from), element('b', '', from), time, element('p', '', body))
   row.id = `said-${id}`
-  row.classList.toggle('more', $('messages').lastElementChild?.dataset.from === from)
   row.dataset.from = from
-  append(row)
+  row.dataset.at = at
+  const later = [...$('messages').querySelectorAll('.said')].find((other) => other.dataset.at > at)
+  append(row, later)
+  for (const drawn of [row, later])
+    drawn?.classList.toggle('more', drawn.previousElementSibling?.dataset.from === drawn.dataset.from)
 }
 
 function drawNote(text, kind) {
@@ -213,10 +244,10 @@ function drawComing(name, what) {
   if (isCalm && name !== me) drawNote(`${name} ${what}`, 'coming')
 }
 
-function append(row) {
+function append(row, before = null) {
   const list = $('messages')
   isAtEnd ||= row.classList.contains('mine')
-  list.append(row)
+  list.insertBefore(row, before)
   while (list.childElementCount > MESSAGES_SHOWN) list.firstElementChild.remove()
   stayAtEnd()
 }

@@ -17,9 +17,14 @@ export class ChatStage {
   }
 
   static async open(): Promise<ChatStage> {
-    const stage = new ChatStage(await launchChromium())
+    const stage = await ChatStage.look()
     await stage.startServer()
     return stage
+  }
+
+  /** A browser alone, for chats that are served elsewhere: see `at` of a visit. */
+  static async look(): Promise<ChatStage> {
+    return new ChatStage(await launchChromium())
   }
 
   get url(): string {
@@ -69,17 +74,19 @@ export class ChatStage {
   }
 
   async #load(context: BrowserContext, name: string, options: VisitOptions): Promise<ChatWindow> {
-    const { room = '', ownClock = false } = options
+    const { room = '', ownClock = false, at = this.url } = options
     context.setDefaultTimeout(DEADLINE_MS)
     const window = new ChatWindow(await context.newPage(), name)
     if (ownClock) await window.page.clock.install()
-    await window.page.goto(this.url + (room === '' ? '' : `#${room}`))
+    await window.page.goto(at + (room === '' ? '' : `#${room}`))
     return window
   }
 }
 
 interface VisitOptions {
   readonly room?: string
+  /** The address of the chat, where it is not that of the stage. */
+  readonly at?: string
   /** Gives the page a clock that the test can put forward with `page.clock`. */
   readonly ownClock?: boolean
   readonly viewport?: { readonly width: number; readonly height: number }
@@ -117,9 +124,18 @@ export class ChatWindow {
     await this.page.locator('#state').getByText(text).waitFor()
   }
 
+  async isServedBy(address: string): Promise<void> {
+    await this.page.getByText(`served by ${new URL(address).host}`).waitFor()
+  }
+
   /** What the line on the connection says, now. */
   async told(): Promise<string> {
     return (await this.page.locator('#state').textContent()) ?? ''
+  }
+
+  /** All that was said, as it stands there now. */
+  said(): Promise<string[]> {
+    return this.page.locator('#messages .said p').allTextContents()
   }
 
   /** How often a text stands among the messages, now. */

@@ -1,5 +1,6 @@
 // Takes the pictures of the documentation: `npx tsx test/browser/screenshots.ts [folder]`, by default docs/images.
 import { ChatStage, type ChatWindow } from './chat-stage.ts'
+import { startCluster } from './cluster-script.ts'
 
 const PHONE = { width: 390, height: 844 }
 const DESKTOP = { width: 1280, height: 800 }
@@ -30,7 +31,28 @@ await stage.stopServer()
 await bo.page.getByLabel('Message', { exact: true }).click()
 for (const window of [ada, bo]) await window.isTold('Connection lost. Reconnecting…')
 await shoot(bo, 'chat-reconnecting')
+await killNode()
 await stage.close()
+
+/** The page of somebody whose node has just died. */
+async function killNode(): Promise<void> {
+  const cluster = await startCluster({ PORT: '4001' })
+  const [one, two] = cluster.nodes
+  const seen = { viewport: { width: 900, height: 480 }, colorScheme: 'light' } as const
+  const bo = await stage.visit('Bo', { at: two.address, ...seen })
+  const ada = await stage.visit('Ada', { at: one.address, ...seen })
+  await ada.person('Bo').waitFor()
+  await bo.say('Ready? I pull the plug of your node.')
+  await ada.sees('Ready? I pull the plug of your node.')
+  await ada.say('Go on.')
+  await bo.sees('Go on.')
+  process.kill(one.pid, 'SIGKILL')
+  await ada.isTold('moved to')
+  await bo.say('Done. Did you notice?')
+  await ada.sees('Done. Did you notice?')
+  await shoot(ada, 'cluster-moved')
+  await cluster.end('SIGTERM')
+}
 
 async function converse(): Promise<void> {
   for (const [window, body] of [
