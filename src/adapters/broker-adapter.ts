@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import type { AdapterCounts, AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
+import { BrokerLog } from './broker-log.ts'
 import type { BrokerOptions } from './broker-options.ts'
 import type { Driver } from './driver.ts'
 import { Tally } from './tally.ts'
@@ -20,6 +21,7 @@ export const MAX_PENDING_BYTES = 32 * 1_024 * 1_024
 export class BrokerAdapter implements PubSubAdapter {
   readonly name: string
   readonly connectTimeoutMs: number
+  readonly log?: BrokerLog
   readonly #driver: Driver
   readonly #startDegraded: boolean
   readonly #clock: Clock
@@ -41,6 +43,10 @@ export class BrokerAdapter implements PubSubAdapter {
     this.#startDegraded = options.startDegraded
     this.#clock = clock
     this.#chance = chance
+    const { decodeLogged: decode } = driver
+    const address = `${driver.name} at ${driver.address}`
+    if (decode !== undefined)
+      this.log = new BrokerLog({ clock, link: () => this.#uplink?.open, decode, address })
   }
 
   get status(): AdapterStatus {
@@ -66,7 +72,9 @@ export class BrokerAdapter implements PubSubAdapter {
       node,
       clock: this.#clock,
       tally: this.#tally,
-      deliver,
+      deliver: (topic, bytes) => {
+        if (this.log?.arrived(topic, bytes) !== true) deliver(topic, bytes)
+      },
       chance: this.#chance,
       changed: (status, error) => {
         this.#wasUp ||= status === 'up'

@@ -1,3 +1,5 @@
+import type { LogLimits, LogPage, LogPosition } from '../pubsub/log.ts'
+
 /**
  * The one thing that a broker adapter does not share with the others: how its engine is talked to. All else (which topics,
  * reconnecting, probes, limits, counts) is in {@link BrokerAdapter}, which is handed one of these.
@@ -11,6 +13,8 @@ export interface Driver {
   readonly advice?: string
   /** The longest message that the engine carries, in bytes. It may be known only once it is connected. */
   readonly maxMessageBytes: number
+  /** Where the engine keeps logs: then each link has {@link Link.log}. @default it keeps none */
+  readonly decodeLogged?: DecodeLogged
 
   /**
    * Connects. A link is used until it is lost, and never again: reconnecting is done by another call of this.
@@ -35,6 +39,9 @@ export interface LinkEvents {
 
 /** One connection to the engine (or several that live and die together). After `close` nothing is asked of it. */
 export interface Link {
+  /** The logs at the engine, where it keeps any. */
+  readonly log?: LinkLog
+
   /**
    * Hands a message over, in the order of the calls; those of one turn of the event loop go out together. Never throws:
    * what fails is told by `lost` or `dropped`. `bytes` are not changed afterwards.
@@ -65,6 +72,36 @@ export interface Link {
 
   /** Ends it at once. Never throws. */
   close(): void
+}
+
+/** The logs at the engine, over one link. What it is asked for counts as {@link Link.pendingBytes}. */
+export interface LinkLog {
+  /**
+   * Appends all of these, one after the other, or none; then publishes each to those who subscribe to the topic. Gives their
+   * positions. Rejects with {@link NotTaken} where nothing has happened.
+   */
+  append(topic: string, entries: readonly NewEntry[], limits: LogLimits): Promise<LogPosition[]>
+  /** As that of a log. */
+  read(topic: string, after: number, limits: LogLimits): Promise<LogPage>
+  forget(topic: string): Promise<void>
+}
+
+/** Reads a message that {@link LinkLog.append} published; `undefined` where it is another one. */
+export type DecodeLogged = (message: Uint8Array) => LoggedMessage | undefined
+
+export interface NewEntry {
+  readonly text: string
+  readonly id: string | undefined
+}
+
+export interface LoggedMessage {
+  readonly position: LogPosition
+  readonly text: string
+}
+
+/** The engine said no to an entry, which is not in the log. */
+export class NotTaken extends Error {
+  override readonly name = 'NotTaken'
 }
 
 /** The engine said no to a subscription, and the link lives on. */

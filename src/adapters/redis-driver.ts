@@ -3,6 +3,7 @@ import { readFields } from '../ground/argument.ts'
 import { refuseOption } from '../ground/option-checks.ts'
 import type { Driver, Link, LinkEvents } from './driver.ts'
 import { type RedisClient, RedisLink } from './redis-link.ts'
+import { decodeLogged } from './redis-log.ts'
 
 /** The client buffers of Redis are larger: this keeps a message in bounds for every engine. */
 const MAX_MESSAGE_BYTES = 1_024 * 1_024 - 1_024
@@ -21,6 +22,7 @@ export class RedisDriver implements Driver {
   readonly name = 'redis'
   readonly address: string
   readonly maxMessageBytes = MAX_MESSAGE_BYTES
+  readonly decodeLogged = decodeLogged
   readonly #makeClient: () => RedisClient
   readonly #prefix: string
 

@@ -1,5 +1,6 @@
 import { ErrorReply, type RedisClientType } from '@redis/client'
 import { type Link, type LinkEvents, Refused } from './driver.ts'
+import { RedisLog } from './redis-log.ts'
 
 /** What a link asks of a client of @redis/client. */
 export type RedisClient = Pick<
@@ -21,6 +22,7 @@ export interface RedisLinkInit {
  */
 export class RedisLink implements Link {
   pendingBytes = 0
+  readonly log: RedisLog
   readonly #publisher: RedisClient
   readonly #subscriber: RedisClient
   readonly #prefix: string
@@ -36,6 +38,7 @@ export class RedisLink implements Link {
     this.#probeChannel = `${prefix}probe:${node}`
     this.#publisher = this.#watched(makeClient())
     this.#subscriber = this.#watched(makeClient())
+    this.log = new RedisLog((args) => this.#ask(args), prefix)
   }
 
   /** @returns rejects where one of the connections cannot be made; then both are closed */
@@ -44,6 +47,7 @@ export class RedisLink implements Link {
     try {
       await Promise.all([this.#publisher.connect(), this.#subscriber.connect()])
       await this.#subscriber.subscribe(this.#probeChannel, () => this.#probed?.())
+      await this.log.open()
       return this
     } catch (error) {
       this.close()
@@ -70,6 +74,16 @@ export class RedisLink implements Link {
     const { buffer, byteOffset, byteLength } = bytes
     const message = Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength)
     return this.#publisher.sendCommand(['PUBLISH', channel, message])
+  }
+
+  async #ask(args: readonly string[]): Promise<unknown> {
+    const bytes = args.reduce((sum, { length }) => sum + length, 0)
+    this.pendingBytes += bytes
+    try {
+      return await this.#publisher.sendCommand([...args])
+    } finally {
+      this.pendingBytes -= bytes
+    }
   }
 
   #notSent(error: unknown): void {

@@ -7,17 +7,18 @@ import { RedisServer } from '../support/redis.ts'
 suite('redis', need('redis-server'), () => {
   let server: RedisServer
   before(async () => {
-    server = await RedisServer.start()
+    server = await RedisServer.start('appendonly yes', 'appendfsync always')
   })
   after(() => server.end())
 
-  for (const { title, needsLog, run } of adapterFacts) {
-    test(`redis: ${title}`, { skip: needsLog && 'redis() has no log' }, () =>
-      run({
+  for (const { title, run } of adapterFacts) {
+    test(`redis: ${title}`, async () => {
+      await server.command('FLUSHALL')
+      await run({
         adapter: () => redis({ url: server.url }),
         cut: () => server.kill(),
         heal: () => server.start(),
-      }),
-    )
+      })
+    })
   }
 })

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import { ErrorReply } from '@redis/client'
+import { KEEP_MS, type LogLimits, type LogPage, type LogPosition } from '../pubsub/log.ts'
+import { type LinkLog, type LoggedMessage, type NewEntry, NotTaken } from './driver.ts'
+import { APPEND, OWN_ERROR, READ, type RedisScript } from './redis-scripts.ts'
+
+/** Sends one command over the connection that publishes. */
+export type Ask = (args: readonly string[]) => Promise<unknown>
+
+/** What a message of a log begins with on the channel of its topic: no envelope does. */
+const MARK = '\u0000beryl-log '
+const MARK_BYTES = Buffer.from(MARK)
+const HEAD = /^([\w-]{1,64}) (\d{1,16}) /
+/** The head of a message: an epoch and an offset. */
+const MAX_HEAD = 82
+/** Redis says so before a script has written anything. */
+const BEFORE = [
+  OWN_ERROR,
+  'OOM',
+  'READONLY',
+  'LOADING',
+  'BUSY',
+  'MASTERDOWN',
+  'MISCONF',
+  'NOREPLICAS',
+  'MOVED',
+  'ASK',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'NOAUTH',
+  'NOSCRIPT',
+]
+
+/**
+ * Logs in Redis. Each topic has a hash with its state (`meta`), a stream of its entries, whose ids are their offsets, and a hash
+ * with the offsets of the ids of entries; the part of their names in braces is the same. All that happens to them happens in
+ * one script.
+ */
+export class RedisLog implements LinkLog {
+  readonly #ask: Ask
+  readonly #prefix: string
+  /** The `run_id` of the server, for those that do not tell it in a script. */
+  #run = ''
+
+  constructor(ask: Ask, prefix: string) {
+    this.#ask = ask
+    this.#prefix = prefix
+  }
+
+  /** Asks the server who it is. Where it does not tell, the first use of a log says so. */
+  async open(): Promise<void> {
+    try {
+      const [, run = ''] = /run_id:(\w+)/.exec(String(await this.#ask(['INFO', 'server']))) ?? []
+      this.#run = run
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw error
+    }
+  }
+
+  async append(topic: string, entries: readonly NewEntry[], limits: LogLimits): Promise<LogPosition[]> {
+    const texts = entries.flatMap(({ id, text }) => [id ?? '', text])
+    const [epoch = '', ...offsets] = await this.#call(APPEND, topic, limits, [
+      this.#prefix + topic,
+      MARK,
+      ...texts,
+    ])
+    return offsets.map((offset) => ({ epoch, offset: Number(offset) }))
+  }
+
+  async read(topic: string, after: number, limits: LogLimits): Promise<LogPage> {
+    const answer = await this.#call(READ, topic, limits, [String(after)])
+    const [epoch = '', offset, key = '', former = '', ...entries] = answer
+    const previous = [...former.matchAll(/(\S+) (\d+)/g)].map(([, epoch = '', offset]) => ({
+      epoch,
+      offset: Number(offset),
+    }))
+    return { epoch, offset: Number(offset), key, previous, entries }
+  }
+
+  async forget(topic: string): Promise<void> {
+    await this.#ask(['DEL', ...this.#keys(topic)])
+  }
+
+  #keys(topic: string): [meta: string, stream: string, ids: string] {
+    const name = `${this.#prefix}{log:${topic}}`
+    return [`${name}:meta`, `${name}:stream`, `${name}:ids`]
+  }
+
+  async #call(
+    { sha, text }: RedisScript,
+    topic: string,
+    { size, ttlMs }: LogLimits,
+    further: readonly string[],
+  ): Promise<string[]> {
+    const own = [this.#run, makeEpoch(), makeKey(), size, ttlMs, KEEP_MS].map(String)
+    const rest = ['3', ...this.#keys(topic), ...own, ...further]
+    try {
+      return textsOf(await this.#evaluate(sha, text, rest))
+    } catch (error) {
+      throw wasBefore(error) ? new NotTaken(error.message) : error
+    }
+  }
+
+  /** The server forgets scripts when it restarts. */
+  async #evaluate(sha: string, text: string, rest: readonly string[]): Promise<unknown> {
+    try {
+      return await this.#ask(['EVALSHA', sha, ...rest])
+    } catch (error) {
+      if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error
+      return this.#ask(['EVAL', text, ...rest])
+    }
+  }
+}
+
+function makeEpoch(): string {
+  return randomBytes(9).toString('base64url')
+}
+
+function makeKey(): string {
+  return randomBytes(18).toString('base64url')
+}
+
+function textsOf(answer: unknown): string[] {
+  if (Array.isArray(answer)) return answer.map(String)
+  throw new TypeError('the script gave no list')
+}
+
+function wasBefore(error: unknown): error is ErrorReply {
+  return error instanceof ErrorReply && BEFORE.some((code) => error.message.startsWith(`${code} `))
+}
+
+export function decodeLogged(message: Uint8Array): LoggedMessage | undefined {
+  const start = MARK_BYTES.length
+  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+  if (!bytes.subarray(0, start).equals(MARK_BYTES)) return undefined
+  const [head, epoch = '', offset] = HEAD.exec(bytes.toString('latin1', start, start + MAX_HEAD)) ?? []
+  if (head === undefined) return undefined
+  return {
+    position: { epoch, offset: Number(offset) },
+    text: bytes.toString('utf8', start + head.length),
+  }
+}
