@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { suite, type TestContext, test } from 'node:test'
+import { redis } from 'fastify-beryl/redis'
+import type { AppendOptions, PubSubLog } from '../../src/pubsub/log.ts'
+import { need } from '../support/need.ts'
+import { freePort, RedisServer } from '../support/redis.ts'
+
+// What the log does when Redis lost a part of it, goes on with an older state, or says no.
+
+const LIMITS: AppendOptions = { size: 5, ttlMs: 60_000, id: undefined }
+const DAY_MS = 24 * 3_600_000
+
+interface Stage {
+  readonly server: RedisServer
+  readonly log: PubSubLog
+}
+
+async function stage(
+  t: TestContext,
+  config: string[] = [],
+  user = '',
+  prepare = async (_server: RedisServer): Promise<void> => {},
+): Promise<Stage> {
+  const server = await RedisServer.start(...config)
+  t.after(() => server.end())
+  await prepare(server)
+  const adapter = redis({ url: server.url.replace('//', `//${user}`) })
+  await adapter.start(
+    'node',
+    () => {},
+    () => {},
+  )
+  t.after(() => adapter.stop())
+  assert.ok(adapter.log !== undefined)
+  adapter.log.listen({ entry() {}, hears: () => true, full() {} })
+  return { server, log: adapter.log }
+}
+
+async function append(log: PubSubLog, ...texts: string[]): Promise<void> {
+  for (const text of texts) await log.append('room', text, LIMITS)
+}
+
+/** The name of a key, as the redis.conf and the command line have it. */
+const key = (name: string): string => `beryl:{log:room}:${name}`
+
+async function number(server: RedisServer, command: string): Promise<number> {
+  const [, value] = /^:(-?\d+)/.exec(await server.command(command)) ?? []
+  return Number(value)
+}
+
+/** The server is taken for another one, as after a failover. */
+const failOver = (server: RedisServer): Promise<string> => server.command(`HSET ${key('meta')} run another`)
+
+suite('the log in Redis', need('redis-server'), () => {
+  test('H2 where the meta alone is evicted the rest goes too, and the epoch changes', async (t) => {
+    const { server, log } = await stage(t)
+    await log.append('room', 'old', { ...LIMITS, id: 'x' })
+    const { epoch } = await log.read('room', 0, LIMITS)
+    await server.command(`DEL ${key('meta')}`)
+    const position = await log.append('room', 'new', { ...LIMITS, id: 'x' })
+    assert.notEqual(position.epoch, epoch)
+    assert.equal(position.offset, 1)
+    assert.deepEqual((await log.read('room', 0, LIMITS)).entries, ['new'])
+  })
+
+  test('H2 where the entries alone are evicted the log goes on, and gives none of them', async (t) => {
+    const { server, log } = await stage(t)
+    await append(log, 'one', 'two')
+    const { epoch } = await log.read('room', 0, LIMITS)
+    await server.command(`DEL ${key('stream')}`)
+    const { key: _, ...page } = await log.read('room', 0, LIMITS)
+    assert.deepEqual(page, { epoch, offset: 2, previous: [], entries: [] })
+    await append(log, 'three')
+    assert.deepEqual((await log.read('room', 0, LIMITS)).entries, ['three'])
+  })
+
+  test('H2 an entry that somebody cut out leaves no hole: then none is given', async (t) => {
+    const { server, log } = await stage(t)
+    await append(log, 'one', 'two', 'three')
+    await server.command(`XDEL ${key('stream')} 2-0`)
+    const page = await log.read('room', 0, LIMITS)
+    assert.deepEqual([page.offset, page.entries], [3, []])
+    assert.deepEqual((await log.read('room', 2, LIMITS)).entries, ['three'])
+  })
+
+  test('H10 where the ids alone are evicted the entries still have them', async (t) => {
+    const { server, log } = await stage(t)
+    const first = await log.append('room', 'paid', { ...LIMITS, id: 'order-17' })
+    await append(log, 'two')
+    await server.command(`DEL ${key('ids')}`)
+    assert.deepEqual(await log.append('room', 'paid again', { ...LIMITS, id: 'order-17' }), first)
+  })
+
+  test('H2 on another server the epoch changes, offsets go on, and the last four epochs are kept with their last offsets', async (t) => {
+    const { server, log } = await stage(t)
+    const epochs: string[] = []
+    for (let n = 1; n <= 6; n++) {
+      await append(log, `text ${n}`)
+      epochs.unshift((await log.read('room', 0, LIMITS)).epoch)
+      await failOver(server)
+    }
+    const page = await log.read('room', 0, LIMITS)
+    assert.equal(new Set([page.epoch, ...epochs]).size, 7)
+    assert.equal(page.offset, 6)
+    assert.deepEqual(
+      page.previous,
+      epochs.slice(0, 4).map((epoch, index) => ({ epoch, offset: 6 - index })),
+    )
+    assert.equal((await log.read('room', 0, LIMITS)).epoch, page.epoch)
+    assert.deepEqual(page.entries, ['text 2', 'text 3', 'text 4', 'text 5', 'text 6'])
+  })
+
+  test('H2 entries and ids expire after ttlMs, the rest after a day, and reading refreshes that; what was never written goes after ttlMs', async (t) => {
+    const { server, log } = await stage(t)
+    await log.read('room', 0, LIMITS)
+    const ttl = (name: string): Promise<number> => number(server, `PTTL ${key(name)}`)
+    const isWithin = (ms: number, limit: number): boolean => ms > limit - 30_000 && ms <= limit
+    assert.ok(isWithin(await ttl('meta'), LIMITS.ttlMs))
+    await log.append('room', 'one', { ...LIMITS, id: 'x' })
+    assert.ok(isWithin(await ttl('stream'), LIMITS.ttlMs))
+    assert.ok(isWithin(await ttl('ids'), LIMITS.ttlMs))
+    assert.ok(isWithin(await ttl('meta'), DAY_MS))
+    await server.command(`PEXPIRE ${key('meta')} 40000`)
+    await log.read('room', 0, LIMITS)
+    assert.ok(isWithin(await ttl('meta'), DAY_MS))
+  })
+
+  test('H10 the ids are as many as the entries, and after a topic is forgotten nothing is left', async (t) => {
+    const { server, log } = await stage(t)
+    for (let n = 0; n < 20; n++) await log.append('room', 'text', { ...LIMITS, id: `id-${n}` })
+    assert.equal(await number(server, `HLEN ${key('ids')}`), 5)
+    assert.equal(await number(server, `XLEN ${key('stream')}`), 5)
+    await log.forget('room')
+    assert.equal(await number(server, 'DBSIZE'), 0)
+  })
+
+  test('scripts that the server forgot are sent again, and entries keep their order', async (t) => {
+    const { server, log } = await stage(t)
+    await append(log, 'one')
+    await server.command('SCRIPT FLUSH')
+    await Promise.all(['two', 'three', 'four'].map((text) => log.append('room', text, LIMITS)))
+    assert.deepEqual((await log.read('room', 0, LIMITS)).entries, ['one', 'two', 'three', 'four'])
+  })
+
+  test('the keys of any topic fit into one slot of a Redis Cluster', async (t) => {
+    const { server, log } = await stage(
+      t,
+      ['cluster-enabled yes', `cluster-port ${await freePort()}`],
+      '',
+      async (server) => {
+        await server.command('CLUSTER ADDSLOTSRANGE 0 16383')
+        while (!/cluster_state:ok/.test(await server.command('CLUSTER INFO')));
+      },
+    )
+    for (const topic of ['room', '', '}', '{}', 'a}b{c', 'Ärger 🎈', '\u0000']) {
+      assert.equal((await log.append(topic, 'one', { ...LIMITS, id: 'x' })).offset, 1)
+      assert.deepEqual((await log.read(topic, 0, LIMITS)).entries, ['one'])
+    }
+    assert.equal(await number(server, 'DBSIZE'), 21)
+  })
+
+  test('H10 a server that is full has not taken the entry', async (t) => {
+    const { server, log } = await stage(t)
+    await append(log, 'one')
+    await server.command('CONFIG SET maxmemory 1')
+    await assert.rejects(async () => log.append('room', 'two', LIMITS), {
+      code: 'BERYL_ERR_HISTORY_UNAVAILABLE',
+      message: /OOM/,
+    })
+    await server.command('CONFIG SET maxmemory 0')
+    assert.deepEqual((await log.read('room', 0, LIMITS)).entries, ['one'])
+  })
+
+  test('a user that may not ask INFO is told so, and nothing is written; a user with the rights of the page may all', async (t) => {
+    const rights =
+      '~beryl:* &beryl:* -@all +subscribe +unsubscribe +publish +ping +hello +client +evalsha +eval +del +exists +hget +hmget +hset +hdel +xadd +xlen +xrange +xtrim +pexpire +pttl'
+    const config = [`user blind on >pw ${rights}`, `user seeing on >pw ${rights} +info`]
+    const blind = await stage(t, config, 'blind:pw@')
+    await assert.rejects(async () => blind.log.append('room', 'one', LIMITS), {
+      code: 'BERYL_ERR_HISTORY_UNAVAILABLE',
+      message: /\+info/,
+    })
+    assert.equal(await number(blind.server, 'DBSIZE'), 0)
+    const seeing = await stage(t, config, 'seeing:pw@')
+    await seeing.log.append('room', 'one', { ...LIMITS, id: 'x' })
+    await seeing.log.append('room', 'two', { ...LIMITS, size: 1 })
+    await failOver(seeing.server)
+    assert.deepEqual((await seeing.log.read('room', 0, LIMITS)).entries, ['two'])
+    await seeing.log.forget('room')
+  })
+})
