@@ -115,6 +115,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'adapters/interest.ts field #lingering': 'as #topics',
   'adapters/interest.ts timer setTimeout': 'one for each adapter',
   'adapters/uplink.ts timer setTimeout': 'one for each adapter',
+  'adapters/broker-log.ts field #waiting':
+    'as publisher.ts #lanes, and what that gave up on, until the engine answers or the link is lost',
   'adapters/redis-link.ts listener addEventListener': 'one for each attempt to connect',
   'adapters/redis-link.ts listener on': 'two for each connection',
   'adapters/nats-link.ts field #subscriptions': 'as interest.ts #topics',
