@@ -30,6 +30,7 @@ export class Announcer {
   /** Topic → who is to be told the whole of it at the end of this turn. Those who join in one turn. */
   readonly #newcomers = new Map<string, StateListener[]>()
   #isScheduled = false
+  #isDraining = false
 
   constructor(init: AnnouncerInit) {
     this.#init = init
@@ -48,6 +49,11 @@ export class Announcer {
     if (others === undefined) this.#newcomers.set(topic, [listener])
     else others.push(listener)
     this.soon()
+  }
+
+  /** From now on clients see nobody go: who is closed by a drain comes back elsewhere. The server's own listeners do. */
+  drain(): void {
+    this.#isDraining = true
   }
 
   /** There is something to tell. */
@@ -78,11 +84,16 @@ export class Announcer {
   #tellBatch({ topic, all, shown }: Batch): void {
     const { sink } = this.#init
     this.#try(topic, () => {
-      if (!shown.empty && sink.subscribed(topic)) sink.diff(topic, shown.toDiff())
+      if (!shown.empty && sink.subscribed(topic)) this.#tellClients(topic, shown.toDiff())
     })
     if (all.empty) return
     // A diff for each: who changes it changes nothing for others.
     for (const listener of [...this.#listeners]) this.#try(topic, () => listener(topic, all.toDiff()))
+  }
+
+  #tellClients(topic: string, diff: PresenceDiff): void {
+    if (!this.#isDraining) return this.#init.sink.diff(topic, diff)
+    if (Object.keys(diff.joins).length > 0) this.#init.sink.diff(topic, { joins: diff.joins, leaves: {} })
   }
 
   #try(topic: string, call: () => unknown): void {

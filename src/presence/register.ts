@@ -201,6 +201,7 @@ export class PresenceRegister implements Presence {
   /** This node is about to stop, and its users will come back elsewhere: nobody is told who goes. */
   drain(): void {
     this.#draining = true
+    this.#announcer.drain()
     this.#tracker?.drain()
   }
 
@@ -295,9 +296,8 @@ export class PresenceRegister implements Presence {
     for (const row of this.#ledger.takeAll(owner)) this.#remove(row)
   }
 
-  /** Who is closed by a drain comes back elsewhere: those who are not closed yet do not see them go either. */
   #remove(row: Row): void {
-    if (!this.#draining) this.#view.remove(row)
+    this.#view.remove(row)
     this.#tracker?.untrack(row)
   }
 

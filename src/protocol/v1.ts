@@ -45,6 +45,6 @@ function encode(topic: unknown, event: string, payload: unknown, ref: Ref): Fram
   if (isUint8Array(payload)) return undefined
   if (!(payload instanceof JsonText)) return textFrame(JSON.stringify({ event, payload, ref, topic }))
   return textFrame(
-    `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":${JSON.stringify(ref)},"topic":${JSON.stringify(topic)}}`,
+    `{"event":${JSON.stringify(event)},"payload":${payload.text},"ref":${ref === null ? 'null' : JSON.stringify(ref)},"topic":${JSON.stringify(topic)}}`,
   )
 }
