@@ -30,7 +30,7 @@ export interface PubSubAdapter {
   readonly counts?: AdapterCounts | undefined
 
   /** The logs of topics, where the engine keeps any: without it a channel may not declare a `history`. @default none */
-  readonly log?: PubSubLog
+  readonly log?: PubSubLog | undefined
 
   /**
    * Connects. Rejects where that fails for good; from then on the adapter reconnects by itself and says so through
