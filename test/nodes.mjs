@@ -1,11 +1,15 @@
 // Runs the tests on several versions of Node, each a real one from the registry: `node test/nodes.mjs [version…]`,
-// by default all that are supported. Left out is what no version of Node changes: browsers, proxies, compilers, samples.
+// by default all that are supported. Left out is what no version of Node changes, or what one is enough for.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const SUPPORTED = ['20', '22', '24', '26']
-const ELSEWHERE = ['browser', 'bench', 'deployment', 'docs', 'types', 'package', 'support']
+const ELSEWHERE = [
+  ...['browser', 'bench', 'deployment', 'docs', 'types', 'package', 'support'],
+  // Engines of others, and minutes of processes that one version has played.
+  ...['adapters', 'faults', 'foreign', 'soak'],
+]
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const kinds = readdirSync(fileURLToPath(new URL('.', import.meta.url)), { withFileTypes: true })

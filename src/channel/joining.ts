@@ -239,6 +239,8 @@ export class JoiningTopic implements PendingTopic {
     this.#settle()
     if (frame !== undefined) this.#outlet.send(frame)
     this.#sendPredecessor()
+    // Before anybody else hears of it: a listener may end the channel at once.
+    channel.told()
     this.#outlet.joined(this, channel)
     channel.joined()
     this.#outlet.redeliver(this.#messages)

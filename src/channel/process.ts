@@ -76,7 +76,6 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
 
   /** The reply to the join is on its way. */
   joined(): void {
-    this.told()
     if (this.state !== 'joined') return
     this.history?.open()
     this.isBusy = false

@@ -170,7 +170,7 @@ export abstract class Telling extends Turns implements Followed {
   }
 
   /** The answer to the join is on its way. */
-  protected told(): void {
+  told(): void {
     this.#isTold = true
     // Nothing can have been missed, and what `joined` broadcasts is heard in its order.
     if (this.#held === NOTHING) this.#held = undefined

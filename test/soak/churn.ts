@@ -70,7 +70,7 @@ function mebibytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(2)} MiB`
 }
 
-const JOINS = { small: { warmUp: 6_000, count: 4_000 }, full: { warmUp: 50_000, count: 1_000_000 } } as const
+const JOINS = { small: { warmUp: 20_000, count: 4_000 }, full: { warmUp: 50_000, count: 1_000_000 } } as const
 const CLIENTS = 10
 const PIPELINED = 50
 
