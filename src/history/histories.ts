@@ -23,6 +23,8 @@ export interface HistoriesHost {
   /** Passes an entry on to all who are subscribed on this node. */
   deliver(broadcast: LoggedBroadcast): void
   hears(topic: string): boolean
+  /** Throws where an entry is longer than what the nodes carry. */
+  checkLength(topic: string, bytes: number): void
   /** Tells all nodes that the log of a topic is another. */
   announce(topic: string): void
 }
@@ -94,27 +96,41 @@ export class Histories {
 
   // Into the log
 
-  /** Resolves when the log has the entry. */
+  /** Resolves when the log has the entry. Rejects with `BERYL_ERR_MESSAGE_TOO_LONG` where no node could be told. */
   async publish(topic: string, declared: DeclaredHistory, publication: Publication): Promise<LogPosition> {
-    return this.#append(topic, declared, publication)
+    return this.#append(topic, declared, publication, this.#write(topic, publication))
   }
 
-  /** As {@link publish}, without anybody waiting: what does not get into the log is counted. */
+  /**
+   * As {@link publish}, without anybody waiting: what does not get into the log is counted.
+   *
+   * @throws `BERYL_ERR_MESSAGE_TOO_LONG`
+   */
   send(topic: string, declared: DeclaredHistory, publication: Publication): void {
+    const text = this.#write(topic, publication)
     const dropped = (error: unknown): void =>
       this.telemetry.emit('history.dropped', { entries: 1 }, { topic, error })
     try {
-      const answer = this.#append(topic, declared, publication)
+      const answer = this.#append(topic, declared, publication, text)
       if (answer instanceof Promise) answer.catch(dropped)
     } catch (error) {
       dropped(error)
     }
   }
 
-  #append(topic: string, declared: DeclaredHistory, publication: Publication): MaybePromise<LogPosition> {
+  #write(topic: string, { event, payload, except }: Publication): string {
+    const text = writeEntry({ event, payload, except, at: this.#host.clock.date() })
+    this.#host.checkLength(topic, Buffer.byteLength(text))
+    return text
+  }
+
+  #append(
+    topic: string,
+    declared: DeclaredHistory,
+    { event, id = this.#makeId() }: Publication,
+    text: string,
+  ): MaybePromise<LogPosition> {
     const { clock } = this.#host
-    const { event, payload, except, id = this.#makeId() } = publication
-    const text = writeEntry({ event, payload, except, at: clock.date() })
     const { size, ttlMs } = declared
     const probe = this.#appended
     const startedAt = probe.isHeard ? clock.now() : 0

@@ -148,6 +148,7 @@ export class Endpoint {
       historyOf: (topic) => this.routers.historyOf(topic),
       deliver: (entry) => pubsub.deliverEntry(entry),
       hears: (topic) => pubsub.hears(topic),
+      checkLength: (topic, bytes) => pubsub.checkLength(topic, bytes),
       announce: (topic) => lane.publish(Buffer.from(topic)),
     })
     lane.listen((_node, bytes) => histories.announced(Buffer.from(bytes).toString()))

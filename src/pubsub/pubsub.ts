@@ -276,6 +276,11 @@ export class PubSub implements Process {
     this.#topics.get(target.topic)?.inform(info, target)
   }
 
+  /** @throws `BERYL_ERR_MESSAGE_TOO_LONG` where an entry of a topic's log is more than the adapter carries */
+  checkLength(topic: string, bytes: number): void {
+    this.#sender.checkLength(topicTopic(topic), bytes)
+  }
+
   /** Ends the channels of a target, on all nodes, or on the one that is given. */
   dismiss(target: ChannelTarget, reason: string | undefined, node?: string): void {
     const to = node === undefined ? CONTROL : nodeTopic(node)

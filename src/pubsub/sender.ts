@@ -59,8 +59,13 @@ export class Sender {
       connectionId,
       connectionTopic,
     })
-    if (bytes.length > this.#door.maxMessageBytes) throw this.#tooLong(to, bytes.length)
+    this.checkLength(to, bytes.length)
     this.#link.publish(to, bytes)
+  }
+
+  /** @throws `BERYL_ERR_MESSAGE_TOO_LONG` for what the adapter does not carry */
+  checkLength(to: string, bytes: number): void {
+    if (bytes > this.#door.maxMessageBytes) throw this.#tooLong(to, bytes)
   }
 
   #tooLong(to: string, bytes: number): Error {

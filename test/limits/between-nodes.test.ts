@@ -5,6 +5,37 @@ import beryl, { defineChannel, type PubSubAdapter } from 'fastify-beryl'
 import { connect, memoryNetwork } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 
+test('X13: a logged event above the limit of the adapter is refused with its name, and is in no log', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  const inner = memoryNetwork().adapter()
+  const adapter: PubSubAdapter = {
+    name: 'small',
+    maxMessageBytes: 300,
+    status: 'up',
+    start: (...args) => inner.start(...args),
+    publish: (...args) => inner.publish(...args),
+    subscribe: (topic) => inner.subscribe(topic),
+    unsubscribe: (topic) => inner.unsubscribe(topic),
+    stop: () => inner.stop(),
+    log: inner.log,
+  }
+  const logged = defineChannel('logged:*', {
+    history: { events: ['said'] },
+    schema: { out: { said: Type.Object({ text: Type.String() }) } },
+    join: () => ({ assigns: {} }),
+  })
+  await app.register(beryl, { channels: [logged], pubsub: adapter })
+  const channel = await (await connect(app)).join(logged, 'logged:1')
+  const long = { text: 'x'.repeat(300) }
+  const refused = { code: 'BERYL_ERR_MESSAGE_TOO_LONG' }
+  assert.throws(() => app.channels.broadcast('logged:1', 'said', long), refused)
+  await assert.rejects(app.channels.publish('logged:1', 'said', long), refused)
+  await app.channels.publish('logged:1', 'said', { text: 'short' })
+  await channel.expectPush('said', { text: 'short' })
+  assert.equal((await app.channels.history('logged:1')).entries.length, 1)
+})
+
 test('X13: a broadcast above the limit of the adapter is refused with its name, and nobody got it', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
