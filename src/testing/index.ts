@@ -1,5 +1,6 @@
 export type { ClientMessage, ServerMessage } from '../client/codec.ts'
-export { type AdapterFact, type AdapterStage, adapterFacts } from './adapter-facts.ts'
+export { adapterFacts } from './adapter-facts.ts'
+export type { AdapterFact, AdapterStage } from './adapter-probe.ts'
 export type { Crash } from './arrivals.ts'
 export { JoinRefused, TestChannel } from './channel.ts'
 export { TestClient } from './client.ts'
