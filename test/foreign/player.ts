@@ -5,7 +5,7 @@ import { giveUp, play } from './story.ts'
 import { supervise, supervisedPlaces } from './supervised.ts'
 import { type Variant, variants } from './world.ts'
 
-/** Each behaviour meets the first way of joining, and one of the others in turn; with `all`, every one. */
+/** Each behaviour meets one way of joining, in each place another in turn; with `all`, every one. */
 const [first, step, onlyPlace = '', onlyBehaviour = '', all = ''] = process.argv.slice(2)
 const faults: string[] = []
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
@@ -19,14 +19,14 @@ const tasks = [
   ...supervisedPlaces.map((place) => ({ place, isSupervised: true })),
 ].filter(({ place }, index) => index % Number(step) === Number(first) && place.name.includes(onlyPlace))
 
-for (const { place, isSupervised } of tasks) {
+for (const [at, { place, isSupervised }] of tasks.entries()) {
   for (const [index, behaviour] of behaviours.entries()) {
     if (!behaviour.name.includes(onlyBehaviour) || (place.losesPromises && behaviour.gives === 'promise'))
       continue
     if (behaviour.needs !== undefined && place.notFor?.includes(behaviour.needs)) continue
     const ways = isSupervised
       ? variants.slice(0, 1)
-      : variants.filter((_, way) => all !== '' || way === 0 || way === 1 + (index % 2))
+      : variants.filter((_, way) => all !== '' || way === (at + index) % variants.length)
     for (const variant of ways)
       await report(place, behaviour.name, variant, () =>
         isSupervised ? supervise(place.name, behaviour) : lifeOf(place)(place, behaviour, variant),
