@@ -35,7 +35,7 @@ export interface PubSubLog {
   forget(topic: string): void | Promise<void>
 
   /** Where the log is in this process and of this node alone: its entries themselves, so that they are not kept twice. */
-  here?(topic: string): LogEntries | undefined
+  readonly here?: ((topic: string) => LogEntries | undefined) | undefined
 }
 
 /** A place in the log of a topic: behind the entry with this offset. The first entry has 1; 0 is before it. */
