@@ -156,3 +156,11 @@ function inside(file: string): string[] {
 function show([file, imported]: [string, string]): string {
   return `${file} (${floorOf(file)}) imports ${imported} (${floorOf(imported)})`
 }
+
+test('a comment names its subject first: none begins with What, Who, Whether or How', () => {
+  const begins = /(?:^|\s)(?:\/\/|\/\*\*|\*) (?:What|Who|Whether|How)\b.*/gm
+  const found = [...sources].flatMap(([file, text]) =>
+    (text.match(begins) ?? []).map((line) => `${file}: ${line.trim()}`),
+  )
+  assert.deepEqual(found, [])
+})

@@ -14,10 +14,10 @@ export interface BrokerLogInit {
   readonly address: string
 }
 
-/** What goes to the engine as one: so many entries, or so many characters and one entry more. */
+/** One batch for the engine has so many entries, or so many characters and one entry more. */
 const MAX_BATCH = 64
 const MAX_BATCH_CHARS = 256 * 1_024
-/** What waits for answers of the engine. Above: nothing is asked for. */
+/** Bytes that may wait for answers of the engine. Above, nothing is asked for. */
 const MAX_PENDING_BYTES = 32 * 1_024 * 1_024
 
 /** An entry on its way. */

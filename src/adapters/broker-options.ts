@@ -3,7 +3,7 @@ import { type Fields, flag, refuseOption, whole } from '../ground/option-checks.
 /** The options that all brokers have. */
 export interface BrokerGiven {
   /**
-   * What the names of all topics begin with at the broker: applications with different ones do not hear each other. 1 to 64
+   * The beginning of all names at the broker: applications with different ones do not hear each other. 1 to 64
    * of letters, digits and `:._-`. @default 'beryl:'
    */
   readonly prefix?: string | undefined

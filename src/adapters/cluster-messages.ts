@@ -31,7 +31,7 @@ export interface ToNode {
 
 export type Relayed = readonly [topic: string, bytes: Uint8Array]
 
-/** What is asked and given in credit: bytes, and room for what stands around them. */
+/** Credit that a message takes: its bytes, and room for what stands around them. */
 export function costOf([topic, bytes]: Relayed): number {
   return bytes.byteLength + 2 * topic.length + 64
 }

@@ -1,4 +1,4 @@
-/** What this process is to `node:cluster`: one that relays between its workers must not be a node of its own as well. */
+/** The part of this process in `node:cluster`: one that relays between its workers must not be a node of its own as well. */
 export const role = {
   /** The workers of `startWorkers()` are at work. */
   isRelaying: false,

@@ -9,7 +9,7 @@ export interface Driver {
   readonly name: string
   /** Where the engine is, for people: without credentials. */
   readonly address: string
-  /** What to do where it is out of reach. @default start it, correct the address … */
+  /** Advice for the error where it is out of reach. @default start it, correct the address … */
   readonly advice?: string
   /** The longest message that the engine carries, in bytes. It may be known only once it is connected. */
   readonly maxMessageBytes: number

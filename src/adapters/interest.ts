@@ -19,7 +19,7 @@ const COMMAND_MS = 5_000
  *      │    └────────────────────────────────────────────────────────────────┘
  *      └──refused──▶ refused: asked for again by the next subscribe, and over each new link
  *
- * What nobody wants any more is looked at when its command is confirmed; where the link is lost, it is gone.
+ * A topic that nobody wants any more is looked at when its command is confirmed; where the link is lost, it is gone.
  */
 interface Topic {
   state: 'subscribing' | 'on' | 'lingering' | 'unsubscribing' | 'refused'

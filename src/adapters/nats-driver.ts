@@ -3,7 +3,7 @@ import type { Driver, Link, LinkEvents } from './driver.ts'
 import { NatsLink } from './nats-link.ts'
 import type { NatsServers } from './nats-servers.ts'
 
-/** What NATS carries by default, less room for the subject. */
+/** Bytes that NATS carries by default, less room for the subject. */
 const MAX_MESSAGE_BYTES = 1_024 * 1_024 - 1_024
 const CONNECT_MS = 5_000
 const PING_MS = 10_000

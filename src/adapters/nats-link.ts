@@ -112,7 +112,7 @@ export class NatsLink implements Link {
     else this.#unsubscribeAll()
   }
 
-  /** What is closed is passed by: a write to a connection that is closing would be an error that nobody listens to. */
+  /** Closed subscriptions are passed by: a write to a connection that is closing would be an error that nobody listens to. */
   #unsubscribeAll(): void {
     const all = [...this.#subscriptions.values()]
     this.#subscriptions.clear()

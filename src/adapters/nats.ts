@@ -16,12 +16,12 @@ export interface NatsOptions extends BrokerGiven {
    */
   readonly servers?: string | readonly string[] | undefined
   /**
-   * What `connect()` of `@nats-io/transport-node` gave, where more has to be said than an address: a certificate, a creds file.
+   * A connection that `connect()` of `@nats-io/transport-node` gave, where an address is not enough: a certificate, a creds file.
    * Made with `maxReconnectAttempts: -1`: the library does the reconnecting then, and gives up after 10 attempts by default.
    * It is used, shared with you, and never closed.
    */
   readonly connection?: NatsConnection | undefined
-  /** What all subjects begin with. No two dots side by side, none at the front. @default 'beryl.' */
+  /** The beginning of all subjects. No two dots side by side, none at the front. @default 'beryl.' */
   readonly prefix?: string | undefined
 }
 

@@ -16,7 +16,7 @@ import { makeNodeName } from '../pubsub/pubsub.ts'
 import { CONTROL, Sender, topicTopic } from '../pubsub/sender.ts'
 
 export interface PublisherOptions {
-  /** What is sent is checked against these, as a node does. @default [] only what JSON carries is checked */
+  /** Payloads are checked against these, as a node does. @default [] only what JSON carries is checked */
   readonly channels?: readonly ChannelDefinition[] | undefined
 }
 
@@ -76,7 +76,7 @@ function isAdapter(value: unknown): boolean {
     const { start, publish, stop } = value as PubSubAdapter
     return [start, publish, stop].every((method) => typeof method === 'function')
   } catch {
-    // What cannot be read is none.
+    // An object that cannot be read is none.
     return false
   }
 }

@@ -10,7 +10,7 @@ const MAX_MESSAGE_BYTES = 1_024 * 1_024 - 1_024
 const PING_MS = 10_000
 const CONNECT_MS = 5_000
 
-/** What is read of a client of @redis/client. */
+/** The part of a client of @redis/client that is read. */
 export interface RedisSource {
   readonly isOpen: boolean
   readonly options?: object | undefined

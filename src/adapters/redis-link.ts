@@ -2,7 +2,7 @@ import { ErrorReply, type RedisClientType } from '@redis/client'
 import { type Link, type LinkEvents, Refused } from './driver.ts'
 import { RedisLog } from './redis-log.ts'
 
-/** What a link asks of a client of @redis/client. */
+/** A client of @redis/client, as a link uses it. */
 export type RedisClient = Pick<
   RedisClientType,
   'connect' | 'destroy' | 'on' | 'sendCommand' | 'subscribe' | 'unsubscribe' | 'isOpen'

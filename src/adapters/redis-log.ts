@@ -7,7 +7,7 @@ import { APPEND, OWN_ERROR, READ, type RedisScript } from './redis-scripts.ts'
 /** Sends one command over the connection that publishes. */
 export type Ask = (args: readonly string[]) => Promise<unknown>
 
-/** What a message of a log begins with on the channel of its topic: no envelope does. */
+/** The mark at the beginning of an entry on the channel of its topic: no envelope begins so. */
 const MARK = '\u0000beryl-log '
 const MARK_BYTES = Buffer.from(MARK)
 const HEAD = /^([\w-]{1,64}) (\d{1,16}) /

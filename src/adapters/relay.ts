@@ -2,7 +2,7 @@ import { type Clock, systemClock, type Timer } from '../ground/clock.ts'
 import { costOf, PORTION, type Relayed, type ToNode, type ToPrimary, toPrimary } from './cluster-messages.ts'
 import type { Port } from './port.ts'
 
-/** What may be under way to one node. Node itself would hold any amount for a worker that does not read. */
+/** Bytes that may be under way to one node. Node itself would hold any amount for a worker that does not read. */
 export const CREDIT_BYTES = 16 * 1_024 * 1_024
 
 /** The primary's part: hands what a node publishes to those that want its topic. It understands nothing of it. */

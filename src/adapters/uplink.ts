@@ -15,11 +15,11 @@ export const CONNECT_MS = 5_000
 export const PROBE_MS = 5_000
 /** Silence of the engine after which it is probed. */
 export const SILENCE_MS = 10_000
-/** How often it is looked whether it is silent. */
+/** Its silence is looked at so often. */
 const LOOK_MS = 1_000
 /** After so many looks at which something was on its way it is probed, too: it may take nothing any more. */
 const BEHIND_LOOKS = 2
-/** What is on its way may take so long when the adapter stops. */
+/** Messages on their way may take so long when the adapter stops. */
 const FLUSH_MS = 2_000
 
 export interface UplinkInit {

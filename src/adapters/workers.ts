@@ -42,7 +42,7 @@ export interface Workers {
   restart(): Promise<void>
   /** Lets all drain, at the same time, and resolves when they have ended. */
   stop(): Promise<void>
-  /** What runs, as plain data: `formatTree` of `fastify-beryl/supervision` draws it. */
+  /** The tree of workers, as plain data: `formatTree` of `fastify-beryl/supervision` draws it. */
   inspect(): TreeNode
   /**
    * Resolves when all have ended: `normal` after `stop()`, `shutdown` after too many restarts. The exit code of the process is

@@ -13,7 +13,7 @@ export interface Ending {
 
 type LastEvent = 'phx_close' | 'phx_error'
 
-/** What the client was told, or would have been, has a gap: it is to join again. */
+/** The client's part of the history has a gap: it is to join again. */
 export const GAP: TerminateReason = { kind: 'shutdown', reason: 'history_gap' }
 
 export const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }

@@ -13,7 +13,7 @@ export const NOTHING: Held = Object.freeze([])
 /** More came than may wait: nothing is held any more, and the channel never begins. */
 export const OVERFLOWED: Held = Object.freeze([])
 
-/** What is held, with one more. */
+/** Everything that is held, with one more. */
 export function hold(held: Held, one: Broadcast | Frame, limit: number): Held {
   if (held === OVERFLOWED) return OVERFLOWED
   if (held === NOTHING) return [one]

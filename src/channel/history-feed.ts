@@ -67,7 +67,7 @@ export class HistoryFeed implements Feed, Follower {
     return this.#resumption?.recovered === true
   }
 
-  /** What the reply to the join says. */
+  /** The position as the reply to the join has it. */
   get position(): object {
     const { epoch, offset, recovered } = this.#resumption as Resumption
     return { epoch, offset, recovered }

@@ -300,7 +300,7 @@ export function checkInfo(channels: readonly CompiledChannel[], event: string, p
 }
 
 /**
- * What the handler of an info wants: the end of its channel, or nothing.
+ * Reads what the handler of an info gave: the end of its channel, or nothing.
  *
  * @throws `BERYL_ERR_RESULT_INVALID`
  */

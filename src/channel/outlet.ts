@@ -75,7 +75,7 @@ export interface Outlet {
   send(frame: Frame): void
   /** True where the client is so far behind that it should be spared what can be told later in one piece. */
   readonly isBehind: boolean
-  /** What was sent and has not left, in bytes: counted each time. */
+  /** Bytes that were sent and have not left: counted each time. */
   readonly unsentBytes: number
   /** Takes back messages that the topic will not handle: they are decided again, without it. Never throws. */
   redeliver(messages: readonly Message[]): void

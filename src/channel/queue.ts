@@ -13,7 +13,7 @@ export class Due {
   }
 }
 
-/** What the server itself has for a channel. */
+/** Work that the server itself has for a channel. */
 export type OfServer = Broadcast | Due
 
 export type Queued = Message | OfServer

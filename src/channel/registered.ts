@@ -20,7 +20,7 @@ import type { PayloadIn, PayloadOut } from './schema.ts'
  *
  *     declare module 'fastify-beryl' { interface RegisteredChannels { room: typeof room } }
  *
- * What sends (`channels`, `groups.broadcast`), `presence` and the testing kit are typed by it, topic by topic. A library
+ * It types `channels`, `groups.broadcast`, `presence` and the testing kit, topic by topic. A library
  * that sends to channels that it does not know registers `ChannelDefinition` itself: any topic, any event.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: made to be augmented

@@ -15,7 +15,7 @@ import type { ReadJoin } from './resume-key.ts'
 import { Turns } from './turns.ts'
 
 /**
- * What a channel's client is told without having asked: broadcasts, pushes, and the state of presence. All of it waits behind
+ * Tells a channel's client what it has not asked for: broadcasts, pushes, and the state of presence. All of it waits behind
  * a gate until the client knows that it is joined.
  *
  * A class to extend, as {@link Turns} is.
@@ -27,7 +27,7 @@ export abstract class Telling extends Turns implements Followed {
   slot = -1
   /** The join_ref of pushes and replies: where it is null, Phoenix puts the ref of the join in its place. */
   protected readonly wireRef: Ref
-  /** What came while the gate is closed; `undefined` when it is open. */
+  /** Messages that came while the gate is closed; `undefined` when it is open. */
   #held: Held | undefined = NOTHING
   #isTold = false
   /** Most channels have none, and pay one check. */
@@ -99,7 +99,7 @@ export abstract class Telling extends Turns implements Followed {
     })
   }
 
-  /** What `intercept` made of a broadcast; `undefined` where it dropped it. */
+  /** Sends a broadcast as `intercept` made it, and nothing for `undefined`. */
   protected rewritten(broadcast: Broadcast, payload: unknown): void {
     const { event } = broadcast
     const isEntry = this.history !== undefined && broadcast instanceof LoggedBroadcast

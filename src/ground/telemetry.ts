@@ -75,7 +75,7 @@ export interface TelemetryEvents {
   }
   /** A broadcast went to the subscribers of this node. On the hot path. */
   'broadcast.sent': { measurements: { subscribers: number }; metadata: { topic: string; event: string } }
-  /** What the application sent during a restart of the pubsub, for which there was nobody. */
+  /** The application sent something during a restart of the pubsub, when there was nobody to carry it. */
   'send.dropped': {
     measurements: { messages: number }
     metadata: { call: 'broadcast' | 'push' | 'disconnect' | 'info' | 'leave'; topic: string }
@@ -109,7 +109,7 @@ export interface TelemetryEvents {
   }
   /** Entries of a topic are gone that its subscribers should have had. So many channels were told to join again. */
   'history.gap': { measurements: { channels: number }; metadata: { topic: string } }
-  /** What was broadcast is not in the log, and nobody got it. */
+  /** A broadcast is not in the log, and nobody got it. */
   'history.dropped': { measurements: { entries: number }; metadata: { topic: string; error: unknown } }
   /** A listener of telemetry threw, or its promise rejected, and is not called any more. */
   'telemetry.failed': { measurements: object; metadata: { name: string; error: unknown } }

@@ -12,7 +12,7 @@ import { Publisher } from './publisher.ts'
 import { Replays } from './replays.ts'
 import { Tail, type TailHost } from './tail.ts'
 
-/** What the histories of a node stand on. */
+/** The node, as its histories see it. */
 export interface HistoriesHost {
   readonly node: string
   readonly clock: Clock
@@ -213,7 +213,7 @@ export class Histories {
     for (const tail of [...this.#tails.values()]) if (index++ % PARTS === this.#round) this.#compare(tail)
   }
 
-  /** What cannot be read now is read the next time. */
+  /** A log that cannot be read now is read the next time. */
   #compare(tail: Tail): void {
     try {
       tail.compare()?.catch(() => {})

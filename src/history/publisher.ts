@@ -6,7 +6,7 @@ import { isUnavailable, type LogDoor } from './log-door.ts'
 
 /** The limit of entries that wait for the log, over all topics. */
 const MAX_WAITING = 1_000
-/** What failed is tried again so often, and all that waits is looked at. */
+/** Failed entries are tried again so often, and all that waits is looked at. */
 const AGAIN_MS = 250
 /** An entry waits so long: with the time until the next look, 5 s at the most. */
 const WAIT_MS = 5_000 - AGAIN_MS

@@ -14,7 +14,7 @@ export interface Follower {
   lost(): void
 }
 
-/** What a tail asks of the node. */
+/** The node, as a tail sees it. */
 export interface TailHost {
   readonly clock: Clock
   /** True where the log itself holds the entries in this process. */

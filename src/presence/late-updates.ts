@@ -86,7 +86,7 @@ export class LateUpdates {
       this.forget(owner, first.topic, first.key)
       this.#sink.send(owner, first)
     }
-    // What it sends may end its owner.
+    // Sending may end the owner.
     if (this.#owners.get(owner) === updates) updates.timer = this.#startTimer(owner)
   }
 }

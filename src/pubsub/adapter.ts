@@ -26,7 +26,7 @@ export interface PubSubAdapter {
    */
   readonly connectTimeoutMs?: number | undefined
 
-  /** What has been counted since the adapter was made: for `channels.status()` and for metrics. @default nothing */
+  /** Counts since the adapter was made: for `channels.status()` and for metrics. @default nothing */
   readonly counts?: AdapterCounts | undefined
 
   /** The logs of topics, where the engine keeps any: without it a channel may not declare a `history`. @default none */

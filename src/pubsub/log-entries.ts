@@ -1,4 +1,4 @@
-/** What an entry costs beside its text, in bytes: its place, its id. */
+/** Bytes that an entry costs beside its text: its place, its id. */
 const ENTRY_BYTES = 96
 
 /** The entries of one log, without a gap. Each is one flat string: an object for each would cost more than most texts. */

@@ -21,7 +21,7 @@ export class LoggedBroadcast extends Broadcast {
     this.except = entry.except
   }
 
-  /** What a client has where Phoenix has the ref. */
+  /** The offset, in the place where Phoenix has the ref. */
   get ref(): string {
     return `@${this.offset}`
   }

@@ -17,7 +17,7 @@ export interface MemoryLogOptions {
   readonly maxBytes: number
 }
 
-/** What a topic costs beside its entries, in bytes. */
+/** Bytes that a topic costs beside its entries. */
 const TOPIC_BYTES = 512
 /** A log that is full is emptied to this part: looking through all topics is worth it then. */
 const ROOM_AGAIN = 0.9

@@ -303,7 +303,7 @@ export class PubSub implements Process {
     }
   }
 
-  /** What is too long for the adapter is lost: a lane never throws. Its pages are far shorter. */
+  /** A message that is too long for the adapter is lost: a lane never throws. Its pages are far shorter. */
   #carry(to: string, lane: string, bytes: Uint8Array): void {
     try {
       this.#sender.send(to, 'lane', { topic: lane, payload: bytes })

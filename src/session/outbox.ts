@@ -77,7 +77,7 @@ export class Outbox {
     else this.#waiting = [this.#waiting, frame]
   }
 
-  /** What waits, and what the operating system has not taken, in bytes. */
+  /** Bytes that wait here, and those that the operating system has not taken. */
   get unsentBytes(): number {
     const waiting = this.#waiting ?? NO_FRAMES
     const frames = Array.isArray(waiting) ? waiting : [waiting]

@@ -17,7 +17,7 @@ import type { Wire } from './wire.ts'
 
 /** Silent clients are looked for so often within the time that they may be silent. */
 const SWEEPS_PER_TIMEOUT = 8
-/** Whether our own loop stood still is looked at so often, for the rates of clients. */
+/** A pause of our own loop is looked for so often, for the rates of clients. */
 const LATENESS_ROUND_MS = 500
 const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }

@@ -22,7 +22,7 @@ export interface ChildCount {
   readonly workers: number
 }
 
-/** What of a start a supervisor needs: the tree around it, or nothing but the path of its own. */
+/** The part of a start that a supervisor needs: the tree around it, or nothing but the path of its own. */
 export type Surroundings = Pick<StartContext, 'path'> &
   Partial<Pick<StartContext, 'clock' | 'report' | 'signal'>>
 

@@ -45,7 +45,7 @@ const ODD_TOPICS = [
   ],
   ...['', '__proto__', 'constructor', 'x'.repeat(300)],
 ]
-/** What an adapter that names no limit has to carry. */
+/** Bytes that an adapter has to carry which names no limit. */
 const LONG_BYTES = 1_024 * 1_024 - 1_024
 const MANY_TOPICS = 10_000
 /** A message that may be lost is sent again so often. */

@@ -4,7 +4,7 @@ import type { AdapterStatus, PubSubAdapter } from '../pubsub/adapter.ts'
 import type { LogPosition } from '../pubsub/log.ts'
 import { Patience } from './patience.ts'
 
-// What the facts about adapters stand on: nodes, each with what came for it.
+// The stage of the facts about adapters: nodes, each with what came for it.
 
 /** An engine under test, with nothing on it. */
 export interface AdapterStage {

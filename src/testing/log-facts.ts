@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { AppendOptions, LogPage, PubSubLog } from '../pubsub/log.ts'
 import { type AdapterFact, type AdapterProbe, fact, type Play } from './adapter-probe.ts'
 
-// What the log of an adapter owes.
+// The duties of an adapter's log.
 
 const LIMITS: AppendOptions = { size: 5, ttlMs: 60_000, id: undefined }
 
