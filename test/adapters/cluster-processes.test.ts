@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { cluster, startWorkers, type WorkersOptions } from 'fastify-beryl/cluster'
 import { type Channel, Socket } from 'phoenix'
 import { WebSocket } from 'ws'
-import { freePort } from '../support/redis.ts'
+import { freePort } from '../support/broker.ts'
 import { until } from '../support/until.ts'
 import { node } from './cluster.ts'
 

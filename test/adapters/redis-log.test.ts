@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { redis } from 'fastify-beryl/redis'
 import type { AppendOptions, PubSubLog } from '../../src/pubsub/log.ts'
+import { freePort } from '../support/broker.ts'
 import { need } from '../support/need.ts'
-import { freePort, RedisServer } from '../support/redis.ts'
+import { RedisServer } from '../support/redis.ts'
 
 // What the log does when Redis lost a part of it, goes on with an older state, or says no.
 

@@ -10,10 +10,19 @@ import { Type } from 'typebox'
 
 const Any = Type.Any()
 
-for (const [kind, pause] of [
+const KINDS = [
   ['synchronous', () => undefined],
   ['async', () => Promise.resolve()],
-] as const)
+] as const
+
+/** Whoever is served there has turns of the event loop. */
+const quiet = defineChannel('quiet', {
+  schema: { in: { ping: { payload: Any, reply: Any } } },
+  join: () => ({ assigns: {} }),
+  in: { ping: () => 'pong' },
+})
+
+for (const [kind, pause] of KINDS)
   test(`W88 an ${kind} intercept that broadcasts its own event leaves others their turns, and ends with its channel`, async (t) => {
     let rewritten = 0
     const echoing = defineChannel('echoing', {
@@ -26,11 +35,6 @@ for (const [kind, pause] of [
           return pause() as never
         },
       },
-    })
-    const quiet = defineChannel('quiet', {
-      schema: { in: { ping: { payload: Any, reply: Any } } },
-      join: () => ({ assigns: {} }),
-      in: { ping: () => 'pong' },
     })
     const app = Fastify()
     t.after(() => app.close())
@@ -47,10 +51,7 @@ for (const [kind, pause] of [
     assert.equal(rewritten, atTheEnd)
   })
 
-for (const [kind, pause] of [
-  ['synchronous', () => undefined],
-  ['async', () => Promise.resolve()],
-] as const)
+for (const [kind, pause] of KINDS)
   for (const way of ['info', 'intercept'] as const)
     for (const size of [2, 3, 7])
       test(`W88 ${size} channels whose ${kind} ${way} asks the next one leave others their turns, and end`, async (t) => {
@@ -73,11 +74,6 @@ for (const [kind, pause] of [
               return pause() as never
             },
           },
-        })
-        const quiet = defineChannel('quiet', {
-          schema: { in: { ping: { payload: Any, reply: Any } } },
-          join: () => ({ assigns: {} }),
-          in: { ping: () => 'pong' },
         })
         const app = Fastify()
         t.after(() => app.close())

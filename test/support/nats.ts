@@ -1,22 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathOf } from './need.ts'
-import { freePort } from './redis.ts'
-import { until } from './until.ts'
+import { Broker, freePort } from './broker.ts'
 
-/** A nats-server of the test's own, which may kill, stop and start it again. */
-export class NatsServer {
-  readonly port: number
-  readonly #folder = mkdtempSync(join(tmpdir(), 'beryl-nats-'))
+/** A nats-server of the test's own. */
+export class NatsServer extends Broker {
   readonly #config: readonly string[]
-  #process: ChildProcess | undefined
 
   private constructor(port: number, config: readonly string[]) {
-    this.port = port
+    super('nats-server', port)
     this.#config = config
   }
 
@@ -31,48 +20,11 @@ export class NatsServer {
     return `nats://127.0.0.1:${this.port}`
   }
 
-  async start(): Promise<void> {
-    const file = join(this.#folder, 'nats.conf')
-    writeFileSync(file, [`listen: 127.0.0.1:${this.port}`, ...this.#config].join('\n'))
-    this.#process = spawn(pathOf('nats-server'), ['-c', file], { stdio: 'ignore' })
-    await this.#listening()
+  protected override configuration(): readonly string[] {
+    return [`listen: 127.0.0.1:${this.port}`, ...this.#config]
   }
 
-  /** As `kill -9`: nothing is closed in order. */
-  async kill(): Promise<void> {
-    const child = this.#process
-    if (child === undefined) return
-    this.#process = undefined
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
-  }
-
-  /** It is silent, and its connections stay. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP')
-  }
-
-  thaw(): void {
-    this.#process?.kill('SIGCONT')
-  }
-
-  async end(): Promise<void> {
-    await this.kill()
-    rmSync(this.#folder, { recursive: true, force: true })
-  }
-
-  async #listening(): Promise<void> {
-    let isOpen = false
-    const look = (): void => {
-      const socket = connect(this.port, '127.0.0.1')
-      socket.once('connect', () => {
-        isOpen = true
-        socket.destroy()
-      })
-      socket.once('error', () => setImmediate(look))
-    }
-    look()
-    await until('nats-server listens', () => isOpen)
+  protected override argumentsFor(file: string): readonly string[] {
+    return ['-c', file]
   }
 }

@@ -1,31 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathOf } from './need.ts'
-import { until } from './until.ts'
+import { connect } from 'node:net'
+import { Broker, freePort } from './broker.ts'
 
-/** A port of 127.0.0.1 that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** A redis-server of the test's own, which may kill, stop and start it again. */
-export class RedisServer {
-  readonly port: number
-  readonly #folder = mkdtempSync(join(tmpdir(), 'beryl-redis-'))
+/** A redis-server of the test's own. */
+export class RedisServer extends Broker {
   readonly #config: readonly string[]
-  #process: ChildProcess | undefined
 
   private constructor(port: number, config: readonly string[]) {
-    this.port = port
+    super('redis-server', port)
     this.#config = config
   }
 
@@ -40,42 +21,6 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
-  async start(): Promise<void> {
-    const file = join(this.#folder, 'redis.conf')
-    const own = this.#config.map((line) => line.replaceAll('PORT', String(this.port)))
-    const port = own.some((line) => line.startsWith('port ')) ? [] : [`port ${this.port}`]
-    writeFileSync(
-      file,
-      ['bind 127.0.0.1', ...port, 'save ""', 'appendonly no', `dir ${this.#folder}`, ...own].join('\n'),
-    )
-    this.#process = spawn(pathOf('redis-server'), [file], { stdio: 'ignore' })
-    await this.#listening()
-  }
-
-  /** As `kill -9`: nothing is closed in order. */
-  async kill(): Promise<void> {
-    const child = this.#process
-    if (child === undefined) return
-    this.#process = undefined
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
-  }
-
-  /** It is silent, and its connections stay. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP')
-  }
-
-  thaw(): void {
-    this.#process?.kill('SIGCONT')
-  }
-
-  async end(): Promise<void> {
-    await this.kill()
-    rmSync(this.#folder, { recursive: true, force: true })
-  }
-
   /** One command by hand, and what came back. */
   async command(text: string): Promise<string> {
     const socket = connect(this.port, '127.0.0.1')
@@ -86,17 +31,13 @@ export class RedisServer {
     return answer
   }
 
-  async #listening(): Promise<void> {
-    let isOpen = false
-    const look = (): void => {
-      const socket = connect(this.port, '127.0.0.1')
-      socket.once('connect', () => {
-        isOpen = true
-        socket.destroy()
-      })
-      socket.once('error', () => setImmediate(look))
-    }
-    look()
-    await until('redis-server listens', () => isOpen)
+  protected override configuration(folder: string): readonly string[] {
+    const own = this.#config.map((line) => line.replaceAll('PORT', String(this.port)))
+    const port = own.some((line) => line.startsWith('port ')) ? [] : [`port ${this.port}`]
+    return ['bind 127.0.0.1', ...port, 'save ""', 'appendonly no', `dir ${folder}`, ...own]
+  }
+
+  protected override argumentsFor(file: string): readonly string[] {
+    return [file]
   }
 }

@@ -166,7 +166,7 @@ test('a client of version 1 joins, pushes and hears the end of its channel', asy
 })
 
 test('a failed expectation says what came instead', async (t) => {
-  const client = await connect(await serve(t), { timeoutMs: 20 })
+  const client = await connect(await serve(t), { timeoutMs: 1_000 })
   const channel = await client.join(room, 'room:1', { name: 'ada' })
   await channel.push('say', { body: 'hi' }).expectReply()
   await assert.rejects(channel.expectPush('said', { body: 'ho' }), (error: Error) => {
@@ -211,7 +211,7 @@ test('what a crash made impossible fails at once and names the error of the hand
 })
 
 test('what was expected is taken: to expect it again waits for another one', async (t) => {
-  const client = await connect(await serve(t), { timeoutMs: 20 })
+  const client = await connect(await serve(t), { timeoutMs: 1_000 })
   const channel = await client.join(room, 'room:1', { name: 'ada' })
   channel.push('say', { body: 'one' })
   channel.push('say', { body: 'two' })
@@ -405,7 +405,7 @@ test('the kit and the server go on while the timers of the globals are mocked', 
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'], now: 5_000 })
   for (const clock of [undefined, fakeClock()]) {
     const app = await serve(t, { clock })
-    const client = await connect(app, { timeoutMs: 50 })
+    const client = await connect(app, { timeoutMs: 1_000 })
     assert.ok(client.connection.connectedAt >= 5_000)
     const channel = await client.join(room, 'room:1', { name: 'ada' })
     await channel.push('say', { body: 'hi' }).expectReply()
