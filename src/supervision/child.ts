@@ -1,37 +1,17 @@
-import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { promised, settled } from '../ground/foreign.ts'
-import type { Backoff } from './backoff.ts'
-import { check } from './check.ts'
-import type { ChildPolicy } from './child-spec.ts'
-import type { Report, SupervisorEvent } from './events.ts'
+import { ChildRecord, type RecordOwner } from './child-record.ts'
 import { type ExitReason, endRequest, isNormal } from './exit-reason.ts'
 import { detailsOf, endLate, exitOf, failureOf, handleOf } from './foreign-process.ts'
 import { Life, type Place } from './life.ts'
-import { Pace } from './pace.ts'
-import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
+import type { MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
 import { StartFailure, type StartOutcome } from './start-failure.ts'
 import { type Deadlines, TimeLimit } from './time-limit.ts'
 
 /** The supervisor that holds a child, as the child sees it. */
-export interface ChildOwner {
-  readonly path: string
-  readonly clock: Clock
-  readonly report: Report | undefined
-  /** That of children that have none of their own. */
-  readonly backoff: Backoff | undefined
+export interface ChildOwner extends RecordOwner {
   /** A running child ended by itself. By the time this is looked at it may have been stopped: see `takeExit`. */
   childExited(child: Child): void
-}
-
-interface Rare {
-  /** The time that a pending start has left. */
-  limit?: TimeLimit
-  abandoned: number
-  stillRunning: number
-  hinted?: boolean
-  /** Of a child with a back-off, and of those that wait with one. */
-  pace?: Pace
 }
 
 /** The end of a child by itself: its exit reason, and the error behind it where that names none. */
@@ -44,34 +24,11 @@ export interface OwnExit {
  * One child of a supervisor: it knows how to start and how to stop one, with every limit of time, and nothing of
  * strategies. A start that is synchronous makes no promise.
  */
-export abstract class Child implements Place {
-  readonly #owner: ChildOwner
-  state: ChildState = 'stopped'
+export abstract class Child extends ChildRecord<ChildOwner> implements Place {
   #life: Life | undefined = undefined
-  #starts = 0
-  /** Parts that hardly any child ever has. */
-  #rare: Rare | undefined = undefined
 
-  constructor(owner: ChildOwner) {
-    this.#owner = owner
-  }
-
-  abstract get id(): string
-  abstract get policy(): ChildPolicy
   /** Calls `start`. What is never started again lets go of it. */
   protected abstract launch(context: StartContext): MaybePromise<StartResult>
-
-  get path(): string {
-    return `${this.#owner.path}/${this.id}`
-  }
-
-  get clock(): Clock {
-    return this.#owner.clock
-  }
-
-  get report(): Report | undefined {
-    return this.#owner.report
-  }
 
   /** The handle for others while it runs: from its exit on, even before that was handled, nothing. */
   get handle(): unknown {
@@ -84,15 +41,8 @@ export abstract class Child implements Place {
     return this.#life?.exit === undefined ? this.#life?.process : undefined
   }
 
-  /** The milliseconds before which it is not to be started. */
-  get waitMs(): number {
-    return this.#rare?.pace?.waitMs ?? 0
-  }
-
   start(): MaybePromise<StartOutcome> {
-    this.#starts += 1
-    this.waitNoMore()
-    const life = new Life(this, this.#starts)
+    const life = new Life(this, this.countStart())
     this.#life = life
     this.state = 'starting'
     try {
@@ -104,37 +54,11 @@ export abstract class Child implements Place {
     }
   }
 
-  /**
-   * Counts a restart that is about to be tried.
-   *
-   * @returns whether it has a back-off; then `waitMs` is its wait
-   */
-  backOff(): boolean {
-    const backoff = this.#backoff
-    if (backoff === undefined) return false
-    const pace = this.#pace()
-    const delayMs = pace.next(backoff)
-    if (delayMs === 0) return true
-    this.wait(delayMs)
-    this.tell({ type: 'child_backing_off', ...this.#name(), delayMs, inARow: pace.inARow })
-    return true
-  }
-
-  /** It is not started before `ms` from now. */
-  wait(ms: number): void {
-    this.state = 'restarting'
-    this.#pace().wait(ms)
-  }
-
-  waitNoMore(): void {
-    this.#rare?.pace?.waitNoMore()
-  }
-
   /** Shortens a pending start: it is asked to end, and has as long for it as its shutdown rule gives. */
   interrupt(): void {
     if (this.state !== 'starting') return
     this.#life?.abort('shutdown')
-    this.#rare?.limit?.set(this.policy.shutdownMs === 'brutal' ? 0 : this.policy.shutdownMs)
+    this.startLimit?.set(this.policy.shutdownMs === 'brutal' ? 0 : this.policy.shutdownMs)
   }
 
   /** Stops it by its rule and waits for its end. Whatever it was doing, it is `stopped` afterwards. */
@@ -171,62 +95,35 @@ export abstract class Child implements Place {
     if (life?.exit === undefined) return undefined
     const reason = life.exit
     const error = life.process && failureOf(life.process)
-    this.tell({ type: 'child_exited', ...this.#name(), reason })
-    if (reason === 'normal' && life.isYoung) this.#hint()
+    this.tell({ type: 'child_exited', ...this.named(), reason })
+    if (reason === 'normal' && life.isYoung) this.hint()
     this.#forget()
     return { reason, why: error === undefined ? reason : { error } }
   }
 
-  abandoned(rest: Promise<unknown>, incarnation: number): void {
-    const settles = promised(rest)
-    check(settles !== undefined, this.path, 'what was abandoned', 'a promise', rest)
-    const rare = this.#makeRare()
-    rare.abandoned += 1
-    rare.stillRunning += 1
-    const name = { ...this.#name(), incarnation }
-    this.tell({ type: 'child_abandoned', ...name })
-    const settled = (): void => {
-      rare.stillRunning -= 1
-      this.tell({ type: 'abandoned_settled', ...name })
-    }
-    settles?.then(settled, settled)
-  }
-
   ended(life: Life): void {
-    if (this.#life === life && this.state === 'running') this.#owner.childExited(this)
+    if (this.#life === life && this.state === 'running') this.owner.childExited(this)
   }
 
   inspect(): TreeNode {
     const running = this.process !== undefined
-    const startsInMs = this.#rare?.pace?.waitMs
     const details = this.process && detailsOf(this.process)
     return {
       ...details,
       children: details?.children ?? [],
-      id: this.id,
-      type: this.policy.type,
-      state: this.state,
-      restarts: Math.max(0, this.#starts - 1),
-      ...(startsInMs !== undefined && { startsInMs }),
+      ...this.record(),
       ...(running && { since: (this.#life?.sinceSeconds ?? 0) * 1000 }),
-      abandoned: this.#rare?.abandoned ?? 0,
-      stillRunning: this.#rare?.stillRunning ?? 0,
     }
-  }
-
-  protected tell(event: SupervisorEvent): void {
-    this.#owner.report?.(event)
   }
 
   #killStart(): void {
     this.#life?.abort('killed')
-    this.#rare?.limit?.set(0)
+    this.startLimit?.set(0)
   }
 
   async #startLater(life: Life, pending: Promise<unknown>): Promise<StartOutcome> {
     const limit = new TimeLimit(this.clock, this.policy.startTimeoutMs)
-    const rare = this.#makeRare()
-    rare.limit = limit
+    this.startLimit = limit
     try {
       const result = await Promise.race([pending, limit.over])
       return result === undefined && limit.reached
@@ -236,7 +133,7 @@ export abstract class Child implements Place {
       return this.#startFailed(life, error)
     } finally {
       limit.cancel()
-      delete rare.limit
+      this.startLimit = undefined
     }
   }
 
@@ -263,7 +160,7 @@ export abstract class Child implements Place {
 
   #startFailed(life: Life, error: unknown): StartFailure {
     life.abort({ error })
-    this.tell({ type: 'child_start_failed', ...this.#name(), error })
+    this.tell({ type: 'child_start_failed', ...this.named(), error })
     this.#forget()
     return new StartFailure(error)
   }
@@ -279,8 +176,8 @@ export abstract class Child implements Place {
     this.#refuseKilled(life, result)
     life.run(result as Process, exited)
     this.state = 'running'
-    if (this.#backoff !== undefined) this.#pace().began()
-    this.tell({ type: 'child_started', ...this.#name(), restarted: this.#starts > 1 })
+    this.began()
+    this.tell({ type: 'child_started', ...this.named(), restarted: life.incarnation > 1 })
     // Asked to end while it started: only its signal could tell it then, and it may have given up what it holds.
     if (life.aborted !== undefined) life.shutdown(life.aborted)
     return undefined
@@ -302,47 +199,12 @@ export abstract class Child implements Place {
 
   #reportStop(reason: ExitReason): void {
     const expected = isNormal(reason) || (reason === 'killed' && this.policy.shutdownMs === 'brutal')
-    this.tell({ type: expected ? 'child_stopped' : 'shutdown_error', ...this.#name(), reason })
-  }
-
-  #makeRare(): Rare {
-    this.#rare ??= { abandoned: 0, stillRunning: 0 }
-    return this.#rare
+    this.tell({ type: expected ? 'child_stopped' : 'shutdown_error', ...this.named(), reason })
   }
 
   #forget(): void {
-    const backoff = this.#backoff
-    if (backoff !== undefined) this.#rare?.pace?.ended(backoff)
+    this.over()
     this.#life = undefined
     this.state = 'stopped'
   }
-
-  get #backoff(): Backoff | undefined {
-    return (this.policy.backoff ?? this.#owner.backoff) || undefined
-  }
-
-  #pace(): Pace {
-    const rare = this.#makeRare()
-    rare.pace ??= new Pace(this.clock)
-    return rare.pace
-  }
-
-  /** Told once: most likely its author took the end of the function for the end of the start. */
-  #hint(): void {
-    const rare = this.#makeRare()
-    if (this.policy.restart !== 'permanent' || rare.hinted) return
-    rare.hinted = true
-    this.tell({ type: 'warning', supervisor: this.#owner.path, message: returnedAtOnce(this.path) })
-  }
-
-  #name(): { supervisor: string; id: string; incarnation: number } {
-    return { supervisor: this.#owner.path, id: this.id, incarnation: this.#starts }
-  }
-}
-
-function returnedAtOnce(path: string): string {
-  return (
-    `'${path}' returned at once, and being permanent it is started again each time: ` +
-    "await stopped() where it lives of its timers and listeners, or give it restart: 'transient' where it has done its work"
-  )
 }

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import type { Backoff } from './backoff.ts'
 import type { Child, ChildOwner } from './child.ts'
+import { EndSignals } from './end-signals.ts'
 import { guarded, type Report } from './events.ts'
 import { Exit } from './exit.ts'
 import { checkReason, describe, type ExitReason, endRequest, errorOf } from './exit-reason.ts'
@@ -45,10 +46,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   readonly #name: string | undefined
   readonly #mailbox = new Mailbox<Job>(this)
   readonly #retries: Retries<C>
-  readonly #signal: AbortSignal | undefined
-  readonly #parentSignal: AbortSignal | undefined
-  readonly #onAbort = (): void => this.shutdown('shutdown')
-  readonly #onParentAbort = (): void => this.#abortStart()
+  readonly #signals: EndSignals
   #failure: Error | undefined = undefined
   #restarts: RestartWindow | undefined = undefined
   #booting: Promise<void> | undefined = undefined
@@ -63,8 +61,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
     this.flags = resolveFlags(this.path, options)
     this.#retries = new Retries(this.clock, (run) => this.#mailbox.push({ run }))
     this.#name = options.name
-    this.#signal = options.signal
-    this.#parentSignal = parent?.signal
+    this.#signals = new EndSignals(this, options.signal, parent?.signal)
   }
 
   /** The registered name, if it has one. */
@@ -174,7 +171,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
 
   async #boot(): Promise<void> {
     if (this.#name !== undefined) register(this.#name, this)
-    this.#listen()
+    this.#signals.listen()
     if (this.ending) throw await this.#endedBeforeStart()
     const failure = await new Promise<StartOutcome>((resolve, reject) => {
       this.#mailbox.push({ run: () => settle(() => this.#bootChildren(), resolve, reject) })
@@ -238,7 +235,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   async #bootChildren(): Promise<StartOutcome> {
     this.#since = this.clock.date()
     const failure = this.ending ? undefined : await this.startChildren()
-    this.#parentSignal?.removeEventListener('abort', this.#onParentAbort)
+    this.#signals.started()
     if (failure === undefined && this.#asked === undefined) {
       this.#state = 'running'
       return undefined
@@ -250,23 +247,6 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
 
   async #endedBeforeStart(): Promise<Error> {
     return endRequest(this.path, await this.exited)
-  }
-
-  /** Hears of the end while it starts, when its own supervisor has no process of it yet that it could ask. */
-  #listen(): void {
-    for (const [signal, onAbort] of [
-      [this.#signal, this.#onAbort],
-      [this.#parentSignal, this.#onParentAbort],
-    ] as const) {
-      if (signal?.aborted) onAbort()
-      else signal?.addEventListener('abort', onAbort, { once: true })
-    }
-  }
-
-  #abortStart(): void {
-    const asked: unknown = this.#parentSignal?.reason
-    if (asked instanceof Error && asked.cause === 'killed') this.kill()
-    else this.shutdown('shutdown')
   }
 
   #handleExit(child: C): MaybePromise<void> {
@@ -314,8 +294,7 @@ export abstract class SupervisorProcess<C extends Child> implements Process, Chi
   #exit(reason: ExitReason): void {
     if (this.#state === 'exited') return
     this.#state = 'exited'
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#parentSignal?.removeEventListener('abort', this.#onParentAbort)
+    this.#signals.forget()
     if (this.#name !== undefined) unregister(this.#name, this)
     for (const job of this.#mailbox.close()) job.refuse?.(this.#noproc())
     this.report?.({ type: 'supervisor_exited', supervisor: this.path, reason })
