@@ -1,19 +1,21 @@
 import './plugin.ts'
 
+export type {
+  ConnectContext,
+  ConnectGrant,
+  Connection,
+  ConnectionAssigns,
+  RenewContext,
+  RenewGrant,
+} from './channel/connection.ts'
 export type { ChannelSchema } from './channel/contract.ts'
 export { defineChannel } from './channel/define.ts'
 export type {
   AnySocket,
   ChannelDefinition,
   ChannelHistory,
-  ConnectContext,
-  ConnectGrant,
-  Connection,
-  ConnectionAssigns,
   JoinContext,
   PublishOptions,
-  RenewContext,
-  RenewGrant,
   SnapshotContext,
   Socket,
   SocketPresence,
@@ -25,9 +27,11 @@ export { fail, later, reject, reply, stop } from './channel/result.ts'
 export type { PayloadIssue, TBinary } from './channel/schema.ts'
 export { Binary } from './channel/schema.ts'
 export type { Clock, Timer } from './ground/clock.ts'
-export type { BerylError, BerylErrorCode, CloseCode, ReplyReason, UpgradeStatus } from './ground/errors.ts'
-export { closeCodes, errorTable, replyReasons, upgradeStatuses } from './ground/errors.ts'
+export type { BerylError, BerylErrorCode } from './ground/errors.ts'
+export { errorTable } from './ground/errors.ts'
 export type { Limit, RateLimit } from './ground/option-checks.ts'
+export type { CloseCode, ReplyReason, UpgradeStatus } from './ground/refusals.ts'
+export { closeCodes, replyReasons, upgradeStatuses } from './ground/refusals.ts'
 export type {
   LimitName,
   TelemetryEvents,
@@ -45,6 +49,6 @@ export { beryl, beryl as default, mount } from './plugin.ts'
 export type { PresenceDiff, PresenceEntry, Presences } from './presence/diff.ts'
 export type { Presence, PresenceOwner } from './presence/presence.ts'
 export type { AdapterCounts, AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'
+export type { PubSubReport } from './pubsub/door.ts'
 export type { AppendOptions, LogLimits, LogListener, LogPage, LogPosition, PubSubLog } from './pubsub/log.ts'
-export type { PubSubReport } from './pubsub/pubsub.ts'
 export type { CheckOrigin } from './transport/options.ts'

@@ -1,5 +1,5 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
-import { checkOut } from '../channel/interpret.ts'
+import { checkOut } from '../channel/outgoing.ts'
 import type { RegisteredEvent, RegisteredPayload, RegisteredTopic } from '../channel/registered.ts'
 import { Router } from '../channel/router.ts'
 import { checkName, refuseArgument } from '../ground/argument.ts'

@@ -1,4 +1,4 @@
-import type { ReplyReason } from '../ground/errors.ts'
+import type { ReplyReason } from '../ground/refusals.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref, ReplyStatus } from '../protocol/message.ts'
 import type { Outlet } from './outlet.ts'

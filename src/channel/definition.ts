@@ -1,7 +1,8 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { DeclaredHistory } from '../history/declared.ts'
 import type { TopicPattern } from '../protocol/topic.ts'
-import type { ChannelDefinition, Connection, SnapshotContext, Socket, TerminateReason } from './infer.ts'
+import type { Connection } from './connection.ts'
+import type { ChannelDefinition, SnapshotContext, Socket, TerminateReason } from './infer.ts'
 import type { PayloadSchema } from './schema.ts'
 
 // A channel as the runtime knows it: compiled, with the types that `infer.ts` gave to its callbacks erased.

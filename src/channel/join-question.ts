@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { guardSignal } from '../ground/signal.ts'
 import type { TopicMessage } from '../protocol/message.ts'
+import type { Connection } from './connection.ts'
 import type { JoinRequest } from './definition.ts'
-import type { Connection, TerminateReason } from './infer.ts'
+import type { TerminateReason } from './infer.ts'
 import type { Host, Outlet } from './outlet.ts'
 
 /** The argument of `join`. Its expensive parts are made where they are used. */

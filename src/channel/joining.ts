@@ -1,19 +1,19 @@
-import type { Timer } from '../ground/clock.ts'
-import type { ReplyReason } from '../ground/errors.ts'
+import type { ReplyReason } from '../ground/refusals.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
-import { patience } from '../ground/watch.ts'
 import type { Frame } from '../protocol/frame.ts'
-import { type Message, type Ref, sameRef, type TopicMessage } from '../protocol/message.ts'
+import { type Message, sameRef, type TopicMessage } from '../protocol/message.ts'
 import { topicId } from '../protocol/topic.ts'
-import { answer, answerFrame, refuseMessage } from './answer.ts'
+import { answer, refuseMessage } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
 import { OVERLOADED } from './ending.ts'
 import type { TerminateReason } from './infer.ts'
-import { askToJoin, type JoinVerdict, refusal, type SnapshotVerdict } from './interpret.ts'
+import { JoinAnswer } from './join-answer.ts'
+import { JoinBacklog } from './join-backlog.ts'
 import { JoinQuestion } from './join-question.ts'
+import { askToJoin, type JoinVerdict, refusal, type SnapshotVerdict } from './join-verdict.ts'
 import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
 import { ChannelProcess } from './process.ts'
-import { NO_CLAIM, type ReadJoin, readJoin } from './resume-key.ts'
+import { NO_CLAIM, readJoin } from './resume-key.ts'
 
 const LEFT: TerminateReason = { kind: 'left' }
 const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
@@ -33,30 +33,15 @@ type Granted = Extract<JoinVerdict, { kind: 'ok' }>
  * A client that is gone hears nothing more, and what `join` gives after all is undone by `terminate`; not where there is a
  * `snapshot`, for then nothing is joined before the answer.
  */
-export class JoiningTopic implements PendingTopic {
+export class JoiningTopic extends JoinAnswer implements PendingTopic {
   readonly isJoining = true
-  readonly topic: string
-  readonly joinRef: Ref
-  askedAt = 0
-  readonly #runtime: ChannelRuntime
-  readonly #outlet: Outlet
   readonly #definition: CompiledChannel
-  readonly #read: ReadJoin
-  readonly #predecessor: Frame | undefined
   readonly #question: JoinQuestion
-  #messages: Message[] = []
-  /** Of them: joins, and whether a leave came behind the last one. */
-  #joinsWaiting = 0
-  #isLeaving = false
+  #backlog: JoinBacklog | undefined
   /** Subscribed, and its client not told. */
   #channel: ChannelProcess | undefined
   #gone: TerminateReason | undefined
-  #isAnswered = false
-  #timer: Timer | undefined
 
-  /**
-   * @param predecessor The last frame of the channel that this join replaces: it goes out behind the answer.
-   */
   constructor(
     runtime: ChannelRuntime,
     outlet: Outlet,
@@ -64,53 +49,34 @@ export class JoiningTopic implements PendingTopic {
     message: TopicMessage,
     predecessor: Frame | undefined,
   ) {
-    this.topic = message.topic
-    this.joinRef = message.joinRef
-    this.#runtime = runtime
-    this.#outlet = outlet
+    super(runtime, outlet, readJoin(message), predecessor)
     this.#definition = definition
-    this.#read = readJoin(message)
-    this.#predecessor = predecessor
     const id = topicId(definition.pattern, this.topic)
-    this.#question = new JoinQuestion(outlet, runtime.host, this.#read.message, id)
+    this.#question = new JoinQuestion(outlet, runtime.host, this.asked.message, id)
   }
 
   get waiting(): number {
-    return this.#messages.length
+    return this.#backlog?.messages.length ?? 0
   }
 
   get isLeaving(): boolean {
-    return this.#isLeaving
+    return this.#backlog?.isLeaving === true
   }
 
   receive(message: Message): void {
     // The server goes, and takes no more.
     if (this.#gone !== undefined) return
-    if (message.event === 'phx_leave') return this.#receiveLeave(message)
-    if (message.event === 'phx_join') return this.#receiveJoin(message)
-    if (this.#messages.length < this.#runtime.mailboxLimit) this.#messages.push(message)
-    else this.#refuse(message)
+    if (message.event === 'phx_leave' && this.#isLeftBy(message)) return this.#leave(message)
+    this.#backlog ??= new JoinBacklog(this.runtime.mailboxLimit)
+    const placed = this.#backlog.put(message)
+    if (placed === 'left') answer(this.outlet, message.joinRef, message, 'ok', {})
+    else if (placed === 'full') refuseMessage(this.outlet, message.joinRef, message, { reason: 'overloaded' })
   }
 
-  /** Another join waits for the decision on this one. Those that wait have a bound of their own. */
-  #receiveJoin(message: Message): void {
-    if (this.#joinsWaiting >= this.#runtime.mailboxLimit) return this.#refuse(message)
-    this.#joinsWaiting++
-    this.#isLeaving = false
-    this.#messages.push(message)
-  }
-
-  /** At once where it leaves this join; in its order where it leaves one that waits. Never refused, as there is one for each. */
-  #receiveLeave(message: Message): void {
-    const isOurs = message.joinRef === null || sameRef(message.joinRef, this.joinRef)
-    if (isOurs && this.#joinsWaiting === 0 && !this.#isAnswered) return this.#leave(message)
-    if (this.#isLeaving) return answer(this.#outlet, message.joinRef, message, 'ok', {})
-    this.#isLeaving = true
-    this.#messages.push(message)
-  }
-
-  #refuse(message: Message): void {
-    refuseMessage(this.#outlet, message.joinRef, message, { reason: 'overloaded' })
+  /** True where a leave is of this join, not of one that waits: it is served at once. */
+  #isLeftBy({ joinRef }: Message): boolean {
+    const isOurs = joinRef === null || sameRef(joinRef, this.joinRef)
+    return isOurs && this.#backlog?.hasJoin !== true && !this.isSettled
   }
 
   // The way in
@@ -118,9 +84,9 @@ export class JoiningTopic implements PendingTopic {
   /** Runs the callback that is next, when there is room for another. The answer may be out when this returns. */
   begin(): void {
     if (this.#gone !== undefined) return
-    if (!this.#outlet.isFull) return this.#ask()
-    if (this.#outlet.isOverdue) return this.overdue()
-    this.#outlet.awaitRoom(this)
+    if (!this.outlet.isFull) return this.#ask()
+    if (this.outlet.isOverdue) return this.overdue()
+    this.outlet.awaitRoom(this)
   }
 
   proceed(): void {
@@ -133,7 +99,7 @@ export class JoiningTopic implements PendingTopic {
 
   #ask(): void {
     const channel = this.#channel
-    if (this.#read.claim === 'invalid')
+    if (this.asked.claim === 'invalid')
       return this.#refused({ kind: 'invalid_payload', misfit: { issues: [NO_CLAIM] } })
     if (channel === undefined)
       this.#take(askToJoin(this.#definition, this.#question), (verdict) => this.#decided(verdict))
@@ -142,8 +108,8 @@ export class JoiningTopic implements PendingTopic {
 
   #take<V>(verdict: V | Promise<V>, next: (verdict: V) => void): void {
     if (!(verdict instanceof Promise)) return next(verdict)
-    const outlet = this.#outlet
-    this.#startTimer()
+    const outlet = this.outlet
+    this.startTimer()
     outlet.pending()
     verdict
       .then((decided) => {
@@ -156,10 +122,10 @@ export class JoiningTopic implements PendingTopic {
   #decided(verdict: JoinVerdict): void {
     if (verdict.kind !== 'ok') return this.#refused(verdict)
     const channel = new ChannelProcess(
-      this.#runtime,
-      this.#outlet,
+      this.runtime,
+      this.outlet,
       this.#definition,
-      this.#read,
+      this.asked,
       verdict.assigns,
     )
     if (this.#gone !== undefined) return channel.close(this.#gone)
@@ -171,20 +137,20 @@ export class JoiningTopic implements PendingTopic {
   #subscribe(channel: ChannelProcess, granted: Granted): void {
     let subscribed: undefined | Promise<void>
     try {
-      subscribed = this.#runtime.pubsub.subscribe(this.topic, channel)
+      subscribed = this.runtime.pubsub.subscribe(this.topic, channel)
     } catch (error) {
       return this.#undo(channel, error)
     }
     // The channel was closed before it was among the subscribers.
-    if (this.#gone !== undefined) return this.#runtime.pubsub.unsubscribe(this.topic, channel)
+    if (this.#gone !== undefined) return this.runtime.pubsub.unsubscribe(this.topic, channel)
     if (subscribed === undefined) return this.#follow(channel, granted)
-    this.#startTimer()
+    this.startTimer()
     subscribed
       .then(
         () => this.#follow(channel, granted),
         (error) => this.#undo(channel, error),
       )
-      .catch((error) => this.#outlet.broke(error))
+      .catch((error) => this.outlet.broke(error))
   }
 
   /** The log is foreign code, as the adapter is. */
@@ -192,18 +158,18 @@ export class JoiningTopic implements PendingTopic {
     if (this.#gone !== undefined) return
     let found: undefined | Promise<void>
     try {
-      found = channel.follow(this.#read.claim, mayResume)
+      found = channel.follow(this.asked.claim, mayResume)
     } catch {
       return this.#unavailable()
     }
     if (found === undefined) return this.#subscribed(channel, reply)
-    this.#startTimer()
+    this.startTimer()
     found
       .then(
         () => this.#subscribed(channel, reply),
         () => this.#unavailable(),
       )
-      .catch((error) => this.#outlet.broke(error))
+      .catch((error) => this.outlet.broke(error))
   }
 
   #unavailable(): void {
@@ -229,21 +195,18 @@ export class JoiningTopic implements PendingTopic {
     if (channel.isOverloaded) return this.#overloaded()
     let frame: Frame | undefined
     try {
-      const response = channel.answerOf(reply)
-      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#read.message, 'ok', response)
+      frame = this.frameOf('ok', channel.answerOf(reply))
     } catch (error) {
       return this.#undo(channel, error)
     }
     // A `toJSON` may have ended the connection.
     if (this.#gone !== undefined) return
-    this.#settle()
-    if (frame !== undefined) this.#outlet.send(frame)
-    this.#sendPredecessor()
+    this.give(frame)
     // Before anybody else hears of it: a listener may end the channel at once.
     channel.told()
-    this.#outlet.joined(this, channel)
+    this.outlet.joined(this, channel)
     channel.joined()
-    this.#outlet.redeliver(this.#messages)
+    this.#redeliver()
   }
 
   // The ways out
@@ -253,7 +216,7 @@ export class JoiningTopic implements PendingTopic {
   }
 
   close(reason: TerminateReason): void {
-    if (this.#isAnswered) return
+    if (this.isSettled) return
     this.#forgo(reason)
     this.#undoFor(reason)
   }
@@ -261,7 +224,7 @@ export class JoiningTopic implements PendingTopic {
   /** From now on nothing of the join is told to anybody. */
   #forgo(reason: TerminateReason): void {
     this.#gone = reason
-    this.#settle()
+    this.settle()
   }
 
   /** Foreign code: what was to be said to the client has been said. */
@@ -272,45 +235,45 @@ export class JoiningTopic implements PendingTopic {
 
   #leave(message: Message): void {
     this.#forgo(LEFT)
-    this.#outlet.left(this)
-    this.#sendPredecessor()
-    answer(this.#outlet, this.#read.message.joinRef ?? this.#read.message.ref, message, 'ok', {})
-    this.#outlet.send(this.#outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', {}))
+    this.outlet.left(this)
+    this.sendPredecessor()
+    answer(this.outlet, this.asked.message.joinRef ?? this.asked.message.ref, message, 'ok', {})
+    this.outlet.send(this.outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', {}))
     this.#undoFor(LEFT)
-    this.#outlet.redeliver(this.#messages)
+    this.#redeliver()
   }
 
   dismiss(reason: string | undefined): void {
-    if (this.#isAnswered || this.#gone !== undefined) return
+    if (this.isSettled || this.#gone !== undefined) return
     const gone: TerminateReason = { kind: 'dismissed', reason }
     this.#forgo(gone)
-    this.#outlet.notJoined(this, 'refused')
-    refuseMessage(this.#outlet, this.joinRef, this.#read.message, { reason: 'dismissed' })
-    this.#sendPredecessor()
+    this.outlet.notJoined(this, 'refused')
+    refuseMessage(this.outlet, this.joinRef, this.asked.message, { reason: 'dismissed' })
+    this.sendPredecessor()
     const told = reason === undefined ? {} : { reason }
     // Behind an error clients join again; behind this they do not.
-    this.#outlet.send(this.#outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', told))
+    this.outlet.send(this.outlet.codec.encodeEnd(this.joinRef, this.topic, 'phx_close', told))
     this.#undoFor(gone)
-    this.#outlet.redeliver(this.#messages)
+    this.#redeliver()
   }
 
   #overloaded(): void {
-    this.#outlet.limitReached('limits.mailbox')
+    this.outlet.limitReached('limits.mailbox')
     this.#fail('overloaded', 'overloaded', OVERLOADED)
   }
 
-  #timedOut(): void {
+  protected override timedOut(): void {
     try {
-      this.#outlet.limitReached('limits.joinTimeoutMs')
+      this.outlet.limitReached('limits.joinTimeoutMs')
       this.#fail('join_timeout', 'timeout', TIMED_OUT)
     } catch (error) {
-      this.#outlet.broke(error)
+      this.outlet.broke(error)
     }
   }
 
   /** The library itself gives the join up. */
   #fail(reason: ReplyReason, outcome: Exclude<JoinOutcome, 'ok'>, gone: TerminateReason): void {
-    if (this.#isAnswered) return
+    if (this.isSettled) return
     this.#forgo(gone)
     this.#answerError({ reason }, outcome)
     this.#undoFor(gone)
@@ -327,7 +290,7 @@ export class JoiningTopic implements PendingTopic {
   #refused(verdict: Exclude<JoinVerdict, { kind: 'ok' }>): void {
     if (this.#gone !== undefined) return
     if (verdict.kind === 'invalid_payload' && verdict.misfit.thrown !== undefined)
-      this.#outlet.checkFailed(this.topic, 'phx_join', verdict.misfit.thrown.error)
+      this.outlet.checkFailed(this.topic, 'phx_join', verdict.misfit.thrown.error)
     // A listener may have ended the connection.
     if (this.#gone !== undefined) return
     this.#answerError(refusal(verdict), verdict.kind, verdict.kind === 'crashed' ? verdict.error : undefined)
@@ -337,37 +300,19 @@ export class JoiningTopic implements PendingTopic {
     const gone = this.#gone
     let frame: Frame | undefined
     try {
-      frame = answerFrame(this.#outlet.codec, this.joinRef, this.#read.message, 'error', response)
+      frame = this.frameOf('error', response)
     } catch (cause) {
       // The application's refusal fits into no frame.
       return this.#answerError(refusal({ kind: 'crashed', error: cause }), 'crashed', cause)
     }
     // A `toJSON` may have ended the connection.
     if (this.#gone !== gone) return
-    this.#settle()
-    if (frame !== undefined) this.#outlet.send(frame)
-    this.#sendPredecessor()
-    this.#outlet.notJoined(this, outcome, error)
-    this.#outlet.redeliver(this.#messages)
+    this.give(frame)
+    this.outlet.notJoined(this, outcome, error)
+    this.#redeliver()
   }
 
-  #sendPredecessor(): void {
-    if (this.#predecessor !== undefined) this.#outlet.send(this.#predecessor)
-  }
-
-  // The time limit: one for all of it
-
-  #startTimer(): void {
-    const { clock, joinTimeoutMs } = this.#runtime
-    if (this.#timer !== undefined || joinTimeoutMs === Number.POSITIVE_INFINITY) return
-    const leftMs = this.askedAt + joinTimeoutMs - clock.now()
-    this.#timer = patience(clock, leftMs, () => this.#timedOut())
-  }
-
-  /** The decision stands. */
-  #settle(): void {
-    this.#isAnswered = true
-    this.#timer?.cancel()
-    this.#timer = undefined
+  #redeliver(): void {
+    if (this.#backlog !== undefined) this.outlet.redeliver(this.#backlog.messages)
   }
 }

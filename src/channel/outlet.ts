@@ -1,13 +1,14 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../ground/clock.ts'
-import type { ReplyReason } from '../ground/errors.ts'
+import type { ReplyReason } from '../ground/refusals.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Histories } from '../history/histories.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Codec, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
 import type { Breath } from './breath.ts'
-import type { Connection, SocketPresence, TerminateReason } from './infer.ts'
+import type { Connection } from './connection.ts'
+import type { SocketPresence, TerminateReason } from './infer.ts'
 
 // The demands of a channel process on the world above and beside it. The session and the tree hand these values down.
 

@@ -1,7 +1,6 @@
 import type { Timer } from '../ground/clock.ts'
-import type { ReplyReason } from '../ground/errors.ts'
 import { promised, settled } from '../ground/foreign.ts'
-import type { Claim } from '../history/resumption.ts'
+import type { ReplyReason } from '../ground/refusals.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
@@ -11,19 +10,12 @@ import type { CompiledChannel, CompiledEvent, CompiledInfo } from './definition.
 import { type Ending, endingOf, errorOf, lastFrame, terminate } from './ending.ts'
 import type { Fed } from './feed.ts'
 import type { TerminateReason } from './infer.ts'
-import {
-  askForSnapshot,
-  blame,
-  type DueReply,
-  interpretInfo,
-  interpretReply,
-  type ReplyVerdict,
-  type SnapshotVerdict,
-} from './interpret.ts'
+import { blame, type DueReply, interpretInfo, interpretReply, type ReplyVerdict } from './interpret.ts'
+import { askForSnapshot, type SnapshotVerdict } from './join-verdict.ts'
 import type { ChannelRuntime, JoinedTopic, Outlet } from './outlet.ts'
 import { Due } from './queue.ts'
 import { Stop, type StopReason } from './result.ts'
-import { type ReadJoin, withPosition } from './resume-key.ts'
+import type { ReadJoin } from './resume-key.ts'
 import { type Misfit, refusedBecause } from './schema.ts'
 import { Telling } from './telling.ts'
 import { ChannelTimers, type TimerKind } from './timers.ts'
@@ -52,21 +44,6 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     super(runtime, outlet, definition, join)
     this.#socket = new ChannelSocket(this, assigns)
     this.isBusy = true
-  }
-
-  /** It is subscribed: finds the position at which its client goes on, where that has asked. */
-  follow(claim: Claim | 'invalid' | undefined, mayResume: boolean): undefined | Promise<void> {
-    const { topic, connectionId, definition, runtime } = this
-    const declared = definition.history
-    if (declared === undefined) return undefined
-    if (this.history === undefined || typeof claim !== 'object')
-      return void runtime.history?.heard(topic, declared)
-    return this.history.join({ topic, connectionId, declared, claim, mayResume })
-  }
-
-  /** The reply to the join, as the client gets it. */
-  answerOf(reply: unknown): unknown {
-    return this.history === undefined ? reply : withPosition(reply, this.history.position)
   }
 
   /** Asks for the reply to the join. */

@@ -1,3 +1,4 @@
+import type { Claim } from '../history/resumption.ts'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { JsonText, Ref } from '../protocol/message.ts'
@@ -8,10 +9,10 @@ import { GAP } from './ending.ts'
 import type { Feed } from './feed.ts'
 import { type Held, hold, NOTHING, OVERFLOWED } from './gate.ts'
 import { type Followed, HistoryFeed } from './history-feed.ts'
-import { checkOut } from './interpret.ts'
+import { checkOut } from './outgoing.ts'
 import type { ChannelRuntime, Outlet } from './outlet.ts'
 import { PresenceFeed } from './presence-feed.ts'
-import type { ReadJoin } from './resume-key.ts'
+import { type ReadJoin, withPosition } from './resume-key.ts'
 import { Turns } from './turns.ts'
 
 /**
@@ -70,7 +71,22 @@ export abstract class Telling extends Turns implements Followed {
     this.feed?.caughtUp()
   }
 
-  // Entries of the log, for a client that asked for positions
+  // Positions and entries of the log, for a client that asked for them
+
+  /** It is subscribed: finds the position at which its client goes on, where that has asked. */
+  follow(claim: Claim | 'invalid' | undefined, mayResume: boolean): undefined | Promise<void> {
+    const { topic, definition, outlet, runtime } = this
+    const declared = definition.history
+    if (declared === undefined) return undefined
+    if (this.history === undefined || typeof claim !== 'object')
+      return void runtime.history?.heard(topic, declared)
+    return this.history.join({ topic, connectionId: outlet.connection.id, declared, claim, mayResume })
+  }
+
+  /** The reply to the join, as the client gets it. */
+  answerOf(reply: unknown): unknown {
+    return this.history === undefined ? reply : withPosition(reply, this.history.position)
+  }
 
   passBy(broadcast: Broadcast): void {
     if (broadcast instanceof LoggedBroadcast) this.history?.passBy(broadcast)

@@ -1,5 +1,5 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
-import { checkPresence } from '../channel/interpret.ts'
+import { checkPresence } from '../channel/outgoing.ts'
 import { Router } from '../channel/router.ts'
 import { Routers } from '../channel/routers.ts'
 import type { Clock } from '../ground/clock.ts'

@@ -1,8 +1,8 @@
-import { checkInfo } from '../channel/interpret.ts'
+import { checkInfo } from '../channel/outgoing.ts'
 import type { Routers } from '../channel/routers.ts'
 import type { Telemetry } from '../ground/telemetry.ts'
+import type { NodeInbox } from '../pubsub/arrivals.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
-import type { NodeInbox } from '../pubsub/pubsub.ts'
 import type { ChannelTarget } from '../pubsub/target.ts'
 import type { Sessions } from '../session/sessions.ts'
 

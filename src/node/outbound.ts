@@ -1,6 +1,6 @@
 import type { CompiledChannel } from '../channel/definition.ts'
-import { checkInfo, checkOut } from '../channel/interpret.ts'
 import { publishId, publishLogged, required, sendLogged } from '../channel/logged.ts'
+import { checkInfo, checkOut } from '../channel/outgoing.ts'
 import type { Routers } from '../channel/routers.ts'
 import { checkName } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'

@@ -1,5 +1,6 @@
 import { addAbortListener } from 'node:events'
 import type { ChannelOwner } from '../channel/outlet.ts'
+import { refuseArgument } from '../ground/argument.ts'
 import { berylError } from '../ground/errors.ts'
 import { refusePresence } from './meta.ts'
 import type { PresenceOwner } from './presence.ts'
@@ -60,7 +61,7 @@ export class Owners {
   }
 }
 
-export const WANTED = "an AbortSignal or a channel's socket"
+const WANTED = "an AbortSignal or a channel's socket"
 
 export function isOwner(owner: unknown): owner is PresenceOwner {
   if (typeof owner !== 'object' || owner === null) return false
@@ -71,4 +72,9 @@ export function isOwner(owner: unknown): owner is PresenceOwner {
     // An object that cannot be read is none.
     return false
   }
+}
+
+/** @throws BERYL_ERR_ARGUMENT for what can own no presence */
+export function checkOwner(call: string, owner: unknown): asserts owner is PresenceOwner {
+  if (!isOwner(owner)) refuseArgument(call, 'owner', WANTED, owner)
 }

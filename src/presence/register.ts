@@ -4,19 +4,19 @@ import { checkFunction, checkString, readFields, refuseArgument } from '../groun
 import type { Clock } from '../ground/clock.ts'
 import { systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
-import { isName, MAX_NAME_BYTES } from '../ground/name.ts'
 import type { Lane } from '../replication/lane.ts'
 import { Announcer, type PresenceSink, type StateListener } from './announcer.ts'
 import type { PresenceEntry, Presences } from './diff.ts'
 import { type LateUpdate, LateUpdates } from './late-updates.ts'
 import { Ledger } from './ledger.ts'
 import { type GuardedLimit, LimitGuard } from './limits.ts'
-import { refusePresence, type SaidMeta, takeMeta } from './meta.ts'
+import { type SaidMeta, takeMeta } from './meta.ts'
 import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOptions } from './options.ts'
-import { isOwner, Owners, WANTED } from './owners.ts'
+import { checkOwner, Owners } from './owners.ts'
 import type { DiffListener, ListOptions, Meta, Presence, PresenceMetaOn, PresenceOwner } from './presence.ts'
 import { refMaker } from './ref.ts'
 import { makeRow, type Row, trackedMeta } from './row.ts'
+import { keyOf, subjectOf } from './subject.ts'
 import { Tracker, type TrackerEvent } from './tracker.ts'
 import { View } from './view.ts'
 
@@ -81,7 +81,7 @@ export class PresenceRegister implements Presence {
   }
 
   track(topic: string, key: string | number, meta: Meta, options: { owner: PresenceOwner }): string {
-    const { owner, name } = this.#check(topic, key, options)
+    const { owner, name } = subjectOf(this.#owners, topic, key, options)
     this.#init.checkOpen?.()
     this.#checkFree(owner, topic, name)
     const said = this.#take(topic, name, meta)
@@ -103,7 +103,7 @@ export class PresenceRegister implements Presence {
     meta: Meta | ((current: Record<string, unknown>) => Meta),
     options: { owner: PresenceOwner },
   ): string {
-    const { owner, name } = this.#check(topic, key, options)
+    const { owner, name } = subjectOf(this.#owners, topic, key, options)
     this.#init.checkOpen?.()
     const before = this.#tracked(owner, topic, name)
     const said = this.#take(
@@ -258,26 +258,6 @@ export class PresenceRegister implements Presence {
     return makeRow({ topic, key, owner: this.#ledger.idOf(owner), ref, previousRef, ...said })
   }
 
-  #check(topic: unknown, key: unknown, options: unknown): { owner: PresenceOwner; name: string } {
-    const [name, on] = [String(isKey(key) ? key : '?'), typeof topic === 'string' ? topic : '?']
-    if (!isKey(key)) refusePresence(name, on, 'key', A_KEY, key)
-    if (typeof topic !== 'string') refusePresence(name, on, 'topic', A_TOPIC, topic)
-    const { owner } =
-      readFields(options) ??
-      refusePresence(
-        name,
-        on,
-        'options',
-        '{ owner }, an AbortSignal or a channel: the presence ends with it',
-        options,
-      )
-    this.#owners.check(owner, on, name)
-    // A channel's own topic was let in with its join.
-    if (!isName(topic) && (owner instanceof AbortSignal || owner.topic !== topic))
-      refusePresence(name, on, 'topic', A_TOPIC, topic)
-    return { owner, name }
-  }
-
   /** @throws BERYL_ERR_PRESENCE_TRACKED, BERYL_ERR_PRESENCE_LIMIT */
   #checkFree(owner: object, topic: string, key: string): void {
     if (this.#ledger.get(owner, topic, key) !== undefined)
@@ -304,19 +284,4 @@ export class PresenceRegister implements Presence {
   #report(event: PresenceEvent): void {
     this.#init.report?.(event)
   }
-}
-
-const A_KEY = 'a string or a finite number'
-const A_TOPIC = `a well-formed string of 1 to ${MAX_NAME_BYTES} bytes`
-
-function isKey(key: unknown): key is string | number {
-  return typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))
-}
-
-function keyOf(call: string, key: unknown): string {
-  return isKey(key) ? String(key) : refuseArgument(call, 'key', A_KEY, key)
-}
-
-function checkOwner(call: string, owner: unknown): void {
-  if (!isOwner(owner)) refuseArgument(call, 'owner', WANTED, owner)
 }

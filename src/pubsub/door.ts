@@ -16,6 +16,17 @@ export interface AdapterEvents {
   changed(status: AdapterStatus, error: unknown): void
 }
 
+/** The way to the other nodes. */
+export interface PubSubReport extends AdapterCounts {
+  /** Its name: `local`, `redis`, … */
+  readonly adapter: string
+  readonly status: AdapterStatus
+  /** When it came to be so: wall-clock milliseconds. */
+  readonly since: number
+  /** Joins that were answered `ok` before the adapter had confirmed their topic: it was down, or took 2 s. */
+  readonly unconfirmed: number
+}
+
 /**
  * The one way to the adapter, which is foreign code: it may throw, reject, never settle, and talk after its end. It
  * outlives the pubsub. Each start of that has a {@link AdapterLink} of its own, and of two links only one is open.
@@ -79,6 +90,11 @@ export class AdapterDoor {
       refused: count('refused') ?? 0,
       roundTripMs: count('roundTripMs'),
     }
+  }
+
+  get report(): PubSubReport {
+    const { name, status, since, unconfirmed, counts } = this
+    return { adapter: name, status, since, unconfirmed, ...counts }
   }
 
   #read(name: 'maxMessageBytes' | 'counts'): unknown {

@@ -1,31 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { isUint8Array } from 'node:util/types'
 import type { Probe, Telemetry } from '../ground/telemetry.ts'
-import type { Lane, LaneListener } from '../replication/lane.ts'
+import type { Lane } from '../replication/lane.ts'
 import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { MaybePromise, Process } from '../supervision/process.ts'
-import type { AdapterCounts, AdapterStatus } from './adapter.ts'
+import type { AdapterStatus } from './adapter.ts'
+import { Arrivals, type NodeInbox } from './arrivals.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
-import { type AdapterDoor, AdapterLink } from './door.ts'
-import { decodeEnvelope, type Envelope, isNewer } from './envelope.ts'
+import { type AdapterDoor, AdapterLink, type PubSubReport } from './door.ts'
 import { Hearing } from './hearing.ts'
+import { Lanes } from './lanes.ts'
 import type { LoggedBroadcast } from './logged.ts'
 import { CONTROL, nodeTopic, Sender, topicTopic } from './sender.ts'
 import { type TopicListener, TopicSubscribers } from './subscribers.ts'
 import type { ChannelTarget } from './target.ts'
-
-/** Arrivals for this node as such, not for the subscribers of a topic. What was sent elsewhere is JSON text or bytes. */
-export interface NodeInbox {
-  push(connectionId: string, topic: string, event: string, payload: unknown): void
-  disconnect(connectionTopic: string): void
-  /** For all topics of a group that somebody on this node has joined. */
-  group(name: string, event: string, payload: unknown): void
-  /** Ends the channels of a target, and the joins that are being decided. */
-  dismiss(target: ChannelTarget, reason: string | undefined): void
-  /** @throws where the channel of the topic takes no such info: nodes of two versions may differ */
-  checkInfo(info: Broadcast): void
-}
 
 /** Is told what becomes of the pubsub. */
 export interface PubSubWatcher {
@@ -52,11 +40,12 @@ export class PubSub implements Process {
   readonly #link: AdapterLink
   readonly #sender: Sender
   readonly #hearing: Hearing
+  readonly #lanes: Lanes
+  readonly #arrivals: Arrivals
   readonly #inbox: NodeInbox
   readonly #telemetry: Telemetry
   readonly #sent: Probe<'broadcast.sent'>
   readonly #topics = new Map<string, TopicSubscribers>()
-  readonly #lanes = new Map<string, LaneListener>()
   #isOpen = true
   #watcher: PubSubWatcher | undefined
 
@@ -66,6 +55,8 @@ export class PubSub implements Process {
     this.#link = new AdapterLink(door)
     this.#sender = new Sender(node, door, this.#link, telemetry)
     this.#hearing = new Hearing(door, this.#link, telemetry)
+    this.#lanes = new Lanes(this.#sender)
+    this.#arrivals = new Arrivals(this, { inbox, lanes: this.#lanes, seen: door.seen, telemetry })
     this.#inbox = inbox
     this.#telemetry = telemetry
     this.#sent = telemetry.probe('broadcast.sent')
@@ -93,7 +84,7 @@ export class PubSub implements Process {
   #connect(): undefined | Promise<unknown> {
     try {
       const starting = this.#link.start(this.node, {
-        arrived: (bytes) => this.#arrived(bytes),
+        arrived: (bytes) => this.#arrivals.take(bytes),
         changed: (status, error) => this.#statusChanged(status, error),
       })
       return starting === undefined ? this.#attend() : starting.then(() => this.#attend())
@@ -151,8 +142,7 @@ export class PubSub implements Process {
 
   /** The way to the other nodes, for people. */
   get report(): PubSubReport {
-    const { name, status, since, unconfirmed, counts } = this.#door
-    return { adapter: name, status, since, unconfirmed, ...counts }
+    return this.#door.report
   }
 
   // Topics
@@ -273,6 +263,11 @@ export class PubSub implements Process {
         event,
         payload: info.content,
       })
+    this.localInform(info, target)
+  }
+
+  /** As {@link inform}, to the channels of this node alone. */
+  localInform(info: Broadcast, target: ChannelTarget): void {
     this.#topics.get(target.topic)?.inform(info, target)
   }
 
@@ -290,26 +285,7 @@ export class PubSub implements Process {
 
   /** A way for a replicated process to talk to its own kind on the other nodes. Lossy, like everything here. */
   lane(name: string): Lane {
-    return {
-      node: this.node,
-      publish: (bytes) => this.#carry(CONTROL, name, bytes),
-      send: (node, bytes) => this.#carry(nodeTopic(node), name, bytes),
-      listen: (listener) => {
-        this.#lanes.set(name, listener)
-        return () => {
-          if (this.#lanes.get(name) === listener) this.#lanes.delete(name)
-        }
-      },
-    }
-  }
-
-  /** A message that is too long for the adapter is lost: a lane never throws. Its pages are far shorter. */
-  #carry(to: string, lane: string, bytes: Uint8Array): void {
-    try {
-      this.#sender.send(to, 'lane', { topic: lane, payload: bytes })
-    } catch {
-      // `limit.reached` has told it.
-    }
+    return this.#lanes.open(name)
   }
 
   #interested(topic: string): TopicSubscribers {
@@ -327,62 +303,4 @@ export class PubSub implements Process {
     this.#watcher?.unheard(topic)
     this.#link.unsubscribe(topicTopic(topic))
   }
-
-  #arrived(bytes: Uint8Array): void {
-    const envelope = decodeEnvelope(bytes)
-    if (envelope === undefined) return this.#ignored(isNewer(bytes) ? 'of a newer version' : 'not understood')
-    if (envelope.node === this.node) return
-    if (!this.#door.seen.first(envelope.run, envelope.sequence)) return this.#ignored('seen before')
-    try {
-      this.#take(envelope)
-    } catch (error) {
-      // A payload from elsewhere that cannot be encoded here: the adapter, which called, must not hear of it.
-      this.#telemetry.emit('listener.failed', {}, { topic: envelope.topic, error })
-    }
-  }
-
-  #take(envelope: Envelope): void {
-    const { kind, node, topic, event, connectionId, payload } = envelope
-    switch (kind) {
-      case 'broadcast':
-        return this.localBroadcast(topic, event, payload, connectionId)
-      case 'push':
-        return this.#inbox.push(connectionId ?? '', topic, event, payload)
-      case 'disconnect':
-        return this.#inbox.disconnect(topic)
-      case 'group':
-        return this.#inbox.group(topic, event, payload)
-      case 'info':
-        return this.#takeInfo(new Broadcast(topic, event, payload), envelope)
-      case 'dismissal':
-        return this.#inbox.dismiss(envelope, event === '' ? undefined : event)
-      case 'lane':
-        if (isUint8Array(payload)) this.#lanes.get(topic)?.(node, payload)
-        return
-      default:
-        kind satisfies never
-    }
-  }
-
-  #takeInfo(info: Broadcast, target: ChannelTarget): void {
-    const subscribers = this.#topics.get(target.topic)
-    if (subscribers === undefined) return
-    this.#inbox.checkInfo(info)
-    subscribers.inform(info, target)
-  }
-
-  #ignored(reason: string): void {
-    this.#telemetry.emit('pubsub.ignored', { envelopes: 1 }, { reason })
-  }
-}
-
-/** The way to the other nodes. */
-export interface PubSubReport extends AdapterCounts {
-  /** Its name: `local`, `redis`, … */
-  readonly adapter: string
-  readonly status: AdapterStatus
-  /** When it came to be so: wall-clock milliseconds. */
-  readonly since: number
-  /** Joins that were answered `ok` before the adapter had confirmed their topic: it was down, or took 2 s. */
-  readonly unconfirmed: number
 }

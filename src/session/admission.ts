@@ -1,4 +1,4 @@
-import type { Connection } from '../channel/infer.ts'
+import type { Connection } from '../channel/connection.ts'
 import type { Codec } from '../protocol/message.ts'
 
 /** The client's admission: its connection and its rights. */

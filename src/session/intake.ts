@@ -1,4 +1,4 @@
-import type { Connection } from '../channel/infer.ts'
+import type { Connection } from '../channel/connection.ts'
 import type { WaitingTopic } from '../channel/outlet.ts'
 import type { Watch } from '../ground/watch.ts'
 import { InFlight } from './in-flight.ts'

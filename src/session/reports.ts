@@ -1,7 +1,9 @@
-import type { Connection, TerminateReason } from '../channel/infer.ts'
+import type { Connection } from '../channel/connection.ts'
+import type { TerminateReason } from '../channel/infer.ts'
 import type { PendingTopic } from '../channel/outlet.ts'
 import type { Clock } from '../ground/clock.ts'
-import { type ReplyReason, show } from '../ground/errors.ts'
+import { show } from '../ground/errors.ts'
+import type { ReplyReason } from '../ground/refusals.ts'
 import type { JoinOutcome, LimitName, Probe, RenewOutcome, Telemetry } from '../ground/telemetry.ts'
 import type { Message } from '../protocol/message.ts'
 

@@ -2,34 +2,32 @@ import type { FastifyBaseLogger } from 'fastify'
 import { answer, refuseMessage } from '../channel/answer.ts'
 import type { TerminateReason } from '../channel/infer.ts'
 import { JoiningTopic } from '../channel/joining.ts'
-import type { JoinedTopic, Outlet, PendingTopic } from '../channel/outlet.ts'
-import type { CloseCode } from '../ground/errors.ts'
+import type { JoinedTopic, Outlet } from '../channel/outlet.ts'
 import { fitsName } from '../ground/name.ts'
-import type { JoinOutcome, LimitName } from '../ground/telemetry.ts'
+import type { CloseCode } from '../ground/refusals.ts'
+import type { LimitName } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, MalformedFrame, type Message, type TopicMessage } from '../protocol/message.ts'
 import type { Admission, Renew } from './admission.ts'
 import { type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide, isHeartbeat } from './decide.ts'
 import { Grant, type Grantee } from './grant.ts'
-import { Intake } from './intake.ts'
+import { Holder } from './holder.ts'
 import { Meter } from './meter.ts'
 import { Outbox } from './outbox.ts'
 import type { SessionRuntime } from './runtime.ts'
-import { NOTHING_WAITS, type SessionLoad, Topics } from './topics.ts'
 import type { Wire } from './wire.ts'
 
 /**
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
  * temporary process: its channels end with it.
  */
-export class Session extends Intake implements Outlet, SlowReader, Grantee {
+export class Session extends Holder implements Outlet, SlowReader, Grantee {
   readonly codec: Codec
   readonly connectionTopic: string | undefined
   readonly #runtime: SessionRuntime<Session>
   readonly #outbox: Outbox
   readonly #meter: Meter
-  #topics: Topics | undefined
   /** The server goes: nothing more is taken, and what is at work is finished. */
   #isDraining = false
   #isGone = false
@@ -51,25 +49,9 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     return this.#runtime.host.log.child({ connectionId: this.id })
   }
 
-  get channelCount(): number {
-    return this.#topics?.size ?? 0
-  }
-
-  /** The waiting work of this client: see `BerylLoad`. */
-  get load(): SessionLoad {
-    const { waitingMessages, longestMailbox } = this.#topics?.waiting ?? NOTHING_WAITS
-    const { bufferedBytes } = this.wire
-    return { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks: this.pendingCallbacks }
-  }
-
-  /** The channel that this client has joined on a topic. */
-  channel(topic: string): JoinedTopic | undefined {
-    return this.#topics?.channel(topic)
-  }
-
   /** The server ends this client's channel on a topic, or the join that is being decided. */
   dismiss(topic: string, reason: string | undefined): void {
-    this.#guarded(() => this.#topics?.get(topic)?.dismiss(reason))
+    this.#guarded(() => this.held(topic)?.dismiss(reason))
   }
 
   /** Takes one WebSocket message. Never throws. */
@@ -107,7 +89,7 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
    */
   async drain(code: CloseCode, text: string, reason: TerminateReason, graceMs: number): Promise<void> {
     this.#isDraining = true
-    for (const topic of [...(this.#topics?.values() ?? [])]) topic.shutdown(reason)
+    for (const topic of this.allHeld) topic.shutdown(reason)
     this.release()
     await this.callbacksSettled(graceMs)
     this.close(code, text, reason)
@@ -155,9 +137,7 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     this.isOpen = false
     // A paused socket would not hear the client's answer to the close.
     this.release()
-    const topics = [...(this.#topics?.values() ?? [])]
-    this.#topics = undefined
-    for (const topic of topics) this.#guarded(() => topic.close(reason))
+    for (const topic of this.letGo()) this.#guarded(() => topic.close(reason))
   }
 
   #malformed(bytes: number, error: unknown): void {
@@ -185,7 +165,7 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
 
   #mayPass(message: Message, bytes: number): boolean {
     // The first leave of what was joined costs nothing: it ends what a join made, and joins are counted.
-    if (message.event === 'phx_leave' && this.#topics?.isFirstLeave(message)) return true
+    if (message.event === 'phx_leave' && this.isFirstLeave(message)) return true
     const now = this.#runtime.clock.now()
     const waitMs = isHeartbeat(message) ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
     return waitMs === 0 || this.#tooOften(message, waitMs, now, this.#meter.limit)
@@ -211,10 +191,6 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     return this.#outbox.unsentBytes
   }
 
-  caughtUp(): void {
-    this.#topics?.caughtUp()
-  }
-
   cut(limit: BacklogLimit): void {
     this.#isGone = true
     this.limitReached(`backpressure.${limit}`)
@@ -224,7 +200,7 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
   // The reaction to a message: one row for each situation of `decide`
 
   #route(message: Message): void {
-    const held = this.#topics?.get(message.topic)
+    const held = this.held(message.topic)
     switch (decide(message, held)) {
       case 'heartbeat':
         return answer(this, null, message, 'ok', {})
@@ -279,14 +255,13 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
       return this.#joinAgain(message, predecessor)
     const pending = new JoiningTopic(this.#runtime, this, definition, message, predecessor)
     pending.askedAt = now
-    this.#topics ??= new Topics()
-    this.#topics.set(message.topic, pending)
+    this.hold(pending)
     pending.begin()
   }
 
   /** `terminate` of the old channel may have ended the connection, or let another message in that took the topic. */
   #isOvertaken(topic: string): boolean {
-    return !this.isOpen || this.#topics?.has(topic) === true
+    return !this.isOpen || this.held(topic) !== undefined
   }
 
   #joinAgain(message: Message, predecessor: Frame): void {
@@ -310,28 +285,9 @@ export class Session extends Intake implements Outlet, SlowReader, Grantee {
     })
   }
 
-  joined(pending: PendingTopic, channel: JoinedTopic): void {
-    this.#topics?.set(channel.topic, channel)
-    this.joinDecided(pending, 'ok')
-  }
-
-  notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
-    this.#forget(pending)
-    this.joinDecided(pending, outcome, error)
-  }
-
-  left(pending: PendingTopic): void {
-    this.#forget(pending)
-  }
-
-  #forget(topic: PendingTopic | JoinedTopic): void {
-    this.#topics?.forget(topic)
-    this.waitsNoMore(topic)
-  }
-
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {
     this.#meter.forget(channel.topic, this.#runtime.clock.now())
-    this.#forget(channel)
+    this.forget(channel)
     this.channelEnded(channel.topic, kind)
   }
 }

@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types'
+import type { Connection } from '../channel/connection.ts'
 import type { CompiledEvent } from '../channel/definition.ts'
-import type { ChannelDefinition, Connection } from '../channel/infer.ts'
+import type { ChannelDefinition } from '../channel/infer.ts'
 import type { ClientCodec, ClientMessage, ServerMessage } from '../client/codec.ts'
 import { readFields, refuseArgument } from '../ground/argument.ts'
 import { Channels } from '../node/channels.ts'

@@ -1,4 +1,4 @@
-import type { Connection } from '../channel/infer.ts'
+import type { Connection } from '../channel/connection.ts'
 import { type Frame, splitFrames } from '../protocol/frame.ts'
 import type { Session } from '../session/session.ts'
 import type { Wire } from '../session/wire.ts'

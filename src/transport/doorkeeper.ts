@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ConnectContext, Connection } from '../channel/infer.ts'
+import type { ConnectContext, Connection } from '../channel/connection.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Timer } from '../ground/clock.ts'
 import { show } from '../ground/errors.ts'

@@ -1,6 +1,6 @@
 import type { Clock } from '../ground/clock.ts'
 import type { Deadline } from '../ground/deadline.ts'
-import type { UpgradeStatus } from '../ground/errors.ts'
+import type { UpgradeStatus } from '../ground/refusals.ts'
 import type { LimitName } from '../ground/telemetry.ts'
 import type { Admission } from '../session/admission.ts'
 import type { Session } from '../session/session.ts'

@@ -1,5 +1,5 @@
 import { isDate } from 'node:util/types'
-import type { KnownAssigns } from '../channel/infer.ts'
+import type { KnownAssigns } from '../channel/connection.ts'
 import { callThatMakes } from '../channel/result.ts'
 import { readFields } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'

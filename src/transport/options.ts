@@ -1,5 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import type { ConnectContext, ConnectGrant, Connection, RenewContext, RenewGrant } from '../channel/infer.ts'
+import type {
+  ConnectContext,
+  ConnectGrant,
+  Connection,
+  RenewContext,
+  RenewGrant,
+} from '../channel/connection.ts'
 import type { Rejection } from '../channel/result.ts'
 import { show } from '../ground/errors.ts'
 import {

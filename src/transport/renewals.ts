@@ -1,4 +1,4 @@
-import type { Connection, RenewContext } from '../channel/infer.ts'
+import type { Connection, RenewContext } from '../channel/connection.ts'
 import { Rejection } from '../channel/result.ts'
 import type { Clock } from '../ground/clock.ts'
 import { settled } from '../ground/foreign.ts'

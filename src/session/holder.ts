@@ -1,0 +1,75 @@
+import type { JoinedTopic, PendingTopic } from '../channel/outlet.ts'
+import type { JoinOutcome } from '../ground/telemetry.ts'
+import type { Message } from '../protocol/message.ts'
+import { Intake } from './intake.ts'
+import { NOTHING_WAITS, type SessionLoad, Topics } from './topics.ts'
+
+/** The topics of one client, by name: those that it has joined, and those that it asks for. A class to extend, as {@link Intake}. */
+export abstract class Holder extends Intake {
+  /** Made with the first topic: many clients have none yet. */
+  #topics: Topics | undefined
+
+  get channelCount(): number {
+    return this.#topics?.size ?? 0
+  }
+
+  /** The channel that this client has joined on a topic. */
+  channel(topic: string): JoinedTopic | undefined {
+    return this.#topics?.channel(topic)
+  }
+
+  /** The waiting work of this client: see `BerylLoad`. */
+  get load(): SessionLoad {
+    const { waitingMessages, longestMailbox } = this.#topics?.waiting ?? NOTHING_WAITS
+    const { bufferedBytes } = this.wire
+    return { bufferedBytes, waitingMessages, longestMailbox, pendingCallbacks: this.pendingCallbacks }
+  }
+
+  caughtUp(): void {
+    this.#topics?.caughtUp()
+  }
+
+  protected held(topic: unknown): PendingTopic | JoinedTopic | undefined {
+    return this.#topics?.get(topic)
+  }
+
+  protected get allHeld(): (PendingTopic | JoinedTopic)[] {
+    return [...(this.#topics?.values() ?? [])]
+  }
+
+  /** True for the first leave of what was joined. */
+  protected isFirstLeave(message: Message): boolean {
+    return this.#topics?.isFirstLeave(message) === true
+  }
+
+  protected hold(pending: PendingTopic): void {
+    this.#topics ??= new Topics()
+    this.#topics.set(pending.topic, pending)
+  }
+
+  /** The end: holds nothing from now on. Gives what it held. */
+  protected letGo(): (PendingTopic | JoinedTopic)[] {
+    const held = this.allHeld
+    this.#topics = undefined
+    return held
+  }
+
+  joined(pending: PendingTopic, channel: JoinedTopic): void {
+    this.#topics?.set(channel.topic, channel)
+    this.joinDecided(pending, 'ok')
+  }
+
+  notJoined(pending: PendingTopic, outcome: Exclude<JoinOutcome, 'ok'>, error?: unknown): void {
+    this.forget(pending)
+    this.joinDecided(pending, outcome, error)
+  }
+
+  left(pending: PendingTopic): void {
+    this.forget(pending)
+  }
+
+  protected forget(topic: PendingTopic | JoinedTopic): void {
+    this.#topics?.forget(topic)
+    this.waitsNoMore(topic)
+  }
+}
