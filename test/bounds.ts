@@ -53,7 +53,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/outbox.ts field #waiting':
     'what one turn of the event loop sends to one client, within backpressure.maxBufferedBytes',
   'session/outbox.ts bytes Buffer.concat': 'what one turn of the event loop sends to one client',
-  'channel/joining.ts field #messages': 'limits.mailbox',
+  'channel/join-backlog.ts field messages': 'limits.mailbox',
   'channel/queue.ts field #queued': 'limits.mailbox, and limits.timers',
   'channel/timers.ts field #timers': 'limits.timers',
   'node/logger.ts field #writtenAt': 'who was written about within the last second',
@@ -77,7 +77,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   'pubsub/pubsub.ts field #topics':
     'limits.connections × limits.channelsPerConnection, and the listeners of the application',
-  'pubsub/pubsub.ts field #lanes': 'constant: presence and groups',
+  'pubsub/lanes.ts field #listeners': 'constant: presence, groups and history',
   'pubsub/pubsub.ts listener addEventListener': 'constant for each start of the pubsub',
   'pubsub/subscribers.ts field #subscribers': 'limits.connections',
   'pubsub/subscribers.ts field #listeners': 'the listeners of channels.subscribe',
@@ -191,7 +191,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'supervision/supervisor.ts field #children': 'the children that the application writes down',
   'supervision/retries.ts field #byChild': 'one for each child',
   'supervision/retries.ts timer setTimeout': 'one for each child that waits, ended with its wait',
-  'supervision/supervisor-process.ts listener addEventListener': 'two for each supervisor',
+  'supervision/end-signals.ts listener addEventListener': 'two for each supervisor',
   'supervision/life.ts timer setTimeout': 'one for each start of a child',
   'supervision/time-limit.ts timer setTimeout': 'one for each length of time that children are given to stop',
   'supervision/time-limit.ts field #byLength': 'the lengths of time that children are given to stop',
