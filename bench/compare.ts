@@ -14,7 +14,7 @@ import { type MemoryResult, memoryTable, summaryTable, workloadTable } from './r
 import { standardWorkloads } from './workloads/catalog.ts'
 import type { Workload } from './workloads/workload.ts'
 
-/** What a command knows of the machine it runs on. */
+/** The machine, as a command knows it. */
 export interface Ground {
   readonly pinned: boolean
   /** Connections that this process may hold at once. */
@@ -33,7 +33,7 @@ export async function compare(options: Options, ground: Ground): Promise<void> {
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
 }
 
-/** Whether `--only` names `id`, or nothing. */
+/** True where `--only` names `id`, or nothing. */
 export function wanted({ only }: Options, id: string): boolean {
   return only === undefined || only.includes(id)
 }

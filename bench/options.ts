@@ -6,26 +6,26 @@ import type { Scale } from './workloads/catalog.ts'
 
 export type Mode = 'compare' | 'growth' | 'heap' | 'cluster'
 
-/** What the command line asked for, with every default filled in. */
+/** The wishes of the command line, with every default filled in. */
 export interface Options {
   readonly mode: Mode
   /** Ids of workloads or axes; undefined: all. */
   readonly only: readonly string[] | undefined
   readonly peers: readonly Peer[]
-  /** Whether `--peers` chose them. */
+  /** True where `--peers` chose them. */
   readonly peersChosen: boolean
   readonly pace: Pace
   readonly scale: Scale
   readonly memory: MemorySize & { readonly rounds: number }
   readonly cluster: ClusterSize
-  /** Whether one server process per peer serves all workloads, instead of a fresh one for each. */
+  /** True where one server process per peer serves all workloads, instead of a fresh one for each. */
   readonly keepServers: boolean
   /** Beginning of the names of the files written. */
   readonly out: string
   readonly profile: boolean
 }
 
-/** How many of everything `--cluster` takes. */
+/** The size of everything that `--cluster` takes. */
 export interface ClusterSize {
   /** Of the receiving node. */
   readonly subscribers: number
@@ -86,7 +86,7 @@ export function readOptions(argv: readonly string[]): Options {
 }
 
 const CLUSTER_PARTS: readonly string[] = ['receiving', 'sending', 'latency', 'interest']
-/** What only the comparison and the growth runs know. */
+/** The options that only the comparison and the growth runs know. */
 const NOT_OF_CLUSTERS = ['peers', 'before', 'joins'] as const
 
 type Modes = { readonly [mode in 'growth' | 'heap' | 'cluster']: boolean }

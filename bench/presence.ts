@@ -1,5 +1,5 @@
 /**
- * What presence costs: tracks a second, bytes of a delta, a list of 10,000, the merge of two nodes with 100,000 rows
+ * The price of presence: tracks a second, bytes of a delta, a list of 10,000, the merge of two nodes with 100,000 rows
  * each, 1,000 joins in one turn. Beside it, in the same run, the nearest that socket.io has: who is in a room of its
  * in-memory adapter. (It has no metas that change, no diffs and no keys with several presences, and one node only.)
  *

@@ -1,5 +1,5 @@
 /**
- * What supervision costs: memory per supervised child, time per synchronous message through a mailbox and through an
+ * The price of supervision: memory per supervised child, time per synchronous message through a mailbox and through an
  * actor's ref, and how starting and stopping grows with the number of children.
  *
  * Run it with `npm run bench:supervision`.

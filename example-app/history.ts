@@ -12,7 +12,7 @@ export interface Said {
   readonly at: number
 }
 
-/** What was said last in the rooms that spoke last: for those who come later, or come back. */
+/** The last words in the rooms that spoke last: for those who come later, or come back. */
 export class History {
   readonly #rooms = new Map<string, Said[]>()
   readonly #limits: { readonly rooms: number; readonly messages: number }

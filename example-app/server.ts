@@ -29,7 +29,7 @@ declare module 'fastify' {
   }
 }
 
-/** What makes the chat one of several nodes. */
+/** The settings that make the chat one of several nodes. */
 export interface ClusterOptions {
   readonly pubsub: PubSubAdapter
   /** The origins of all nodes: a page of one goes on at another when its own is gone. */

@@ -1,5 +1,5 @@
 /**
- * What bounds each thing of the source that can grow, by `file kind name` as `growth.ts` finds it. A file that is named alone
+ * The bound of each thing of the source that can grow, by `file kind name` as `growth.ts` finds it. A file that is named alone
  * speaks for all of its kind. Limits are named as their options are; `docs/limits.md` has those that a client can reach.
  */
 export const BOUNDS: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-// What of the source can grow: collections that outlive a statement, timers, listeners, chains of promises, bytes that are
+// All of the source that can grow: collections that outlive a statement, timers, listeners, chains of promises, bytes that are
 // put together. Found by how it is written.
 
 const src = new URL('../src/', import.meta.url).pathname

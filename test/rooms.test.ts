@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 // Holds src to the tables of src/README.md: the rooms in their order, and the files that are pure.
 
-const src = fileURLToPath(new URL('../src', import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const src = join(root, 'src')
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
@@ -159,8 +160,17 @@ function show([file, imported]: [string, string]): string {
 
 test('a comment names its subject first: none begins with What, Who, Whether or How', () => {
   const begins = /(?:^|\s)(?:\/\/|\/\*\*|\*) (?:What|Who|Whether|How)\b.*/gm
-  const found = [...sources].flatMap(([file, text]) =>
+  const found = written().flatMap(([file, text]) =>
     (text.match(begins) ?? []).map((line) => `${file}: ${line.trim()}`),
   )
   assert.deepEqual(found, [])
 })
+
+/** The text of every program of the repository, by its path. */
+function written(): [string, string][] {
+  return ['src', 'test', 'bench', 'example-app'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.[cm]?[jt]sx?$/.test(file) && !file.includes('node_modules'))
+      .map((file): [string, string] => [join(folder, file), readFileSync(join(root, folder, file), 'utf8')]),
+  )
+}

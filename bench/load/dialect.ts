@@ -1,11 +1,11 @@
 import { PLACEHOLDER } from './sequence.ts'
 
-/** What the load says to a server and how it reads the answers. Numbered messages are read by `sequence.ts`. */
+/** The words of the load to a server and the way to read the answers. Numbered messages are read by `sequence.ts`. */
 export interface Dialect {
   readonly name: string
   /** Path and query of the upgrade request. */
   readonly path: string
-  /** What the server says unasked after the upgrade, each by its first characters, and what to answer. */
+  /** The words of the server unasked after the upgrade, each by its first characters, and the answer to it. */
   readonly opening: readonly { readonly awaits: string; readonly answer?: string }[]
   /** The frame that joins `topic`. `ref` is unique on its connection. */
   join(topic: string, ref: number): string

@@ -2,7 +2,7 @@ import { Latencies } from '../measure/latencies.ts'
 import type { Dialect } from './dialect.ts'
 import { bodyEnds, bodyEquals, bodyOf, findNumber, readNumber, Sequence } from './sequence.ts'
 
-/** What must all be 0 for a figure to count. */
+/** The counts that must all be 0 for a figure to count. */
 export interface Faults {
   /** Messages that never came. */
   lost: number
@@ -14,7 +14,7 @@ export interface Faults {
   closed: number
 }
 
-/** What the books need of a connection. */
+/** A connection, as the books need it. */
 export interface Recipient {
   readonly index: number
   readonly dialect: Pick<Dialect, 'pong'>
@@ -80,7 +80,7 @@ export class Ledger {
     return this.#enter(connection, readNumber(bytes, at), now)
   }
 
-  /** What was delivered since the last call. */
+  /** The deliveries since the last call. */
   take(): { operations: number; latencies: Latencies } {
     const taken = { operations: this.#delivered, latencies: this.#latencies }
     this.#delivered = 0

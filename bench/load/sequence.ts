@@ -6,7 +6,7 @@ export const DIGITS = 9
 const FIRST = 100_000_000
 const NUMBERS = 900_000_000
 
-/** What stands in a template where the number will be. */
+/** Stands in a template where the number will be. */
 export const PLACEHOLDER = String(FIRST)
 
 /** Divides the numbers among `lanes` lanes. */

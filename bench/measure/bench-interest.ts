@@ -9,13 +9,13 @@ import { ServerProcess, totalUs } from './server.ts'
 
 /** Clients that share the topics among them. */
 const CLIENTS = 100
-/** How often the broker is asked whether all topics are there, or gone; and for how long. */
+/** The broker is asked so often whether all topics are there, or gone; and for so long. */
 const ASK_EVERY_MS = 50
 const PATIENCE_MS = 10_000
-/** How the topics are called at the broker. */
+/** The names of the topics at the broker. */
 const CHANNELS = 'beryl:topic:bench:*'
 
-/** What one topic costs one node. */
+/** The price of one topic for one node. */
 export interface TopicCost {
   readonly joinUs: number
   readonly leaveUs: number

@@ -4,7 +4,7 @@ import type { Peer } from '../peers/catalog.ts'
 import type { Memory } from '../peers/commands.ts'
 import { ServerProcess } from './server.ts'
 
-/** What one more of something costs the server's process after garbage collection, in bytes. */
+/** The price of one more of something for the server's process after garbage collection, in bytes. */
 export interface Cost {
   readonly residentBytes: number
   readonly heapBytes: number

@@ -20,7 +20,7 @@ export interface PairOptions {
   readonly profileTo?: string | undefined
 }
 
-/** What is measured of broadcasts between nodes. */
+/** The measures of broadcasts between nodes. */
 export interface Relay {
   readonly id: string
   readonly title: string
@@ -31,7 +31,7 @@ export interface Relay {
   readonly pacing: Pacing
   /** Broadcasts in one turn: one result for each of these, from the same rounds. */
   readonly perTurn: readonly number[]
-  /** Whether latency is taken between the nodes, from the broadcast to what the broker delivers. */
+  /** True where latency is taken between the nodes, from the broadcast to what the broker delivers. */
   readonly stamped?: boolean
 }
 

@@ -31,7 +31,7 @@ export interface WorkloadResult {
 
 export interface Pace {
   readonly rounds: number
-  /** How long one run loads one server. */
+  /** One run loads one server for so long. */
   readonly runMs: number
   readonly warmMs: number
 }
@@ -121,7 +121,7 @@ class Seat {
   }
 }
 
-/** What one run cost `server`. */
+/** Measures the price of one run for `server`. */
 export async function measure(bout: Bout, server: ServerProcess, runMs: number): Promise<Sample> {
   await server.quiet()
   const before = await server.usage()

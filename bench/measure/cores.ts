@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 const SERVER_CORE = 0
 const LOAD_CORE = 1
 
-/** Whether servers and load can be kept apart: two cores and `taskset` (Linux). */
+/** True where servers and load can be kept apart: two cores and `taskset` (Linux). */
 export function canPin(): boolean {
   return availableParallelism() >= 2 && spawnSync('taskset', ['-V']).status === 0
 }

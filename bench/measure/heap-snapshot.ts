@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 
-/** How many objects of one kind are alive, and their own size. */
+/** The objects of one kind that are alive: their number, and their own size. */
 export interface Kind {
   /** The class of the object, or of the one that the object is a part of. */
   readonly owner: string
-  /** How the owner holds this part, and what it is; empty: the owner itself. */
+  /** The name of this part at the owner, and its kind; empty: the owner itself. */
   readonly part: string
   readonly count: number
   readonly bytes: number
@@ -137,7 +137,7 @@ function extend(path: string, step: string): string {
   return steps.length >= MAX_STEPS ? path : [...steps, step].join('.')
 }
 
-/** What `added` more things brought, per thing, largest first; kinds that did not grow with them are left out. */
+/** The growth by `added` more things, per thing, largest first; kinds that did not grow with them are left out. */
 export function growthPerThing(
   before: ReadonlyMap<string, Kind>,
   after: ReadonlyMap<string, Kind>,

@@ -30,7 +30,7 @@ export class Redis {
     for (const signal of SIGNALS) process.on(signal, exit)
   }
 
-  /** How many channels that look like `pattern` somebody is subscribed to. */
+  /** The number of subscribed channels that look like `pattern`. */
   async channels(pattern: string): Promise<number> {
     return (await this.#client.pubSubChannels(pattern)).length
   }

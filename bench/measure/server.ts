@@ -75,7 +75,7 @@ export class ServerProcess {
     this.#child.send(order)
   }
 
-  /** What a node noted since the order to do so. */
+  /** The notes of a node since the order to take them. */
   async stamps(): Promise<Extract<Message, { kind: 'stamps' }>> {
     const asked = answer(this.#child, 'stamps')
     this.order({ kind: 'stamps' })

@@ -1,7 +1,7 @@
 import type { Faults } from '../load/ledger.ts'
 import type { Stamps } from '../peers/commands.ts'
 
-/** What can go wrong between nodes. */
+/** Faults between nodes. */
 type BetweenNodes = Pick<Faults, 'lost' | 'doubled' | 'outOfOrder'>
 
 /**

@@ -1,7 +1,7 @@
-/** What the bench asks of a server process over its IPC channel, one request at a time. */
+/** The questions of the bench to a server process over its IPC channel, one at a time. */
 export type Command = 'usage' | 'memory' | 'heap' | 'stop'
 
-/** What the bench asks of a node of a cluster besides (`orders.ts`). */
+/** The orders of the bench to a node of a cluster besides (`orders.ts`). */
 export type Order =
   /** Broadcast `count` messages, numbered from `first`, in one turn. */
   | { readonly kind: 'say'; readonly first: number; readonly count: number }
@@ -36,7 +36,7 @@ export interface Memory {
   readonly externalBytes: number
 }
 
-/** What a server process says: once its port, then an answer to each command but `stop`, and to `stamps`. */
+/** The words of a server process: once its port, then an answer to each command but `stop`, and to `stamps`. */
 export type Message =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'usage'; readonly usage: Usage }

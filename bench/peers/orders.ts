@@ -1,4 +1,4 @@
-/** What makes a server a node of a cluster: it broadcasts by itself when the bench says so, and notes when. */
+/** The part that makes a server a node of a cluster: it broadcasts by itself when the bench says so, and notes when. */
 import { bodyOf, findNumber, readNumber } from '../load/sequence.ts'
 import type { Message, Order, Stamps } from './commands.ts'
 

@@ -9,7 +9,7 @@ export abstract class Member {
   abstract send(text: string): void
 }
 
-/** How one text reaches all members of a topic: this and {@link Member.send} are all in which the raw peers differ. */
+/** The way of one text to all members of a topic: this and {@link Member.send} are all in which the raw peers differ. */
 export type Fanout<M extends Member> = (members: Iterable<M>, text: string) => void
 
 type Frame = readonly [

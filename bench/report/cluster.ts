@@ -4,7 +4,7 @@ import { spread } from '../measure/statistics.ts'
 import { describeFaults } from './figures.ts'
 import { markdown, number, range } from './table.ts'
 
-/** What the run found, in the order in which it is shown; what did not run is absent. */
+/** The findings of the run, in the order in which they are shown; what did not run is absent. */
 export interface ClusterReport {
   readonly results: readonly WorkloadResult[]
   readonly interest: readonly InterestSample[]

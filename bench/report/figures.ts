@@ -14,7 +14,7 @@ export interface Figures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly operations: number
-  /** What voids the figures, in words; empty when nothing was lost, doubled, out of order or wrong. */
+  /** The reasons that void the figures, in words; empty when nothing was lost, doubled, out of order or wrong. */
   readonly faults: string
 }
 
@@ -33,7 +33,7 @@ export function figuresOf(result: WorkloadResult): Figures[] {
   }))
 }
 
-/** Whether any figure among the results is void. */
+/** True where any figure among the results is void. */
 export function anyVoid(results: readonly WorkloadResult[]): boolean {
   return results.some((result) => figuresOf(result).some(({ faults }) => faults !== ''))
 }

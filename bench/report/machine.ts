@@ -9,7 +9,7 @@ export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly memoryGiB: number
-  /** Whether servers and load had a core each. */
+  /** True where servers and load had a core each. */
   readonly pinned: boolean
   /** Commit of this repository, with `+` where the working tree differed. */
   readonly commit: string

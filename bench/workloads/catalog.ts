@@ -4,7 +4,7 @@ import { joins } from './joins.ts'
 import { rooms } from './rooms.ts'
 import type { Workload } from './workload.ts'
 
-/** What `npm run bench` runs by default; the quick look takes fewer of everything. */
+/** The runs of `npm run bench` by default; the quick look takes fewer of everything. */
 export interface Scale {
   readonly subscribers: number
   readonly rooms: number

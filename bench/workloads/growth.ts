@@ -7,7 +7,7 @@ export interface Axis {
   readonly id: string
   readonly title: string
   readonly xLabel: string
-  /** Whether every peer is loaded by default, or only the yardstick and beryl. */
+  /** True where every peer is loaded by default, not only the yardstick and beryl. */
   readonly allPeers: boolean
   readonly points: readonly { readonly x: number; readonly workload: Workload }[]
 }

@@ -4,7 +4,7 @@ import { noFaults } from '../load/ledger.ts'
 import { Latencies } from '../measure/latencies.ts'
 import type { Bout, Outcome, Workload } from './workload.ts'
 
-/** How much of a run's size warms the server up. */
+/** A tenth of a run's size warms the server up. */
 const WARM_SHARE = 10
 
 /** Opens connections that each join a topic of their own; one operation is TCP, upgrade and join together. */

@@ -13,7 +13,7 @@ export interface Sender {
   readonly template: FrameTemplate
 }
 
-/** What drives a load: begun once a run, told of every good message, asked to send more. */
+/** The driver of a load: begun once a run, told of every good message, asked to send more. */
 export interface Driver {
   begin(run: Run): void
   /** A good message of `lane` came to `connection`. */

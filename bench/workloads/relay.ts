@@ -7,7 +7,7 @@ import { type Driver, NumberedBout } from './numbered-bout.ts'
 import type { Run } from './run.ts'
 import type { Bout, Outcome } from './workload.ts'
 
-/** How a node is made to broadcast: the next when all have the last, or a turn every so often, whatever happens. */
+/** The pace at which a node broadcasts: the next when all have the last, or a turn every so often, whatever happens. */
 export type Pacing = { readonly kind: 'closed' } | { readonly kind: 'paced'; readonly everyMs: number }
 
 /** The node that broadcasts. */

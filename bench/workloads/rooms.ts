@@ -10,7 +10,7 @@ export interface RoomsOptions {
   readonly rooms: number
   readonly members: number
   readonly bodyBytes: number
-  /** What each member says per second. */
+  /** Messages of each member per second. */
   readonly perSecond: number
 }
 

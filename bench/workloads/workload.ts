@@ -2,7 +2,7 @@ import type { Target } from '../load/connection.ts'
 import type { Faults } from '../load/ledger.ts'
 import type { Latencies } from '../measure/latencies.ts'
 
-/** What is counted, and by what the server's CPU time is divided. */
+/** The thing that is counted, and by which the server's CPU time is divided. */
 export type Unit = 'delivery' | 'message' | 'reply' | 'join'
 
 /** One kind of load. */
@@ -21,7 +21,7 @@ export interface Workload {
 export interface Bout {
   /** Loads the server for about `forMs` and waits until all of it was answered. Measured. */
   run(forMs: number): Promise<Outcome>
-  /** What has to happen after a run and must not be measured. */
+  /** Runs after a run and is not measured. */
   rest?(): void
   close(): void
 }
@@ -32,5 +32,5 @@ export interface Outcome {
   readonly faults: Faults
 }
 
-/** How long a run waits, after its time, for answers that are due; then they count as lost. */
+/** A run waits so long, after its time, for answers that are due; then they count as lost. */
 export const PATIENCE_MS = 10_000

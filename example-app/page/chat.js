@@ -7,7 +7,7 @@ const ROOMS = ['lobby', 'garden', 'workshop']
 
 const $ = (id) => document.getElementById(id)
 
-// Who I am, and which room the address names
+// My name, and the room of the address
 
 const me = await askName()
 const roomInAddress = () => decodeURIComponent(location.hash.slice(1)) || ROOMS[0]
@@ -43,7 +43,7 @@ function turnToNextNode() {
   socket.endPoint = `${node.replace('http', 'ws')}/socket/websocket`
 }
 
-/** Who is typing, each with the timer that makes it fade. */
+/** The people who are typing, each with the timer that makes it fade. */
 const typers = new Map()
 /** Between a join and the list of those who are there: they did not come in just now. */
 let isSyncing = true
@@ -103,7 +103,7 @@ addEventListener('hashchange', () => {
   channel = enter(roomInAddress())
 })
 
-// Whether I am here, and typing
+// My presence: here, and typing
 
 let idleTimer
 let typingUntil = 0
@@ -252,7 +252,7 @@ function append(row, before = null) {
   stayAtEnd()
 }
 
-/** Who reads the last messages goes on to see them when more come, or when a phone's keyboard takes their place. */
+/** A reader of the last messages goes on to see them when more come, or when a phone's keyboard takes their place. */
 function stayAtEnd() {
   if (isAtEnd) $('messages').scrollTop = $('messages').scrollHeight
 }

@@ -112,7 +112,7 @@ class User {
   }
 }
 
-/** What one user heard of another. */
+/** The messages that one user heard of another. */
 function heardOf(user: User, id: number): number[] {
   return user.heard.filter((n) => Math.floor(n / 1_000_000) === id)
 }
@@ -179,7 +179,7 @@ test('X19: a rolling restart replaces worker after worker: clients are closed wi
   for (const user of users) {
     assert.ok(user.closes.length > 0 && user.closes.every((code) => code === 1012), String(user.closes))
     user.isTalking = false
-    // Who hears itself was joined: what was answered had been broadcast before.
+    // A user that hears itself was joined: an answered message had been broadcast before.
     const own = new Set(heardOf(user, users.indexOf(user)))
     assert.deepEqual(
       user.acked.filter((n) => !own.has(n)),
@@ -211,7 +211,7 @@ test('X17: a worker that is stopped loses what is above its credit, counted, and
   one.tell('flood', { bytes: 500_000, times: 120 })
   await one.ask('say', { n: 1 })
   process.kill(two.pid, 'SIGCONT')
-  // What is said before it has taken what waits is above its credit, too.
+  // A message that comes before the queue is taken is above the credit, too.
   const hearsOn = (): boolean => two.heard.some((n) => n > 1)
   for (let n = 2; !hearsOn(); n++) {
     await one.ask('say', { n })

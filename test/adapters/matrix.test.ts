@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 import { room } from './cluster.ts'
 import { ENGINES, type Engine } from './engines.ts'
 
-// What is true of one node is true of many, whatever carries their messages: engine × nodes × fact.
+// Each fact of one node holds of many, whatever carries their messages: engine × nodes × fact.
 
 const NODES = [1, 2, 5]
 

@@ -6,7 +6,7 @@ import { freePort } from '../support/broker.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
 
-// What the log does when Redis lost a part of it, goes on with an older state, or says no.
+// The log, when Redis lost a part of it, goes on with an older state, or says no.
 
 const LIMITS: AppendOptions = { size: 5, ttlMs: 60_000, id: undefined }
 const DAY_MS = 24 * 3_600_000

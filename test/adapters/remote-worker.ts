@@ -15,7 +15,7 @@ process.on('message', ({ call, id, topic = '', bytes }: Partial<Called>) => {
   )
 })
 
-// What is sent to a worker before it listens is lost.
+// A message to a worker that does not listen yet is lost.
 tell({})
 
 function serve(call: Called['call'], topic: string, bytes: Uint8Array): unknown {

@@ -5,7 +5,7 @@ export interface Row {
   readonly args: () => readonly unknown[]
   /** For each argument, the names of the values that are right. */
   readonly legal: readonly (readonly string[])[]
-  /** How the function is called, where that is not on its handle. */
+  /** The call of the function, where that is not on its handle. */
   readonly call?: (...args: readonly unknown[]) => unknown
   /** Takes back what a call that was right has done. */
   readonly undo?: (result: unknown) => unknown
@@ -34,7 +34,7 @@ export const JSON_VALUE: readonly string[] = [
   'an array',
   'a date',
 ]
-/** What has names, none of which anybody looks for. */
+/** Arguments with names, none of which anybody looks for. */
 export const NO_FIELDS: readonly string[] = [...OPTIONAL, ...OBJECT]
 
 export function row(args: () => readonly unknown[], ...legal: readonly (readonly string[])[]): Row {

@@ -40,7 +40,7 @@ export interface Stage {
   readonly counter: unknown
   readonly handles: Readonly<Record<string, object>>
   readonly crashes: unknown[]
-  /** What the world looks like: nothing of it may change by a refusal. */
+  /** The state of the world: nothing of it may change by a refusal. */
   snapshot(): string
   settle(): Promise<void>
   end(): Promise<void>

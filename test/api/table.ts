@@ -131,7 +131,7 @@ function channels(): Rows {
 
 /** A key may be a number: it becomes a string. */
 const KEY: readonly string[] = ['the number 0', '-1', ...TEXT]
-/** What is tracked has a limit of size. */
+/** A key that is tracked has a limit of size. */
 const KEPT: readonly string[] = KEY.filter((name) => name !== 'a string of 10,000')
 
 const META: readonly string[] = OBJECT
@@ -431,7 +431,7 @@ function supervision(here: Stage): Rows {
   }
 }
 
-/** What the types call protected, or the documentation internal. */
+/** Members that the types call protected, or the documentation internal. */
 const INNER = [
   'startChildren restart ended significantAlive terminateChildren killChildren interruptStart details childExited receive',
   'crashed boot untilRunning checkAlive request retryLater cancelRetry resume wait',

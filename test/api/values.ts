@@ -1,4 +1,4 @@
-/** What no type checker has seen: one of each kind of value that JavaScript has. */
+/** Values that no type checker has seen: one of each kind that JavaScript has. */
 export const VALUES: Readonly<Record<string, () => unknown>> = {
   undefined: () => undefined,
   null: () => null,

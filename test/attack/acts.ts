@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../src/ground/clock.ts'
 import { fail, later, reject, reply, stop } from '../../src/index.ts'
 
-// What callbacks of a hostile application do: each is a name that a client sends along, so that a round is data.
+// The deeds of a hostile application's callbacks: each is a name that a client sends along, so that a round is data.
 
-/** What an act has in its hands. */
+/** The tools of an act. */
 export interface Stagehand {
   readonly app: FastifyInstance
   /** Not the node's own: what an act waits for is no timer of the library's. */
@@ -13,7 +13,7 @@ export interface Stagehand {
   readonly topic: string
   /** Absent in `join` and in listeners. */
   readonly socket: ActingSocket | undefined
-  /** What the callback would have given. */
+  /** The result that the callback would have given. */
   readonly usual: unknown
 }
 

@@ -14,7 +14,7 @@ export interface Extent {
   readonly failed: (options: RunOptions, report: RoundReport) => void
 }
 
-/** What became of many rounds. */
+/** The outcome of many rounds. */
 export interface Total {
   rounds: number
   failed: number

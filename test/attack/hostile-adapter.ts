@@ -3,15 +3,15 @@ import type { Deliver, PubSubAdapter, ReportStatus } from '../../src/pubsub/adap
 import type { Dice } from '../fuzz/dice.ts'
 import type { NodeClock } from './node-clock.ts'
 
-/** What an adapter does that it should not, at the moment. */
+/** The faults of an adapter at the moment. */
 export interface AdapterFaults {
-  /** How long it takes to confirm a subscription. */
+  /** It confirms a subscription after so long. */
   confirmMs: number
   /** Confirms nothing until the end. */
   isSilent: boolean
   /** Refuses every subscription. */
   refuses: boolean
-  /** How late messages come at the most: later ones overtake them. */
+  /** Messages come so late at the most: later ones overtake them. */
   delayMs: number
   loses: boolean
   doubles: boolean
@@ -66,7 +66,7 @@ export class HostileAdapter implements PubSubAdapter {
   readonly #inner: PubSubAdapter
   readonly #seat: AdapterSeat
   #report: ReportStatus = () => {}
-  /** What waits for a confirmation that does not come. */
+  /** Calls that wait for a confirmation which does not come. */
   #held: (() => void)[] = []
   #isDown = false
 
@@ -111,7 +111,7 @@ export class HostileAdapter implements PubSubAdapter {
     return this.faults.hangs ? new Promise(() => {}) : stopped
   }
 
-  // What the moves do to it
+  // The moves against it
 
   say(status: 'up' | 'down'): void {
     this.#isDown = status === 'down'

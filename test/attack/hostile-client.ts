@@ -3,9 +3,9 @@ import type { Findings } from './violation.ts'
 
 /** Codes with which a server may end a hostile client. 1011 is a fault of its own. */
 const MAY_CLOSE = new Set([1000, 1001, 1006, 1007, 1008, 1009, 1012])
-/** What is always answered. */
+/** Events that are always answered. */
 const OWED = new Set(['phx_join', 'heartbeat', 'renew'])
-/** How long a join or a leave may be without an answer. */
+/** A join or a leave may be without an answer for so long. */
 export const ANSWER_MS = 60_000
 
 interface Asked {
@@ -50,7 +50,7 @@ export class HostileClient {
     this.#line = line
   }
 
-  // What it does
+  // Its deeds
 
   join(topic: string, payload: unknown): void {
     const ref = this.#next()
@@ -63,7 +63,7 @@ export class HostileClient {
   }
 
   leave(topic: string): void {
-    // What it has asked to join is undone, without a word.
+    // A join that is being decided is undone, without a word.
     for (const asked of this.#asked.values())
       if (asked.topic === topic && asked.event === 'phx_join') asked.isWaived = true
     this.push(topic, 'phx_leave', {})
@@ -84,7 +84,7 @@ export class HostileClient {
   }
 
   read(isReading: boolean): void {
-    // What it does not read cannot be owed.
+    // Nothing is owed to a client that does not read.
     if (!isReading) this.isDeaf = true
     this.#line?.read(isReading)
   }
@@ -93,7 +93,7 @@ export class HostileClient {
     if (this.isOpen) this.#line?.leave(how)
   }
 
-  // What it hears
+  // Its ears
 
   message(data: Buffer, isBinary: boolean): void {
     if (isBinary) return this.#binary(data)
@@ -110,7 +110,7 @@ export class HostileClient {
     if (!MAY_CLOSE.has(code)) this.#wrong(`is closed with ${code}`)
   }
 
-  /** What was asked, is still owed, and has waited for too long. */
+  /** Finds questions whose answer is owed, and has been for too long. */
   judge(): void {
     if (!this.isOpen || this.isGarbler || this.isDeaf) return
     for (const { event, topic, atMs, answers, isWaived, joinRef } of this.#asked.values()) {

@@ -11,14 +11,14 @@ interface Said {
   readonly n: number
   readonly speaker: Member
   readonly epoch: number
-  /** Who was on the topic when it was said, with their epochs. */
+  /** The members of the topic when it was said, with their epochs. */
   readonly listeners: ReadonlyMap<Member, number>
   answers: number
   readonly heard: Map<Member, number>
 }
 
 /**
- * What control clients said, and who heard it. What README promises: an `ok` means that the handler has finished, so all
+ * The words of control clients, and their listeners. The promise of README: an `ok` means that the handler has finished, so all
  * who are on the topic of the same node from before it was said until now have heard it, once and in order. Between nodes
  * a message may be lost, and never comes twice.
  */

@@ -57,7 +57,7 @@ else {
   process.exitCode = total.failed > 0 ? 1 : 0
 }
 if (file !== undefined) closeSync(file)
-// What a fault has left behind would keep the process alive; it has been told.
+// The remains of a fault would keep the process alive; they have been told.
 process.exit()
 
 /** One round alone, as it is or made as small as it can be. */

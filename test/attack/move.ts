@@ -8,7 +8,7 @@ export type Family = 'clients' | 'handlers' | 'crashes' | 'adapters' | 'network'
 export interface MoveKind {
   readonly family: Family
   readonly name: string
-  /** How often it is played, beside the others. */
+  /** Its share among the others. */
   readonly weight: number
   /** Where the stage cannot play it, it is not drawn. */
   readonly only?: 'simulated' | 'sockets'
@@ -20,6 +20,6 @@ export interface MoveKind {
 export interface Move {
   readonly kind: string
   readonly seed: number
-  /** How long after the move before it. */
+  /** The time between the move before it and this one. */
   readonly afterMs: number
 }

@@ -24,7 +24,7 @@ export function kindOf({ kind }: Move): MoveKind {
 
 export interface PlanOptions {
   readonly count: number
-  /** How much time the moves are spread over, about. */
+  /** The moves are spread over about so much time. */
   readonly spanMs: number
   readonly stage: Stage['name']
   /** Only these families, where it is there. */

@@ -40,7 +40,7 @@ export class NodeClock implements Clock {
     return this.#counted(callback, (run) => this.#clock.setImmediate(run))
   }
 
-  /** What comes from outside: it waits as long as the loop stands still, and is no timer of the node. */
+  /** An event from outside: it waits as long as the loop stands still, and is no timer of the node. */
   outside(callback: () => void): void {
     this.#clock.setImmediate(() => {
       if (this.#frozenUntil <= this.#clock.now()) unguarded(callback)

@@ -1,7 +1,7 @@
 import { heapGrowth, isNoChance, type Total } from './campaign.ts'
 import { moveKinds } from './moves.ts'
 
-/** What a run is worth: how much was played, and what came of it. */
+/** The worth of a run: how much was played, and what came of it. */
 export function summary(total: Total): string {
   const { rounds, failed, said, delivered, nodeMs, seconds, counts, heap, unplayed } = total
   const hours = nodeMs / 3_600_000

@@ -19,11 +19,11 @@ export interface RoundOptions {
 }
 
 export interface RoundReport {
-  /** What is wrong; nothing where all is well. */
+  /** The faults that were found; none where all is well. */
   readonly findings: readonly string[]
   readonly digest: string
   readonly counts: ReadonlyMap<string, number>
-  /** What control clients said, and how often it was heard. */
+  /** The words of control clients, and the times that they were heard. */
   readonly said: number
   readonly delivered: number
   readonly tookMs: number
@@ -169,7 +169,7 @@ async function close(world: World): Promise<void> {
     await node.stop()
     if (node.clock.pending !== 0) world.findings.add('a timer is left after close')
   }
-  // What acts and clients still wait for.
+  // Acts and clients wait for more.
   await world.advance(100_000)
   for (const leftover of await world.stage.leftovers()) world.findings.add(`left after close: ${leftover}`)
 }

@@ -5,7 +5,7 @@ import type { InProcessConnection } from '../../src/transport/in-process.ts'
 import type { NodeClock } from './node-clock.ts'
 import type { Leaving, Line, LineListener } from './stage.ts'
 
-/** How long ws waits for the answer to a close frame. */
+/** ws waits so long for the answer to a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000
 
 /**

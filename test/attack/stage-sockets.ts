@@ -4,9 +4,9 @@ import { CLOSE, Peer, UpgradeRefused } from '../support/peer.ts'
 import { scaledClock } from './scaled-clock.ts'
 import { type Line, type LineListener, type Place, Refused, type Stage } from './stage.ts'
 
-/** How much faster than the machine's the clock of the nodes goes. */
+/** The clock of the nodes goes so many times faster than the machine's. */
 const TIMES = 20
-/** What a socket may take to be gone. */
+/** A socket may take so long to be gone. */
 const GONE_MS = 10_000
 
 /** Real sockets on loopback, below which nothing is simulated. One seed gives the same moves, not the same trace. */

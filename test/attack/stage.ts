@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../src/ground/clock.ts'
 import type { NodeClock } from './node-clock.ts'
 
-/** How a client goes. `half`: it sends no more, but does not close its end either. */
+/** The way in which a client goes. `half`: it sends no more, but does not close its end either. */
 export type Leaving = 'close' | 'drop' | 'half'
 
-/** What a client hears. Never inside of a call of the server's. */
+/** The ears of a client. Never called inside of a call of the server's. */
 export interface LineListener {
   message(data: Buffer, isBinary: boolean): void
   closed(code: number): void
@@ -19,7 +19,7 @@ export interface Line {
   read(isReading: boolean): void
 }
 
-/** What a line needs to know of its node. */
+/** The node, as a line knows it. */
 export interface Place {
   readonly app: FastifyInstance
   readonly clock: NodeClock
@@ -43,7 +43,7 @@ export class Refused extends Error {
 export interface Stage {
   readonly name: 'simulated' | 'sockets'
   readonly clock: Clock
-  /** How long ws, which knows no other clock than the machine's, waits for a peer that does not answer a close. */
+  /** ws, which knows no other clock than the machine's, waits so long for a peer that does not answer a close. */
   readonly closeTimeoutMs: number
   /** Lets so much time pass. */
   advance(ms: number): Promise<void>
@@ -53,6 +53,6 @@ export interface Stage {
   open(app: FastifyInstance): Promise<void>
   /** @throws {@link Refused} */
   connect(place: Place, query: string, listener: LineListener): Promise<Line>
-  /** What is left of a round when all is closed; nothing where all is well. */
+  /** The remains of a round when all is closed; none where all is well. */
   leftovers(): Promise<string[]>
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** What happened, line by line. The same seed gives the same lines, and so the same digest. */
+/** The events of a round, line by line. The same seed gives the same lines, and so the same digest. */
 export class Trace {
   readonly #hash = createHash('sha256')
   readonly #write: ((line: string) => void) | undefined

@@ -12,7 +12,7 @@ export function uncaughtErrors(): { take(): string[] } {
   return { take: () => errors.splice(0).map(place) }
 }
 
-/** What the library says where the logger fails is expected, and would be most of the output. */
+/** The library's own words where the logger fails are expected, and would be most of the output. */
 function quietWarnings(): void {
   process.removeAllListeners('warning')
   process.on('warning', (warning) => {

@@ -1,4 +1,4 @@
-/** What a round has found wrong, in words. Collected, so that one round may show several. */
+/** The faults that a round has found, in words. Collected, so that one round may show several. */
 export class Findings {
   readonly list: string[] = []
 

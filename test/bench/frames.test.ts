@@ -37,7 +37,7 @@ function serverFrame(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x81, short]), size, Buffer.from(text)])
 }
 
-/** What a server reads from a client's frame. */
+/** The text of a client's frame, as a server reads it. */
 function unmask(frame: Buffer): string {
   const short = (frame[1] ?? 0) & 0x7f
   const mask = short < 126 ? 2 : short === 126 ? 4 : 10

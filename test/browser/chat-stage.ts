@@ -59,7 +59,7 @@ export class ChatStage {
     return window
   }
 
-  /** What an operator does with curl. */
+  /** An operator's curl. */
   announce(body: string): Promise<Response> {
     return fetch(`${this.url}announce`, {
       method: 'POST',
@@ -97,7 +97,7 @@ interface VisitOptions {
 export class ChatWindow {
   readonly page: Page
   readonly name: string
-  /** What the page threw and nobody caught. */
+  /** The errors that the page threw and nobody caught. */
   readonly errors: Error[] = []
 
   constructor(page: Page, name: string) {
@@ -128,7 +128,7 @@ export class ChatWindow {
     await this.page.getByText(`served by ${new URL(address).host}`).waitFor()
   }
 
-  /** What the line on the connection says, now. */
+  /** The text of the line on the connection, now. */
   async told(): Promise<string> {
     return (await this.page.locator('#state').textContent()) ?? ''
   }
@@ -138,7 +138,7 @@ export class ChatWindow {
     return this.page.locator('#messages .said p').allTextContents()
   }
 
-  /** How often a text stands among the messages, now. */
+  /** The number of messages with this text, now. */
   count(text: string): Promise<number> {
     return this.page.locator('#messages').getByText(text, { exact: true }).count()
   }

@@ -155,7 +155,7 @@ describe('the example chat in Chromium', { ...need('chromium'), timeout: 300_000
   })
 })
 
-/** What a browser does to a tab that goes to the background. */
+/** Does as a browser does to a tab that goes to the background. */
 async function hide(window: ChatWindow): Promise<void> {
   await window.page.evaluate(`
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })

@@ -6,7 +6,7 @@ import { connect } from 'fastify-beryl/testing'
 import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 
-// What a schema says, what the types make of it, and what crosses the wire are one. Generated over kinds of schemas, over
+// A schema, the types made of it, and the bytes on the wire are one. Generated over kinds of schemas, over
 // the places of a contract and over the ways in which one schema holds another.
 
 interface Kind {
@@ -49,7 +49,7 @@ function odd(type: string): TSchema {
   return Type.Unsafe({ type } as TSchema)
 }
 
-/** How one schema holds another: as the whole of it, or as a part. */
+/** The ways in which one schema holds another: as the whole of it, or as a part. */
 const HOLDERS: readonly (readonly [name: string, whole: boolean, hold: (inner: TSchema) => TSchema])[] = [
   ['itself', true, (inner) => inner],
   ['Optional', true, (inner) => Type.Optional(inner)],

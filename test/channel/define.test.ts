@@ -16,7 +16,7 @@ function define(pattern: unknown, definition: unknown): unknown {
 
 const DEFINITION_FIELDS = 'schema, join, snapshot, joined, in, info, intercept, history, terminate'
 
-/** What is wrong, the pattern, the definition, and the end of the refusal: field, wanted and got. */
+/** The fault, the pattern, the definition, and the end of the refusal: field, wanted and got. */
 const REFUSED: readonly [what: string, pattern: unknown, definition: unknown, refusal: string][] = [
   [
     'an empty pattern',

@@ -15,7 +15,7 @@ interface Hooks {
   readonly terminate?: (kind: string, socket: Socket) => unknown
 }
 
-/** What happened in the channel, in order, and what the client was told, together. */
+/** A room that logs the events in the channel, in order, together with the words to the client. */
 function room(log: string[], { join, joined, terminate }: Hooks = {}): ChannelDefinition {
   return defineChannel('room:*', {
     schema: { in: { push: { payload: Any, reply: Any } }, out: { plain: Any, rewritten: Any } },

@@ -17,7 +17,7 @@ import beryl, {
 import { connect, type TestChannel, type TestClient } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 
-// What a channel process does with what its callbacks give, and in which order.
+// A channel process, in order, after each kind of result that its callbacks give.
 
 const Any = Type.Unknown()
 

@@ -7,11 +7,11 @@ import { Broadcast } from '../../src/pubsub/broadcast.ts'
 import { Gates } from '../limits/stage.ts'
 import { SessionStage, short } from '../support/session-stage.ts'
 
-// What waits has a bound: broadcasts for `intercept`, and callbacks for room to begin.
+// Everything that waits has a bound: broadcasts for `intercept`, and callbacks for room to begin.
 
 const Any = Type.Unknown()
 
-/** How many callbacks are at work, and the most that were. */
+/** The number of callbacks at work, and the most that were. */
 class Count {
   now = 0
   most = 0

@@ -143,7 +143,7 @@ export class Agent implements Client {
     if (this.#library.Presence === undefined) return
     const presence = new this.#library.Presence(channel)
     this.#presences.set(topic, presence)
-    // Who joins hears of itself twice, with the state and with the diff behind it, as from Phoenix.
+    // A client that joins hears of itself twice, with the state and with the diff behind it, as from Phoenix.
     const known = new Set<unknown>()
     presence.onJoin((key, before, { metas }) => {
       const isNews = metas.some(({ phx_ref }) => !known.has(phx_ref))

@@ -1,4 +1,4 @@
-/** What is asked of a Phoenix client, wherever it runs: in this process or in a browser. All of it crosses as JSON. */
+/** A Phoenix client, wherever it runs: in this process or in a browser. All of it crosses as JSON. */
 export interface Client {
   /** Begins to connect: `open` follows. */
   connect(url: string, options?: ConnectOptions): Promise<void>
@@ -11,9 +11,9 @@ export interface Client {
   /** As {@link push}, with bytes as the payload. */
   pushBytes(topic: string, event: string, bytes: readonly number[]): Promise<Answer>
   leave(topic: string): Promise<Answer>
-  /** Who is on a topic: each key with the names of its metas, as the client's Presence lists them. */
+  /** The people on a topic: each key with the names of its metas, as the client's Presence lists them. */
   present(topic: string): Promise<Record<string, string[]>>
-  /** Whether a topic is `joined`, `joining`, `errored`, `closed`. */
+  /** The state of a topic: `joined`, `joining`, `errored`, `closed`. */
   state(topic: string): Promise<string>
   /**
    * The next thing that happened by that name, of those not yet asked for:

@@ -67,7 +67,7 @@ const room = defineChannel('room:*', {
 
 /** The server that all clients are tried on. It can be stopped, and started again on the same port. */
 export class ClientServer {
-  /** Whether `connect` lets clients in. */
+  /** True while `connect` lets clients in. */
   isOpen = true
   readonly #prepare: (app: FastifyInstance) => void
   #app: FastifyInstance | undefined

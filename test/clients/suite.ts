@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Answer, Client } from './client.ts'
 import type { ClientServer } from './server.ts'
 
-/** What one fact has at hand: the server, and as many clients as it wants. */
+/** The stage of one fact: the server, and as many clients as it wants. */
 export interface Stage {
   readonly server: ClientServer
   /** A topic of this fact's own. */
@@ -13,7 +13,7 @@ export interface Stage {
   member(name: string): Promise<Client>
 }
 
-/** What every Phoenix client can rely on. Each fact holds for each client, or is skipped there by its name. */
+/** The facts on which every Phoenix client can rely. Each holds for each client, or is skipped there by its name. */
 export const clientFacts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
   async 'joins a topic, and gets the reply'({ server, topic, client }) {
     const ada = await client()

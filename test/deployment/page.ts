@@ -30,7 +30,7 @@ function writeServer(): string {
   return folder
 }
 
-/** How the page starts its server in a container. */
+/** The command with which the page starts its server in a container. */
 export function commandOfContainer(): string[] {
   const [, command = ''] = /^CMD (\[.*\])$/m.exec(fileOfPage('Dockerfile')) ?? []
   return JSON.parse(command)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 
-/** How a process ended: by itself, or by a signal that it did not handle. */
+/** The end of a process: by itself, or by a signal that it did not handle. */
 export interface Ending {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -11,7 +11,7 @@ export interface Ending {
 
 export interface ProgramOptions {
   readonly cwd?: string
-  /** What ends it after the test. A program with processes of its own needs one that it hears. @default SIGKILL */
+  /** The signal that ends it after the test. A program with processes of its own needs one that it hears. @default SIGKILL */
   readonly end?: NodeJS.Signals
   readonly env?: NodeJS.ProcessEnv
 }
@@ -59,7 +59,7 @@ export class Program {
     this.#child.kill(name)
   }
 
-  /** What a pattern matches, in what was printed or will be: of the `nth` line that it matches. */
+  /** The match of a pattern in the output, past or to come: of the `nth` line that it matches. */
   async line(pattern: RegExp, nth = 1): Promise<RegExpExecArray> {
     for (;;) {
       const found = this.#lines.map((line) => pattern.exec(line)).filter((match) => match !== null)[nth - 1]

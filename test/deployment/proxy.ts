@@ -27,11 +27,11 @@ export interface ProxyKind {
   readonly tool: Tool
   /** The name of the file on the page. */
   readonly file: string
-  /** What of the file is the machine's own. */
+  /** The replacements for the machine's own part of the file. */
   fit(place: Place): readonly Replacement[]
-  /** What stands for two servers. */
+  /** The replacements for two servers. */
   servers(ports: readonly number[]): readonly Replacement[]
-  /** What stands for one server on a unix socket. */
+  /** The replacements for one server on a unix socket. */
   unix(path: string): readonly Replacement[]
   /** Runs in the foreground until SIGTERM. */
   command(place: Place, file: string): readonly string[]

@@ -17,7 +17,7 @@ import { temporaryFolder } from './proxy.ts'
 import { launch, type Server, startServer } from './server.ts'
 import { visitor } from './visitor.ts'
 
-// What docs/deployment.md says of the process itself: readiness, the drain, exit codes, TLS.
+// The words of docs/deployment.md on the process itself: readiness, the drain, exit codes, TLS.
 
 /** A client that answers nothing, not even a close: the drain waits for it. */
 async function deafClient(t: TestContext, { port }: Server): Promise<WebSocket> {

@@ -48,7 +48,7 @@ class Stage {
     this.servers = servers
   }
 
-  /** What stands for all servers, or for one alone. */
+  /** The changes that stand for all servers, or for one alone. */
   at(...servers: readonly Server[]): Changes {
     return this.kind.servers((servers.length === 0 ? this.servers : servers).map(({ port }) => port))
   }

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import { Agent, type Library } from '../clients/agent.ts'
 import { tls } from '../support/tls.ts'
 
-/** Who comes: from which address of this machine, with which headers, from a page of which origin. */
+/** A visitor: from which address of this machine, with which headers, from a page of which origin. */
 export interface Visit {
   /** @default 127.0.0.2, which no proxy has */
   readonly from?: string

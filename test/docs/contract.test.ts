@@ -8,7 +8,7 @@ import { extractSamples } from './samples.ts'
 
 const { folder } = extractSamples('channels')
 
-/** What a browser would be given, file by file, of a module that is written here. */
+/** The files that a browser would be given of a module that is written here. */
 async function bundled(contents: string): Promise<string[]> {
   const { metafile } = await build({
     stdin: { contents, resolveDir: folder, sourcefile: 'client.ts', loader: 'ts' },

@@ -1,4 +1,4 @@
-// What fragments of code in the docs may use without an import.
+// Names that fragments of code in the docs may use without an import.
 
 declare module 'fastify-beryl' {
   // A fragment sends to channels that another one defines.

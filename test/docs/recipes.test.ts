@@ -45,7 +45,7 @@ function socketProxyOf({ server }: UserConfig): object {
 }
 
 test('@fastify/autoload loads a feature with its channel, its route and its line for the type checker', async (t) => {
-  // What `npx tsx` says by itself, and `node --import tsx` does not.
+  // Set by `npx tsx` itself, and not by `node --import tsx`.
   process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'
   const { app } = (await importSample(folder, 'app.ts')) as { app: FastifyInstance }
   t.after(() => app.close())

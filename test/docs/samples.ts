@@ -9,14 +9,14 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 /** A fenced block of a page. */
 export interface Sample {
   readonly language: string
-  /** What stands behind the language: `run`, `skip`. */
+  /** The words behind the language: `run`, `skip`. */
   readonly marks: readonly string[]
   /** The file that the block's first line names. */
   readonly name: string | undefined
   readonly code: string
   /** The line of the page on which the block begins. */
   readonly line: number
-  /** What stands right above the block. */
+  /** The line right above the block. */
   readonly above: string
   /** The output that the page shows: a block of text that follows. */
   readonly output: string | undefined

@@ -67,7 +67,7 @@ export class Seat {
   }
 }
 
-/** What tells a message stands at its beginning. */
+/** The part of a message that identifies it stands at its beginning. */
 const HEAD_BYTES = 160
 const BATCH = 50
 

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { BerylOptions } from '../../src/index.ts'
 
-/** What can travel to a server on its command line. */
+/** The options that can travel to a server on its command line. */
 export interface ServerOptions {
   readonly beryl?: Pick<BerylOptions, 'limits' | 'heartbeat' | 'backpressure' | 'drain' | 'presence'>
   readonly http?: { readonly headersTimeout: number; readonly connectionsCheckingInterval: number }
-  /** How many times faster the library's time passes. @default 1 */
+  /** The library's time passes so many times faster. @default 1 */
   readonly clockFactor?: number
 }
 
@@ -17,16 +17,16 @@ export interface ServerStatus {
   readonly topics: number
   /** Clients whose `connect` waits behind the gate. */
   readonly waiting: number
-  /** How often the broker was asked for a topic. */
+  /** The number of topics that the broker was asked for. */
   readonly subscriptions: number
   readonly uncaught: readonly string[]
-  /** How often each limit was reached. */
+  /** Times that each limit was reached. */
   readonly limits: Readonly<Record<string, number>>
-  /** How many connections ended with each code. */
+  /** Connections that ended with each code. */
   readonly closes: Readonly<Record<string, number>>
 }
 
-/** What a server holds after garbage collection. */
+/** The holdings of a server after garbage collection. */
 export interface ServerMeasures {
   readonly heapBytes: number
   readonly rss: number
@@ -40,7 +40,7 @@ export interface ServerMeasures {
 interface Commands {
   status: [argument: undefined, result: ServerStatus]
   measures: [argument: undefined, result: ServerMeasures]
-  /** How many objects of the library the heap holds. Slow. */
+  /** Objects of the library on the heap, by class. Slow. */
   alive: [argument: undefined, result: Readonly<Record<string, number>>]
   broadcast: [argument: { from: number; count: number; bytes: number }, result: undefined]
   /** Keeps the event loop busy for so many milliseconds. */

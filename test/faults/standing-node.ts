@@ -2,13 +2,13 @@
 import Fastify from 'fastify'
 import { beryl, type Deliver, defineChannel, type PubSubAdapter } from '../../src/index.ts'
 
-/** What a node is asked and told. */
+/** Orders and answers to a node. */
 export type ToNode =
   | { readonly topic: string; readonly bytes: string }
   | { readonly blockMs: number }
   | 'status'
 
-/** What a node says. */
+/** The words of a node. */
 export type FromNode =
   | { readonly topic: string; readonly bytes: string }
   | {

@@ -1,7 +1,7 @@
 import { defineChannel, reply, stop } from 'fastify-beryl'
 import type { World } from './world.ts'
 
-/** What foreign code does in the place in which it is called. */
+/** The behaviour of foreign code in the place in which it is called. */
 export interface Behaviour {
   readonly name: string
   /** Its effect is the end of the victim's connection, or of the whole application. */
@@ -19,7 +19,7 @@ const revoked = (): object => {
   return proxy
 }
 
-/** What may be thrown: hardly any of it is an error. */
+/** Things that may be thrown: hardly any of them is an error. */
 const THROWN: Readonly<Record<string, () => unknown>> = {
   'an Error': () => new Error('foreign'),
   undefined: () => undefined,

@@ -8,7 +8,7 @@ import { Type } from 'typebox'
 import { Peer } from '../support/peer.ts'
 import { until } from '../support/until.ts'
 
-// What ended the process once, over real sockets: messages that wait for a join whose answer takes a turn.
+// The end of the process once, over real sockets: messages that wait for a join whose answer takes a turn.
 
 const LONG_REF = 'r'.repeat(300)
 

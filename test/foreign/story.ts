@@ -124,7 +124,7 @@ async function strangers(world: World): Promise<void> {
   await client?.close()
 }
 
-/** What the application itself does beside its channels: it hears of its own mistakes at once. */
+/** The application itself, beside its channels: it hears of its own mistakes at once. */
 function outside(world: World): void {
   const { app, victim } = world
   const calls: (() => unknown)[] = [

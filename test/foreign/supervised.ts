@@ -19,7 +19,7 @@ const of = (...names: readonly string[]): readonly Place[] =>
 
 /** The places of `fastify-beryl/supervision`. */
 export const supervisedPlaces: readonly Place[] = [
-  // What it gives is handed on as it is.
+  // Its handle is handed on as it is.
   { name: 'handle of a process', notFor: ['a client'], losesPromises: true },
   ...of(
     'start of a child',
@@ -163,7 +163,7 @@ async function misbehave(stage: Stage, tree: Supervisor): Promise<void> {
   await sleep(5)
 }
 
-/** What the tree says to its caller is the caller's. */
+/** An error that the tree throws at its caller is the caller's. */
 async function quietly(call: () => unknown): Promise<void> {
   try {
     await call()

@@ -18,7 +18,7 @@ import type { Behaviour } from './behaviours.ts'
 import type { Place } from './places.ts'
 import { room } from './room.ts'
 
-/** What calls itself would have no end. */
+/** A place that calls itself would have no end. */
 const MAX_PLAYED = 50
 
 /** Where the turns of a join are taken: within the call, behind a promise of `join`, behind the adapter's confirmation. */
@@ -52,7 +52,7 @@ export class World {
   victim = undefined as unknown as Victim
   /** The socket of the victim in room:1, once it has one. */
   socket: Socket | undefined
-  /** How often the place has misbehaved. */
+  /** Times that the place has misbehaved. */
   played = 0
   #isArmed = false
   #isPlaying = false
@@ -78,7 +78,7 @@ export class World {
     return world
   }
 
-  /** What foreign code in a place gives: normally that, and now and then something else. */
+  /** The result of foreign code in a place: normally that, and now and then something else. */
   at<T>(place: string, normal: () => T): T {
     // Not within itself: what enters the library may come by again.
     if (place !== this.place.name || !this.#isArmed || this.#isPlaying || this.played >= MAX_PLAYED)
@@ -112,7 +112,7 @@ export class World {
     return { toJSON: () => this.at('toJSON of an info', () => ({ n: 1 })) }
   }
 
-  /** What Prometheus is told, or that something is wrong. */
+  /** Lets Prometheus read; it is told the figures, or that something is wrong. */
   scrape(): void {
     void this.app.inject('/metrics').then(
       ({ statusCode }) => assert.notEqual(statusCode, 404),
@@ -258,7 +258,7 @@ const promptClock: Clock = {
     ms === 0 ? systemClock.setImmediate(callback) : systemClock.setTimeout(callback, ms),
 }
 
-/** What nobody may disturb. */
+/** A channel that nobody may disturb. */
 export const calmChannel = defineChannel('calm:*', {
   schema: {
     in: { echo: { payload: Type.Number(), reply: Type.Number() } },

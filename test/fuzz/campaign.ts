@@ -4,9 +4,9 @@ import type { House } from './house.ts'
 /** One way of fuzzing. */
 export interface Campaign {
   readonly name: string
-  /** What one message of it is, for the report. */
+  /** The name of one message of it, for the report. */
   readonly unit: string
-  /** How many messages one round sends, about. */
+  /** One round sends about so many messages. */
   readonly perRound: number
   /**
    * Plays one round, all of whose chance comes from `dice`.
@@ -17,7 +17,7 @@ export interface Campaign {
   round(dice: Dice, house: House): Promise<Tally>
 }
 
-/** How often each kind of answer was heard, and `messages`: how many were sent. */
+/** Answers of each kind that were heard, and `messages`: those that were sent. */
 export type Tally = ReadonlyMap<string, number>
 
 export function addTally(total: Map<string, number>, more: Tally): void {

@@ -15,7 +15,7 @@ const PARTS: readonly (readonly [Campaign, number])[] = [
 
 export const campaigns: readonly Campaign[] = PARTS.map(([campaign]) => campaign)
 
-/** How many messages each campaign sends, of so many in all. */
+/** Shares out a number of messages among the campaigns. */
 export function plan(messages: number): [Campaign, number][] {
   return PARTS.map(([campaign, part]) => [campaign, Math.ceil((messages * part) / 1_000)])
 }

@@ -136,7 +136,7 @@ export class House {
     app.channels.onTelemetry('listener.failed', (_, { error }) => crashed(error))
   }
 
-  /** How many numbered messages went between the control clients: sent, answered and heard, all the same number. */
+  /** The numbered messages between the control clients: sent, answered and heard, all the same number. */
   get ticks(): number {
     return this.#ticks
   }
@@ -165,7 +165,7 @@ export class House {
   /** One numbered message between the control clients, answered and heard. */
   async tick(): Promise<void> {
     const n = ++this.#ticks
-    // Who only listens must say that it lives.
+    // A client that only listens must say that it lives.
     if (n % TICKS_PER_HEARTBEAT === 0) this.#listener.text('[null,"h","phoenix","heartbeat",{}]')
     this.#speaker.text(`["1","t${n}","control","tick",{"n":${n}}]`)
     await until(
@@ -219,7 +219,7 @@ function openSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 }
 
-/** What the application throws on purpose, and the one thing that it cannot know: a join_ref too long for its bytes. */
+/** The errors that the application throws on purpose, and the one that it cannot know of: a join_ref too long for its bytes. */
 function isExpected(error: unknown): boolean {
   return error instanceof Error && (error.message === 'boom' || /255 bytes at most/.test(error.message))
 }

@@ -2,7 +2,7 @@ import { clientV1, clientV2, type ServerMessage } from '../../src/client/codec.t
 import type { Sent, Version } from './messages.ts'
 import { understand } from './oracle.ts'
 
-/** What the server did that it must not. */
+/** A deed of the server that it must not do. */
 export class Violation extends Error {
   override readonly name = 'Violation'
 }
@@ -20,7 +20,7 @@ const REASONS = new Set([
   'shy',
 ])
 
-/** What the fuzzed application declares to send, and what the protocol sends unasked. */
+/** The events that the fuzzed application declares to send, and those that the protocol sends unasked. */
 const UNASKED = new Set(['said', 'presence_state', 'presence_diff', 'phx_close', 'phx_error'])
 
 /**
@@ -29,7 +29,7 @@ const UNASKED = new Set(['said', 'presence_state', 'presence_diff', 'phx_close',
  */
 export class Judge {
   readonly #version: Version
-  /** How many answers may come for each ref. */
+  /** The number of answers that may come for each ref. */
   readonly #open = new Map<string, number>()
   #isDoomed = false
   readonly #heard = new Map<string, number>()
@@ -38,17 +38,17 @@ export class Judge {
     this.#version = version
   }
 
-  /** Whether a frame was sent for which the connection must be closed. */
+  /** True where a frame was sent for which the connection must be closed. */
   get isDoomed(): boolean {
     return this.#isDoomed
   }
 
-  /** How often each kind of answer was heard: a fuzz that is answered in one way only tests nothing. */
+  /** Times that each kind of answer was heard: a fuzz that is answered in one way only tests nothing. */
   get heard(): ReadonlyMap<string, number> {
     return this.#heard
   }
 
-  /** Whether a message with this ref was answered. */
+  /** True where a message with this ref was answered. */
   hasAnswer(ref: string): boolean {
     return this.#open.get(JSON.stringify(ref)) === 0
   }

@@ -1,6 +1,6 @@
 import type { Dice } from './dice.ts'
 
-/** What a client puts into one WebSocket message. */
+/** The content of one WebSocket message of a client. */
 export interface Sent {
   readonly data: Buffer
   readonly isBinary: boolean

@@ -12,7 +12,7 @@ export interface Understood {
 const MAX_DEPTH = 500
 
 /**
- * What a message says; `undefined` where the connection must be closed for it. Slow and plain: another way to the same
+ * The meaning of a message; `undefined` where the connection must be closed for it. Slow and plain: another way to the same
  * answer.
  */
 export function understand({ data, isBinary }: Sent, version: Version): Understood | undefined {
@@ -26,7 +26,7 @@ export function understand({ data, isBinary }: Sent, version: Version): Understo
   const isHeadNested = [joinRef, ref, topic, event].some(
     (field) => typeof field === 'object' && field !== null,
   )
-  // What is echoed may not be deep; a payload that is has its own answer.
+  // An echo may not be deep; a payload that is has its own answer.
   if (isHeadNested && depthOf(text) > MAX_DEPTH) return undefined
   return { ref: JSON.stringify(ref), topic, event }
 }

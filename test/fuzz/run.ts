@@ -2,7 +2,7 @@ import { addTally, type Campaign, type Tally } from './campaign.ts'
 import { Dice, roundSeed } from './dice.ts'
 import { House } from './house.ts'
 
-/** What became of one campaign. */
+/** The outcome of one campaign. */
 export interface CampaignReport {
   readonly name: string
   readonly seed: number
@@ -41,7 +41,7 @@ export async function play(campaign: Campaign, seed: number, messages: number): 
       addTally(heard, await campaign.round(new Dice(own), house))
       if (uncaught.length > 0) throw uncaught[0]
     } catch (seen) {
-      // What nobody caught came first: what was waited for in vain is its consequence.
+      // The uncaught error came first: the vain wait is its consequence.
       const cause = uncaught[0] ?? seen
       const again = `npm run fuzz -- --only "${campaign.name}" --seed ${own} --rounds 1`
       throw new Error(`${campaign.name}, round ${round} of seed ${seed}. Again: ${again}`, { cause })

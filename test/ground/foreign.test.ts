@@ -21,7 +21,7 @@ const unreadable = (of: object, ...names: readonly string[]): object => {
 
 const withThen = (then: unknown): object => ({ then })
 
-/** What can be thrown, given or handed over, and is hard to look at. */
+/** Values that can be thrown, given or handed over, and are hard to look at. */
 const STRANGE: Readonly<Record<string, unknown>> = {
   undefined: undefined,
   null: null,

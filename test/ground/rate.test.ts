@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Rate } from '../../src/ground/rate.ts'
 
-/** What is let through of attempts at these times. */
+/** The number of attempts at these times that are let through. */
 function passes(rate: Rate, times: readonly number[], cost = 1): number[] {
   let due = 0
   return times.filter((now) => {

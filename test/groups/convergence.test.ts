@@ -65,7 +65,7 @@ function act(kind: number, groups: GroupRegister, name: string, topic: string, a
   if (!groups.has(name)) return
   const removed = kind === 2 ? [JSON.stringify([name, topic])] : kind === 3 ? topicsOf(groups, name) : []
   for (const member of removed) added.delete(member)
-  // Who adds what it has writes nothing: a removal elsewhere, on its way, has seen all there is to see.
+  // A node that adds what it has writes nothing: a removal elsewhere, on its way, has seen all there is to see.
   if (kind === 1 && !groups.topics(name).has(topic)) added.add(JSON.stringify([name, topic]))
   if (kind === 1) groups.add(name, topic)
   if (kind === 2) groups.remove(name, topic)
@@ -76,7 +76,7 @@ function topicsOf(groups: GroupRegister, name: string): string[] {
   return groups.has(name) ? [...groups.topics(name)].map((topic) => JSON.stringify([name, topic])) : []
 }
 
-/** What a reference says: every change by its number, who undid it, in any order. */
+/** The reference: every change by its number, with the one who undid it, in any order. */
 test('merging is commutative, associative and idempotent, in whole states and in pieces', (t) => {
   const arbitrary = fc.tuple(
     fc.array(step, { maxLength: 60, size: 'max' }),

@@ -5,7 +5,7 @@ import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
 import { type Client, frameOf, Stage } from './stage.ts'
 
-// What one operation may cost, counted, not timed: promises, timers, encodes and writes. A change that makes the hot path
+// The cost of one operation, counted, not timed: promises, timers, encodes and writes. A change that makes the hot path
 // dearer fails here, on any machine.
 
 const writesOf = (clients: readonly Client[]): number[] => clients.map(({ wire }) => wire.writes.length)

@@ -13,13 +13,13 @@ import { InFlight } from '../../src/session/in-flight.ts'
 import { Session } from '../../src/session/session.ts'
 import { frameOf, Stage } from './stage.ts'
 
-// What a connection keeps alive, counted as objects of the heap: what was let go stays let go, and what is made on first
+// The objects of the heap that a connection keeps alive: what was let go stays let go, and what is made on first
 // use is not made before.
 
 // biome-ignore lint/suspicious/noExplicitAny: a constructor, whatever it takes
 type Constructor = abstract new (...args: any[]) => object
 
-/** How many objects of a class are alive, after garbage collection. */
+/** The number of objects of a class that are alive, after garbage collection. */
 function alive(kind: Constructor): number {
   return Number(queryObjects(kind, { format: 'count' }))
 }

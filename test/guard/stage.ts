@@ -136,7 +136,7 @@ export class Stage {
     return clients
   }
 
-  /** What `operation` and the end of its turn cost. */
+  /** The cost of `operation` and of the end of its turn. */
   async cost(operation: () => void): Promise<Cost> {
     const { stringify } = JSON
     const { concat } = Buffer

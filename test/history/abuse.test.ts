@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { fakeClock, memoryNetwork } from '../../src/testing/index.ts'
 import { Node, room } from './lab.ts'
 
-// What somebody may do to a history, and what it costs: each has a bound.
+// Abuse of a history, and its price: each has a bound.
 
 async function stage(hooks: Parameters<typeof room>[0] = {}, options: object = {}) {
   const clock = fakeClock()

@@ -6,7 +6,7 @@ import { beryl, defineChannel } from '../../src/index.ts'
 import { connect, type FakeClock, fakeClock } from '../../src/testing/index.ts'
 import { close } from '../limits/stage.ts'
 
-// What the application calls.
+// The calls of the application.
 
 const Any = Type.Any()
 const chat = defineChannel('chat:*', {

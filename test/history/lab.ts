@@ -186,7 +186,7 @@ interface Resume {
   readonly recovered?: boolean
 }
 
-/** What was said, short. */
+/** The lines, short. */
 export function told(lines: readonly Line[]): string[] {
   return lines.map(([, ref, , event, payload]) => {
     if (event !== 'phx_reply') return `${event} ${ref ?? '-'} ${JSON.stringify(payload)}`

@@ -4,7 +4,7 @@ import { local } from '../../src/pubsub/local.ts'
 import { fakeClock, memoryNetwork } from '../../src/testing/index.ts'
 import { type Client, Node, type RoomHooks, room, told } from './lab.ts'
 
-// What a client that asks for positions is told: the lines of docs/semantics/history.md that concern one node, or two.
+// The answers to a client that asks for positions: the lines of docs/semantics/history.md that concern one node, or two.
 
 async function one(hooks: RoomHooks = {}, options: object = {}) {
   const clock = fakeClock()

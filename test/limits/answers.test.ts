@@ -21,9 +21,9 @@ const odd = defineChannel('odd:*', {
 interface Case {
   readonly options?: BerylOptions
   readonly vsn?: string
-  /** What is sent in order; the last one is refused. */
+  /** The messages, in order; the last one is refused. */
   readonly messages: readonly (readonly [topic: string, event: string, payload?: unknown])[]
-  /** How long the last one takes to be refused. */
+  /** The last one is refused after so long. */
   readonly afterMs?: number
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { connect } from '../../src/testing/index.ts'
 import { record, stage } from './stage.ts'
 
-// What a client can write into a frame to make the server stumble while it answers.
+// The frames with which a client can make the server stumble while it answers.
 
 /** Parses, and cannot be written again: `JSON.stringify` overflows the stack. */
 const DEEP = '['.repeat(20_000) + ']'.repeat(20_000)

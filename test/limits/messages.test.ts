@@ -13,7 +13,7 @@ interface Row {
   /** Absent where the limit cannot be switched off. */
   readonly off?: Limits
   readonly answer: Answer
-  /** What is refused where the limit is low, and answered `ok` where it is off. */
+  /** Sends the message that is refused where the limit is low, and answered `ok` where it is off. */
   run(sender: Sender, stage: Stage): Promise<Answer>
 }
 

@@ -19,7 +19,7 @@ function countingAdapter(): PubSubAdapter & { topics: string[] } {
   }
 }
 
-/** What the engine itself may come to need meanwhile: 25 bytes a join. An entry in a map costs more. */
+/** The engine itself may come to need so much meanwhile: 25 bytes a join. An entry in a map costs more. */
 const HEAP_BYTES = 1_000_000
 /** Until the engine has compiled what it will. */
 const WARM_UP = 30

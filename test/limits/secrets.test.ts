@@ -8,7 +8,7 @@ import { type BerylOptions, beryl, reject } from '../../src/index.ts'
 import { connect } from '../../src/testing/index.ts'
 import { until } from '../support/until.ts'
 
-// What a client shows at the door must not be read in the log.
+// A secret that a client shows at the door must not be read in the log.
 
 const TOKEN = 'hunter2'
 const ENCODED = Buffer.from(TOKEN).toString('base64url')

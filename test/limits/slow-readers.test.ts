@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 import { SlowClient } from './slow-wire.ts'
 import { makeRoom, record, type Stage, stage } from './stage.ts'
 
-// What clients cost that do not take what is written to them.
+// The price of clients that do not take what is written to them.
 
 async function slowOnes(
   t: TestContext,

@@ -101,7 +101,7 @@ export function record<N extends TelemetryName>(app: FastifyInstance, name: N) {
   return events
 }
 
-/** What a reply says. */
+/** The content of a reply. */
 export interface Answer {
   readonly status: string
   readonly response: {

@@ -16,7 +16,7 @@ import {
 import { until } from '../support/until.ts'
 import { close, Gates, record, type Stage, stage } from './stage.ts'
 
-// Who is let in, and what those are told who are not.
+// Visitors who are let in, and the words to those who are not.
 
 /** Connects and gives the status of the refusal, with its headers. */
 async function refused(app: FastifyInstance, options?: ConnectOptions): Promise<ConnectRefused> {

@@ -89,7 +89,7 @@ async function say({ channel }: Client, body: string): Promise<void> {
   })
 }
 
-/** How often each child was restarted. */
+/** The restarts of each child. */
 function restarts(app: FastifyInstance): Record<string, number> {
   return Object.fromEntries(
     app.channels.status().tree?.children.map((child) => [child.id, child.restarts]) ?? [],
@@ -347,7 +347,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve }
 }
 
-/** What a channel hears, as an emitter of events. */
+/** The ears of a channel, as an emitter of events. */
 function listening({ channel }: Client): NodeJS.EventEmitter {
   const emitter = new EventEmitter()
   channel.on('said', (payload) => void emitter.emit('said', payload))

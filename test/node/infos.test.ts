@@ -18,7 +18,7 @@ import { hold, serve } from './lab.ts'
 
 const Any = Type.Unknown()
 
-/** What happened in the channels of all nodes: who, and what. */
+/** The events in the channels of all nodes, each with its author. */
 type Log = string[]
 
 interface Hooks {

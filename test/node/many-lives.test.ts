@@ -43,7 +43,7 @@ test('200 lives of an application leave no handle, no timer and no listener of t
   for (let life = 0; life < WARM_UP; life++) await live()
   const before = held()
   for (let life = 0; life < LIVES; life++) await live()
-  // What was only on its way to its end before may be gone.
+  // A life that was only on its way to its end before may be gone.
   const isNoMore = (): boolean =>
     Object.entries(held()).every(([name, count]) => count <= (before[name] ?? 0))
   await until(() => `${JSON.stringify(held())}, before ${JSON.stringify(before)}`, isNoMore, 10_000)

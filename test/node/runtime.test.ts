@@ -398,7 +398,7 @@ test('a callback that crashes in joined or intercept ends its own channel', asyn
   await well.expectPush('said', { n: 1 })
 })
 
-// What is refused
+// Refusals
 
 test('an event that is not declared is refused with "unknown_event", also one named like a method', async (t) => {
   const { app } = await serve(t, { channels: [giving([{ n: 1 }])] })
@@ -425,7 +425,7 @@ test('an event that belongs to the protocol is refused with "reserved_event"', a
   await room.push('ask').expectReply('ok')
 })
 
-// What the server sends
+// Sends of the server
 
 test('a wrong event or payload throws in the handler that sends it', async (t) => {
   const errors: { code: string; message: string }[] = []

@@ -49,7 +49,7 @@ export async function checkCommonJs(folder: string): Promise<string> {
   return sources
 }
 
-/** What the recipe says of older compilers. */
+/** Checks the words of the recipe on older compilers. */
 async function refusesOldCompilers(folder: string): Promise<void> {
   const complaints = await complaintsOf(folder, 'typescript-5.4', ['-p', 'commonjs', '--noEmit'])
   assert.ok(complaints.some((complaint) => complaint.includes('TS1479')))
@@ -65,7 +65,7 @@ async function compiles(folder: string, compiler: Compiler, flags: readonly stri
   assert.deepEqual(await complaintsOf(folder, compiler, flags), [], `${compiler} ${flags.join(' ')}`)
 }
 
-/** What a compiler says, but for what it says of the package that is known to complain. */
+/** The complaints of a compiler, but for those about the package that is known to complain. */
 function complaintsOf(cwd: string, compiler: Compiler, flags: readonly string[]): Promise<string[]> {
   const command = [`node_modules/${compiler}/bin/tsc`, '--pretty', 'false', ...flags]
   return new Promise((resolve) => {

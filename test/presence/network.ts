@@ -9,7 +9,7 @@ import { PubSubOf } from '../replication/pubsub-lanes.ts'
 /** A clock that moves only when told, and then at once: thousands of runs need one without promises. */
 export class ManualClock implements Clock {
   #now = 0
-  /** What people see on the wall: may jump. */
+  /** The wall clock of people: may jump. */
   wall = Date.UTC(2026, 0, 1)
   readonly #timers = new Set<{ at: number; run: () => void }>()
   #immediates: (() => void)[] = []
@@ -90,7 +90,7 @@ export class Network {
   readonly #listeners = new Map<string, LaneListener>()
   readonly #cut = new Set<string>()
   readonly queue: Packet[] = []
-  /** Whether the nodes talk by a pubsub each, which may crash; else by the packets themselves. */
+  /** True where the nodes talk by a pubsub each, which may crash; else by the packets themselves. */
   readonly hasPubSub: boolean
   bytesSent = 0
 
@@ -180,9 +180,9 @@ export class TestNode {
   readonly presence: PresenceRegister
   readonly events: PresenceEvent[] = []
   readonly told: [topic: string, diff: PresenceDiff][] = []
-  /** What a client knows that has heard every `presence_diff` from the start: topic → ref → meta. */
+  /** The knowledge of a client that has heard every `presence_diff` from the start: topic → ref → meta. */
   readonly client = new Map<string, Map<string, string>>()
-  /** What clients know that have joined on the way. */
+  /** Clients that have joined on the way. */
   readonly latecomers: Latecomer[] = []
   readonly failures: string[] = []
   readonly #clock: ManualClock
@@ -267,7 +267,7 @@ export class TestNode {
     return this.#tracker.ignored
   }
 
-  /** Whether its process lives: one that has ended takes no part any more. */
+  /** True while its process lives: one that has ended takes no part any more. */
   get isRunning(): boolean {
     return this.#tracker.isRunning
   }

@@ -58,7 +58,7 @@ class World {
   readonly nodes: [TestNode, TestNode]
   readonly signals = [new AbortController(), new AbortController()]
   readonly channels = [0, 1].map((n) => ({ id: `c${n}`, topic: TOPIC }))
-  /** What runs when the schema of the channel is asked next. */
+  /** Runs when the schema of the channel is asked next. */
   check: () => void = () => {}
   #counter = 0
 

@@ -34,7 +34,7 @@ test('an envelope is a header of eighteen bytes, a head and a body', () => {
   assert.deepEqual(Buffer.from(encodeEnvelope(ENVELOPE)), expected)
 })
 
-// What this version writes, byte by byte: an older and a newer node in one cluster have to read it. A change here is a new version.
+// The bytes of this version: an older and a newer node in one cluster have to read them. A change here is a new version.
 const WRITTEN: readonly (readonly [change: Partial<Envelope>, kind: number, head: string, body: string])[] = [
   [
     { kind: 'broadcast', connectionId: undefined },

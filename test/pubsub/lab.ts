@@ -59,7 +59,7 @@ export class Node {
     void this.pubsub.subscribe(topic, subscriber)
   }
 
-  /** What the supervisor does when the pubsub has ended. */
+  /** Does as the supervisor does when the pubsub has ended. */
   async restart(): Promise<void> {
     this.pubsub = this.#make()
     await this.pubsub.start()
@@ -88,7 +88,7 @@ export async function threeNodes(t: TestContext, options?: NetworkOptions) {
   return { network, nodes }
 }
 
-/** What was published has arrived when this resolves. */
+/** Everything that was published has arrived when this resolves. */
 export function delivered(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

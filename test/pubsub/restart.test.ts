@@ -180,7 +180,7 @@ test('a start of the pubsub is synchronous where the adapter is', () => {
   assert.equal(pubsub.start(), pubsub)
 })
 
-/** What is published on a topic of the network, as it comes. */
+/** The bytes that are published on a topic of the network, as they come. */
 function caughtOn(network: MemoryNetwork, topic: string): Uint8Array[] {
   const caught: Uint8Array[] = []
   const spy = network.adapter()

@@ -18,7 +18,7 @@ export class OpaqueRefs {
   }
 }
 
-/** Whether what arrived is what was recorded. The order of keys in objects means nothing. */
+/** True where the event that arrived is the one that was recorded. The order of keys in objects means nothing. */
 export function sameEvent(recorded: WireEvent, ours: WireEvent, refs: OpaqueRefs): boolean {
   return sameValue(comparable(recorded), comparable(ours), refs)
 }

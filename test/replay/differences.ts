@@ -177,7 +177,7 @@ export const differences: readonly Difference[] = [
   },
 ]
 
-/** What a scenario looks like with us, and which differences that took. */
+/** The scenario as it is with us, and the differences which that took. */
 export function expected(scenario: Scenario): { scenario: Scenario; because: readonly string[] } {
   const because: string[] = []
   let { steps } = scenario
@@ -225,7 +225,7 @@ function receives(replacements: Readonly<Record<string, readonly string[]>>): Ch
   }
 }
 
-/** What was recorded behind the answer for a topic comes at `ms`, before it. */
+/** Events that were recorded behind the answer for a topic come at `ms`, before it. */
 function answersLast(topic: string, ms: number): Change {
   return (steps) => {
     const at = steps.findIndex((step) => step.t === 'recv' && 'text' in step && step.text.includes(topic))

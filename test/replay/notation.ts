@@ -86,7 +86,7 @@ export class Row implements Scenario {
   }
 }
 
-/** What most scenarios begin with: A joins room:1. */
+/** The beginning of most scenarios: A joins room:1. */
 const JOIN = [
   '> ["1","1","room:1","phx_join",{"bare":1}]',
   '< ["1","1","room:1","phx_reply",{"response":{},"status":"ok"}]',

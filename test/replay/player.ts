@@ -12,7 +12,7 @@ import {
   type WireEvent,
 } from './transcript.ts'
 
-/** How much later than recorded an idle connection may be closed: we look for silence now and then. */
+/** An idle connection may be closed so much later than recorded: we look for silence now and then. */
 const IDLE_SLACK_MS = 1_000
 
 /**

@@ -25,7 +25,7 @@ function moved(steps: readonly Step[], state: Step): readonly Step[] {
   return [...others.slice(0, at), state, diff, ...others.slice(at)]
 }
 
-/** What arrived with a step: between the last thing that was done and the next. */
+/** The arrivals of a step: between the last thing that was done and the next. */
 function burst(steps: readonly Step[], step: Step): readonly Step[] {
   const at = steps.indexOf(step)
   const start = steps.findLastIndex((other, index) => index < at && !isArrival(other))

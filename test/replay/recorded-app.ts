@@ -19,7 +19,7 @@ import {
 // The application whose frames were recorded, made with fastify-beryl.
 
 const anything = Type.Unknown()
-/** What Phoenix broadcasts and pushes: a map, or bytes. */
+/** The payloads that Phoenix broadcasts and pushes: a map, or bytes. */
 const outgoing = Type.Union([Type.Object({}), Binary()])
 const exchange = { payload: anything, reply: anything }
 
@@ -210,7 +210,7 @@ const presence = defineChannel('presence:*', {
 /** The recorded server counts nothing. */
 const unmetered = { joins: false, messages: false, bytesPerSecond: false } as const
 
-/** What is mounted, by path. */
+/** The mounts, by path. */
 export function mounts(clock: Clock, hasHistory = false): readonly BerylOptions[] {
   const rooms = room(clock, 'room:*', { hasHistory })
   const channels = [

@@ -9,7 +9,7 @@ export interface Scenario {
   readonly steps: readonly Step[]
 }
 
-/** What belongs to a connection names it in `s`. `ms` is the time since the scenario's start. */
+/** A step of a connection names it in `s`. `ms` is the time since the scenario's start. */
 export type Step = { readonly ms: number } & (Action | Arrival | Pause)
 
 export type Action = { readonly s: string } & (
@@ -35,7 +35,7 @@ export type Action = { readonly s: string } & (
     }
 )
 
-/** What arrives at a connection. */
+/** An arrival at a connection. */
 export type Arrival = { readonly s: string } & WireEvent
 
 export type WireEvent =

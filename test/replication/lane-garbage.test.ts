@@ -10,7 +10,7 @@ import { ManualClock, Network, TestNode } from '../presence/network.ts'
 import { Listener, Node } from '../pubsub/lab.ts'
 import { check } from '../support/property.ts'
 
-// What comes from another node is believed no more than what comes from a client: bytes that are none, messages with a byte
+// Bytes from another node are believed no more than those of a client: bytes that are none, messages with a byte
 // changed, values of other types, numbers at their ends. Whatever it is, the process lives and the good nodes are heard.
 
 const number = fc.oneof(fc.nat(5), fc.constantFrom(2 ** 32, 2 ** 48 - 1, 2 ** 52, Number.MAX_SAFE_INTEGER))

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Rate } from '../../src/ground/rate.ts'
 import { Meter } from '../../src/session/meter.ts'
 
-// What is counted for each topic outlives the channel, and is forgotten in time and in number.
+// The count of each topic outlives the channel, and is forgotten in time and in number.
 
 const meterOf = (perSecond: number): Meter =>
   new Meter({

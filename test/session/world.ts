@@ -10,7 +10,7 @@ export const TOPICS = ['room:1', 'room:2'] as const
 export const LIMIT = 3
 export const MAILBOX = 4
 
-/** What a callback does before it returns. */
+/** An act of a callback before it returns. */
 export type Act =
   | 'nothing'
   | 'leave'
@@ -25,7 +25,7 @@ export type Act =
   | 'track'
   | 'overload'
 
-/** How it returns. */
+/** The way in which it returns. */
 export type Way = 'value' | 'promise' | 'throw' | 'reject' | 'never'
 
 export interface Deed {
@@ -54,7 +54,7 @@ export type PushEvent = 'quick' | 'ask' | 'promise' | 'both'
 
 const Any = Type.Unknown()
 
-/** What listeners of telemetry hear who do something of their own. */
+/** The events of which listeners of telemetry hear that do something of their own. */
 const LISTENED = ['channel.join', 'channel.end', 'channel.crash', 'message.refused', 'limit.reached'] as const
 
 interface Gate {
@@ -78,7 +78,7 @@ export class World {
   readonly #deeds: Deed[]
   readonly #gates: Gate[] = []
   #ref = 0
-  /** Who spoke last. */
+  /** The last speaker. */
   #speaker: StageClient | undefined
   #depth = 0
   #restTimers = 0
@@ -124,7 +124,7 @@ export class World {
   #next(connectionId: string, socket: Socket | undefined): Deed {
     const deed = this.#deeds.shift() ?? { act: 'nothing', way: 'value' }
     const client = this.clients.find(({ session }) => session.id === connectionId)
-    // What happens within what happens … has an end.
+    // A deed within a deed within a deed is the last.
     if (client === undefined || this.#depth >= 3) return deed
     this.#depth++
     try {
@@ -268,7 +268,7 @@ export class World {
   async end(): Promise<void> {
     const { stage } = this
     for (const { session } of this.clients) session.disconnected(1006)
-    // What ends may begin something: a `terminate` that is async.
+    // The end of one may begin another: a `terminate` that is async.
     do {
       for (const gate of this.#gates.splice(0)) gate.open()
       stage.adapter.confirm()
@@ -277,7 +277,7 @@ export class World {
     await stage.clock.advance(30_000)
   }
 
-  // What must hold
+  // The invariants
 
   checkNow(): void {
     for (const { most } of this.works.values()) assert.ok(most <= LIMIT, `${most} handlers and joins at work`)

@@ -4,7 +4,7 @@ import type { ServerMeasures, ServerProcess } from '../faults/server-process.ts'
 import { Peer } from '../support/peer.ts'
 import { until } from '../support/until.ts'
 
-// What comes and goes must leave nothing behind.
+// Clients that come and go must leave nothing behind.
 
 const UNLIMITED = {
   limits: { joins: false, messages: false, bytesPerSecond: false },
@@ -14,7 +14,7 @@ const MINUTES = 60_000
 /** Heaps are measured on the way, too: what leaks grows with every part, what settles does not. */
 const PARTS = 5
 
-/** What is done again and again: `count` times, numbered from `from`. */
+/** A deed that is done again and again: `count` times, numbered from `from`. */
 type Churn = (server: ServerProcess, from: number, count: number) => Promise<void>
 
 async function soak(

@@ -16,7 +16,7 @@ import { fakeClock } from '../../src/testing/fake-clock.ts'
 const NOPROC = { code: 'BERYL_ERR_NOPROC' }
 const boom = new Error('boom')
 
-/** What the actors of this file write down, and the gates at which they wait. */
+/** The journal of this file's actors, and the gates at which they wait. */
 const journal: string[] = []
 const gates = new Map<string, (value: string) => void>()
 const read = (): string => journal.splice(0).join(' ')

@@ -45,7 +45,7 @@ function deferred<T>(): Deferred<T> {
 /** A thenable, for those who make one wrong. */
 const thenable = (descriptor: PropertyDescriptor): object => Object.defineProperty({}, 'then', descriptor)
 
-/** What a process may do when it is told something. */
+/** Answers of a process to what it is told. */
 const answers: Readonly<Record<string, (end: () => void) => unknown>> = {
   obeys: (end) => end(),
   'does nothing': () => {},
@@ -59,7 +59,7 @@ const answers: Readonly<Record<string, (end: () => void) => unknown>> = {
   'gives a then that rejects with nothing': () => thenable({ value: (_: unknown, no: () => void) => no() }),
 }
 
-/** What `exited` may be. `end` settles it. */
+/** Values that `exited` may be. `end` settles it. */
 const exits: Readonly<Record<string, () => { readonly exited: unknown; readonly end: () => void }>> = {
   settles: () => {
     const { promise, resolve } = deferred<ExitReason>()

@@ -11,12 +11,12 @@ import {
 } from '../../src/supervision/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts'
 
-/** How a probe answers when it is asked to end. */
+/** The answer of a probe that is asked to end. */
 export type Manner = 'obeys' | 'ignores' | { readonly error: string }
 
 export interface ProbeOptions extends Partial<ChildPolicy> {
   readonly manner?: Manner
-  /** What the n-th start does (1 first); the rest succeed. */
+  /** The outcome of the n-th start (1 first); the rest succeed. */
   readonly starts?: Readonly<Record<number, 'fails' | 'ignores' | 'hangs'>>
 }
 
@@ -117,7 +117,7 @@ export class Lab {
     return probe
   }
 
-  /** How often `start` of a child was called. */
+  /** The number of calls of a child's `start`. */
   startsOf(id: string): number {
     return this.#starts.get(id) ?? 0
   }
@@ -128,7 +128,7 @@ export class Lab {
     await this.clock.settle()
   }
 
-  /** What was written down since the last look. */
+  /** The entries since the last look. */
   since(): string {
     return this.journal.splice(0).join(' ')
   }

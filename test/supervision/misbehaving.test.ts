@@ -63,7 +63,7 @@ async function play(whole: typeof plan extends fc.Arbitrary<infer T> ? T : never
   const controller = new AbortController()
   const crashes: (() => void)[] = []
   let tree: Supervisor | undefined
-  // Who asks for more whenever something happens would go on for ever by its own doing.
+  // A listener that asks for more whenever something happens would go on for ever by its own doing.
   let asked = 0
   const fresh = (): ChildInit => ({
     id: `added${crashes.length}`,

@@ -1,6 +1,6 @@
 /**
  * A small model of a tree of supervisors, written from the numbered semantics: no promises, no processes, one plain queue.
- * What it writes into its journal, the real tree must write into its own.
+ * The lines of its journal must be those of the real tree.
  */
 import type { AutoShutdown, Restart, Strategy } from '../../src/supervision/index.ts'
 
@@ -24,7 +24,7 @@ export interface TreePlan {
   readonly children: readonly (LeafPlan | TreePlan)[]
 }
 
-/** What all nodes of one model share. */
+/** Shared by all nodes of one model. */
 export interface World {
   readonly journal: string[]
   readonly starts: Map<string, number>
@@ -138,7 +138,7 @@ export class ModelTree {
     return 'ok'
   }
 
-  /** What must be listed: ids in order, with their states, all the way down. */
+  /** The nodes that must be listed: ids in order, with their states, all the way down. */
   listing(): string[] {
     return this.slots.flatMap(({ plan, state, tree }) => [
       `${plan.id} ${state}`,

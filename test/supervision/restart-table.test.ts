@@ -23,7 +23,7 @@ const comesBack: Readonly<Record<Restart, readonly string[]>> = {
   temporary: [],
 }
 
-/** What happens after the exit of one of a, b, c, d when it comes back: S19 to S21. */
+/** The events after the exit of one of a, b, c, d when it comes back: S19 to S21. */
 const order: Readonly<Record<Strategy, Readonly<Record<string, string>>>> = {
   one_for_one: { a: '+a', b: '+b', c: '+c', d: '+d' },
   one_for_all: {

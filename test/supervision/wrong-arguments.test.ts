@@ -24,7 +24,7 @@ import {
 import { fakeClock } from '../../src/testing/fake-clock.ts'
 import { Lab } from './lab.ts'
 
-// What TypeScript refuses where it sees it, and JavaScript does not: each argument of each function, given what it cannot be.
+// TypeScript refuses these where it sees them, and JavaScript does not: each argument of each function, given what it cannot be.
 
 class Counter extends Actor {
   override init(_from = 0): void {}

@@ -18,7 +18,7 @@ export interface PeerOptions {
   readonly isDeaf?: boolean
 }
 
-/** How one frame breaks the rules of RFC 6455, where it does. */
+/** The rules of RFC 6455 that one frame breaks. */
 export interface FrameFlaws {
   readonly fin?: boolean
   readonly reserved?: number

@@ -9,7 +9,7 @@ import type { Sessions } from '../../src/session/sessions.ts'
 import type { Wire } from '../../src/session/wire.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts'
 
-/** What a client was sent: `[join_ref, ref, topic, event, payload]`. */
+/** A message to a client: `[join_ref, ref, topic, event, payload]`. */
 export type Line = [joinRef: unknown, ref: unknown, topic: string, event: string, payload: unknown]
 
 /** A connection that remembers what was done to it. What comes while it is not read waits. */
@@ -134,7 +134,7 @@ export class SessionStage {
   }
 }
 
-/** What was said, short: `ref event status reason`, without what is absent. */
+/** A line, short: `ref event status reason`, without what is absent. */
 export function short([joinRef, ref, , event, payload]: Line): string {
   const { status, response, reason } = payload as {
     status?: string

@@ -21,7 +21,7 @@ interface Refusal {
   readonly headers?: Readonly<Record<string, string>>
   /** Comes before the refused one and stays. */
   readonly first?: boolean
-  /** Whether the testing kit can ask so. */
+  /** False where the testing kit cannot ask so. */
   readonly kit?: false
   /** Where what the request asks for matters. */
   readonly only?: 'plain' | 'upgrade'
@@ -197,7 +197,7 @@ for (const [server, options] of Object.entries(servers)) {
         const asksUpgrade = way.startsWith('an upgrade') || way === 'injectWS' || way.startsWith('connect')
         if (refusal.only !== undefined && (refusal.only === 'upgrade') !== asksUpgrade) continue
         if (refusal.only === 'upgrade' && !way.startsWith('an')) continue
-        // Who comes by injectWS has no address.
+        // A client that comes by injectWS has no address.
         if (refusal.status === 429 && way === 'injectWS') continue
         if (refusal.kit === false && way.startsWith('connect')) continue
         // These ways know GET alone.

@@ -22,7 +22,7 @@ const room = defineChannel('room:*', {
   in: { say: (payload, socket) => socket.broadcast('said', payload) },
 })
 
-/** What moderators have on the topics of everybody. */
+/** The channel of moderators on the topics of everybody. */
 const moderated = defineChannel('room:*', {
   schema: { in: { warn: Body }, out: { said: Body, warned: Body }, presence: Meta },
   join: () => ({ assigns: {} }),
@@ -38,7 +38,7 @@ const audit = defineChannel('audit', {
 interface Given {
   readonly plugin?: BerylOptions
   readonly further?: Partial<MountOptions>
-  /** What is done in the scope of the further entrance, before it is opened. */
+  /** Runs in the scope of the further entrance, before it is opened. */
   readonly scope?: (admin: FastifyInstance) => void
 }
 

@@ -31,7 +31,7 @@ const room = defineChannel('room:*', {
 interface Served {
   readonly app: FastifyInstance
   readonly port: number
-  /** How often `connect` was asked. */
+  /** Times that `connect` was asked. */
   asked: number
 }
 
@@ -227,8 +227,8 @@ for (const name of Object.keys(neighbours)) {
   }
 }
 
-// Who has several that need it registers it once, first. @fastify/http-proxy, whose routes know no other WebSockets, comes
-// before even that.
+// An application with several that need it registers it once, first. @fastify/http-proxy, whose routes know no other
+// WebSockets, comes before even that.
 const PROXY = '@fastify/http-proxy'
 const all = Object.keys(neighbours).filter((name) => !NEEDED_FIRST.has(name) && name !== PROXY)
 for (let before = 0; before <= all.length; before++) {

@@ -18,7 +18,7 @@ const room = defineChannel('room:*', {
   in: { who: (_, { connection, assigns }) => ({ now: connection.assigns, joined: assigns.joinedAs }) },
 })
 
-/** What a token says: `user role seconds`, where the seconds may be left out. */
+/** The meaning of a token: `user role seconds`, where the seconds may be left out. */
 function read(token: string) {
   const [user = '', role = '', seconds] = token.split(' ')
   return { assigns: { user, role }, seconds: seconds === undefined ? undefined : Number(seconds) }

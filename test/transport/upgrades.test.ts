@@ -122,7 +122,7 @@ function upgrade(
   return socket
 }
 
-/** How the server begins its answer. */
+/** The beginning of the server's answer. */
 async function head(socket: Socket): Promise<string> {
   const [bytes] = await once(socket, 'data')
   return String(bytes)

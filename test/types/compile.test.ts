@@ -27,7 +27,7 @@ async function complaintsOf(compiler: Compiler, project: string): Promise<(file:
   return (file) => all.filter((complaint) => complaint.file.endsWith(`/${file}`))
 }
 
-/** What the compiler must say of the lines that follow a comment, up to the next one. */
+/** The words that the compiler must say of the lines that follow a comment, up to the next one. */
 interface Promised {
   readonly sentences: string[]
   readonly from: number

@@ -1,4 +1,4 @@
-/** What must compile about supervision, and what must not. Checked by `npm run typecheck`; never run. */
+/** Code about supervision that must compile, and code that must not. Checked by `npm run typecheck`; never run. */
 import {
   Actor,
   type ActorRef,

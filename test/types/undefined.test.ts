@@ -55,7 +55,7 @@ class Walk {
     if (target.flags & ts.SymbolFlags.Value) this.#callable(this.#checker.getTypeOfSymbol(target))
   }
 
-  /** What is held may be called: the arguments of its methods come in. */
+  /** A value that is held may be called: the arguments of its methods come in. */
   #members(symbol: ts.Symbol): void {
     for (const property of this.#checker.getDeclaredTypeOfSymbol(symbol).getProperties()) {
       if (isOurs(property)) this.#callable(this.#checker.getTypeOfSymbol(property))
@@ -106,7 +106,7 @@ function isMadeForUsers({ symbol }: ts.Type): boolean {
 
 const LISTS = ['Array', 'ReadonlyArray', 'Promise', 'PromiseLike']
 
-/** What the library declares and users can reach. */
+/** True of what the library declares and users can reach. */
 function isOurs({ declarations = [] }: ts.Symbol): boolean {
   return declarations.some(
     (declaration) => isSource(declaration) && isPublic(ts.getNameOfDeclaration(declaration)),

@@ -2,7 +2,7 @@ import type { Dice } from '../../fuzz/dice.ts'
 import type { AdapterFaults, HostileAdapter } from '../hostile-adapter.ts'
 import type { MoveKind } from '../move.ts'
 
-// What carries messages between the nodes, when it does not.
+// The adapter between the nodes, when it carries nothing.
 
 function fault(name: string, weight: number, change: (faults: AdapterFaults, dice: Dice) => void): MoveKind {
   return on(name, weight, (adapter, dice) => change(adapter.faults, dice))

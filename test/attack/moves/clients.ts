@@ -6,9 +6,9 @@ import type { HostileClient } from '../hostile-client.ts'
 import type { MoveKind } from '../move.ts'
 import type { World } from '../world.ts'
 
-// What clients do.
+// The deeds of clients.
 
-/** What a client sends along to join, if it wants to be let in. */
+/** The payload of a join that wants to be let in. */
 export function politely(topic: string): unknown {
   if (topic.startsWith('bare:')) return { url: 'http://localhost/' }
   return topic.startsWith('control:') ? { name: 'a stranger' } : {}

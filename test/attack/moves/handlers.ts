@@ -4,7 +4,7 @@ import type { HostileClient } from '../hostile-client.ts'
 import type { MoveKind } from '../move.ts'
 import type { World } from '../world.ts'
 
-// What callbacks of the application do, and what its own code does to the library.
+// The deeds of the application's callbacks, and of its own code to the library.
 
 function acting(
   name: string,

@@ -8,7 +8,7 @@ const NODE = fileURLToPath(new URL('node.ts', import.meta.url))
 /** A node of a cluster, to be asked, stopped, killed and drained. */
 export class NodeProcess {
   readonly port: number
-  /** How its adapter turned, one after the other. */
+  /** The turns of its adapter, one after the other. */
   readonly turns: ('up' | 'down')[] = []
   /** When it took another node for dead, by the clock of this process. */
   readonly declarations: number[] = []

@@ -6,7 +6,7 @@ import { type BerylOptions, beryl, defineChannel } from 'fastify-beryl'
 import { redis } from 'fastify-beryl/redis'
 import { Type } from 'typebox'
 
-/** What travels to a node on its command line. */
+/** The settings that travel to a node on its command line. */
 export interface NodeConfig {
   readonly brokerPort: number
   readonly port: number

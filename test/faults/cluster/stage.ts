@@ -150,12 +150,12 @@ export function sum(users: readonly User[], of: (user: User) => number): number 
 /** A part of what each user said, by number: `from` is in it, `to` is not. */
 export type Part = ReadonlyMap<User, number>
 
-/** How far each has come with speaking. */
+/** The place that each has come to in speaking. */
 export function mark(users: readonly User[]): Part {
   return new Map(users.map((user) => [user, user.sent]))
 }
 
-/** What was accepted of the speakers and has not reached all listeners of their rooms. */
+/** Messages of the speakers that were accepted and have not reached all listeners of their rooms. */
 export function missing(
   listeners: readonly User[],
   speakers: readonly User[],
@@ -177,7 +177,7 @@ export async function took(isSo: () => boolean | Promise<boolean>, deadlineMs = 
   return performance.now() - startedAt
 }
 
-/** What is promised, for a machine that has nothing else to do: the small tests run beside others. */
+/** The promised time, for a machine that has nothing else to do: the small tests run beside others. */
 export function promised(size: Size, ms: number): number {
   return size === 'full' ? ms : ms * 5
 }

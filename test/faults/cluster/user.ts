@@ -15,7 +15,7 @@ export class User {
   reordered = 0
   /** Users who were seen to go altogether. */
   flaps = 0
-  /** How its connections ended. */
+  /** The close codes of its connections. */
   readonly closes: number[] = []
   /** When it joined last. */
   joinedAt = 0

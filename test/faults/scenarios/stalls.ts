@@ -62,7 +62,7 @@ async function keepSending(
 ): Promise<Finding[]> {
   const seats = await Seat.takeMany(clients, server)
   const blocked = await server.block(blockMs)
-  // What the rate allows in the time of the block, and half a burst.
+  // The messages that the rate allows in the time of the block, and half a burst.
   const count = (POLITE_RATE.perSecond * blockMs) / 1_000 + POLITE_RATE.burst / 2
   for (const seat of seats) for (let n = 0; n < count; n++) seat.echo()
   await blocked.over()

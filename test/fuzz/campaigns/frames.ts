@@ -9,7 +9,7 @@ import { EVENTS, mutate, randomMessage } from '../messages.ts'
 const PEERS = 8
 const PER_PEER = 20
 
-/** How a server may end a connection whose client breaks RFC 6455. 1006: with no word, where the client said none. */
+/** The codes that may end a connection whose client breaks RFC 6455. 1006: with no word, where the client said none. */
 const CODES = new Set([1000, 1002, 1003, 1006, 1007, 1008, 1009])
 
 /** Bytes below WebSocket, behind a good upgrade. */

@@ -12,7 +12,7 @@ import { mutate } from '../messages.ts'
 const PER_ROUND = 20
 const PATIENCE = 40
 
-/** What an upgrade may be answered with. Not 500: nothing that a client says is the server's fault. */
+/** The statuses with which an upgrade may be answered. Not 500: nothing that a client says is the server's fault. */
 const STATUSES = new Set([100, 101, 400, 403, 404, 405, 408, 413, 414, 415, 417, 426, 431, 501, 503, 505])
 
 /** Heads of upgrade requests, whole or in pieces, whose senders wait for an answer or do not. */

@@ -18,7 +18,7 @@ interface Client {
 
 interface Road {
   open(house: House, version: Version, dice: Dice): Promise<Line>
-  /** What of a message can arrive at all. */
+  /** The part of a message that can arrive at all. */
   arrives(sent: Sent): Sent
 }
 
@@ -59,7 +59,7 @@ function makeClient(version: Version, line: Line): Client {
   return { version, line, judge }
 }
 
-/** What is sent behind the frame that ends a connection counts, too: it must be ignored. */
+/** Messages behind the frame that ends a connection count, too: they must be ignored. */
 function speak(dice: Dice, clients: readonly Client[], road: Road): number {
   let messages = 0
   for (let turn = 0; turn < PER_CLIENT; turn++) {
@@ -73,7 +73,7 @@ function speak(dice: Dice, clients: readonly Client[], road: Road): number {
   return messages
 }
 
-/** Who has joined nothing meets nothing. */
+/** A client that has joined nothing meets nothing. */
 const OPENING = ['room:1', 'room:2']
 
 function opening(turn: number, version: Version): Sent {

@@ -14,7 +14,7 @@ export interface Claims {
   readonly roles: readonly string[]
 }
 
-/** What `connect` and `renew` of both entrances give for a token. */
+/** The grant of `connect` and `renew` of both entrances for a token. */
 export function grantTo(
   app: FastifyInstance,
   role: string,

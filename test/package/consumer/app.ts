@@ -4,7 +4,7 @@ import { startSupervisor, worker } from 'fastify-beryl/supervision'
 import { connect } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 
-// What an application of the packed package writes: all of it has to compile, and the last lines have to not.
+// An application of the packed package: all of it has to compile, and the last lines have to not.
 
 export const room = defineChannel('room:*', {
   schema: {

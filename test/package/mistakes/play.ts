@@ -54,7 +54,7 @@ type Play = (app: FastifyInstance, ...given: readonly unknown[]) => Promise<unkn
 
 const AsyncFunction = (async () => {}).constructor as new (...source: string[]) => Play
 
-/** What whoever made the mistake is told: what was thrown, else the last line of the log. */
+/** The message to whoever made the mistake: the error that was thrown, else the last line of the log. */
 export async function play(code: string): Promise<string> {
   const lines: string[] = []
   const source = code.replace(/^…/, RUNNING)
@@ -83,7 +83,7 @@ interface Line {
   readonly host?: string
 }
 
-/** What the last line of the log says. */
+/** The message of the log's last line. */
 function logged(lines: readonly string[]): string {
   const all = lines.map((line): Line => JSON.parse(line))
   const last = all.filter(({ err, reason }) => err !== undefined || reason !== undefined).at(-1)

@@ -3,7 +3,7 @@ import { defineChannel, reject } from 'fastify-beryl'
 import { Type } from 'typebox'
 import { Announcement } from '../app.ts'
 
-/** What is for one user, on all of their devices. */
+/** Messages for one user, on all of their devices. */
 const inbox = defineChannel('user:*', {
   schema: { out: { notified: Type.Object({ text: Type.String() }), announced: Announcement } },
   join: ({ id, connection }) =>

@@ -16,7 +16,7 @@ import {
 import { Type } from 'typebox'
 import { expectSame } from '../same.ts'
 
-// What must compile, and what it infers.
+// Code that must compile, and the types that it infers.
 
 const Name = Type.Object({ name: Type.String() })
 
@@ -246,7 +246,7 @@ export const desk = defineChannel('desk:*', {
   },
 })
 
-/** What the decorators hold has a name, can be passed on, and is exactly what an application sees. */
+/** The holdings of the decorators have names, can be passed on, and are exactly what an application sees. */
 export function held(app: FastifyInstance): void {
   const presence: Presence = app.presence
   const groups: Groups = app.groups
@@ -282,7 +282,7 @@ export const fakeGroups: Groups = {
   broadcast() {},
 }
 
-/** What is undefined is as good as absent, in every option and in every part of a definition. */
+/** An undefined value is as good as absent, in every option and in every part of a definition. */
 export const absent = defineChannel('absent', {
   schema: {
     join: undefined,

@@ -1,7 +1,7 @@
 import { Binary, defineChannel, fail, later, reject, reply, stop } from 'fastify-beryl'
 import { Type } from 'typebox'
 
-// What must not compile. The comment above each line is what every compiler has to say about that line.
+// Code that must not compile. The comment above each line is what every compiler has to say about that line.
 
 const schema = {
   join: { reply: Type.Object({ members: Type.Integer() }), error: Type.Object({ reason: Type.String() }) },
@@ -115,7 +115,7 @@ defineChannel('a', { schema: {}, join: () => ({ assigns: {}, reply: 'none is dec
 // refused: Type 'number' is not assignable to type 'string'
 defineChannel('a', { schema, join, in: { say, typing }, intercept: { said: () => ({ id: 1 }) } })
 
-// What the server sends
+// Sends of the server
 
 // refused: Argument of type '"sad"' is not assignable to parameter of type '"
 // refused: "image"

@@ -16,7 +16,7 @@ export const renewing: BerylOptions['renew'] = async ({ token, connection }) =>
 export function send(app: FastifyInstance, user: string): void {
   app.channels.broadcast(`inbox:${user}`, 'mail', { id: '1' })
   app.channels.push('connection', 'board:1', 'moved', { card: '1' })
-  // What every registered channel sends, in a payload that fits each of them.
+  // An event that every registered channel sends, in a payload that fits each of them.
   app.groups.broadcast('all', 'announced', { text: 'hi', level: 1 })
   app.groups.broadcast(`team:${user}`, 'announced', { text: 'hi', level: 1 })
 }

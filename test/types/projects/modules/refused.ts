@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { BerylOptions } from 'fastify-beryl'
 import { connect } from 'fastify-beryl/testing'
 
-// What must not compile in an application whose modules register themselves.
+// Code that must not compile in an application whose modules register themselves.
 
 // refused: Property 'roles' is missing in type '{ userId: string; }'
 export const connecting: BerylOptions['connect'] = () => ({ assigns: { userId: '1' } })

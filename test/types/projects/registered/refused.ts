@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-// What must not compile once the channels of `accepted.ts` are registered.
+// Code that must not compile once the channels of `accepted.ts` are registered.
 
 export function send(app: FastifyInstance, topic: string): void {
   // refused: Argument of type '"rom:1"' is not assignable to parameter of type '

@@ -5,7 +5,7 @@ import { connect } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 import { expectSame } from '../same.ts'
 
-// What the testing kit knows of a channel: by its definition, by the registry, or not at all.
+// The testing kit knows a channel by its definition, by the registry, or not at all.
 
 export const room = defineChannel('room:*', {
   schema: {

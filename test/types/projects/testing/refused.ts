@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { connect } from 'fastify-beryl/testing'
 import { news, room } from './accepted.ts'
 
-// What must not compile in a test of `accepted.ts`.
+// Code that must not compile in a test of `accepted.ts`.
 
 export async function wrong(app: FastifyInstance): Promise<void> {
   const client = await connect(app)

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-// What must not compile before channels are registered, and the sentence that tells how.
+// Code that must not compile before channels are registered, and the sentence that tells how.
 
 export function send(app: FastifyInstance): void {
   // refused: Argument of type '"room:1"' is not assignable to parameter of type '`of a channel registered by:
