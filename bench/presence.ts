@@ -1,6 +1,6 @@
 /**
  * The price of presence: tracks a second, bytes of a delta, a list of 10,000, the merge of two nodes with 100,000 rows
- * each, 1,000 joins in one turn. Beside it, in the same run, the nearest that socket.io has: who is in a room of its
+ * each (time and heap), 1,000 joins in one turn. Beside it, in the same run, the nearest that socket.io has: who is in a room of its
  * in-memory adapter. (It has no metas that change, no diffs and no keys with several presences, and one node only.)
  *
  * Times are CPU milliseconds of this process (user and system): on a shared machine the clock on the wall says little.
@@ -149,7 +149,7 @@ function listJsonMs(keys: number): number {
 }
 
 /** Each takes in the other's 100,000: the receiving half, which is what the event loop stands still for. */
-function mergeMs(): { ms: number; told: number; bytes: number } {
+function mergeCost(): { ms: number; told: number; bytes: number; heap: number } {
   const results = Array.from({ length: ROUNDS }, () => {
     const wire = new Wire()
     const [a, b] = [newNode('a', wire), newNode('b', wire)]
@@ -158,15 +158,21 @@ function mergeMs(): { ms: number; told: number; bytes: number } {
     fill(b.presence, 100_000, 1_000, 'b')
     for (const { clock } of [a, b]) clock.turn()
     a.clock.tick()
+    b.frames.length = 0
     globalThis.gc?.()
+    const before = process.memoryUsage().heapUsed
     const { ms, bytes } = wire.deliver()
     if (b.presence.list('room:0') && b.presence.count('room:0') !== 200) throw new Error('not merged')
-    return { ms, bytes, told: timed(() => b.clock.turn()) }
+    const told = timed(() => b.clock.turn())
+    b.frames.length = 0
+    globalThis.gc?.()
+    return { ms, bytes, told, heap: process.memoryUsage().heapUsed - before }
   })
   return {
     ms: median(results.map(({ ms }) => ms)),
     told: median(results.map(({ told }) => told)),
     bytes: results[0]?.bytes ?? 0,
+    heap: median(results.map(({ heap }) => heap)),
   }
 }
 
@@ -226,9 +232,10 @@ row('a delta of 100 changes beside 10,000 rows', bytesPerDelta(100), 'bytes')
 row('list of 10,000', listMs(10_000), 'ms')
 row('list of 10,000, as JSON text', listJsonMs(10_000), 'ms')
 row('  socket.io adapter: fetchSockets of 10,000', peer.listMs, 'ms')
-const merge = mergeMs()
+const merge = mergeCost()
 row('100,000 rows of another node merged beside 100,000', merge.ms, 'ms')
 row('  as bytes on the way', merge.bytes / 100_000, 'bytes a row')
+row('  in the heap', merge.heap / 100_000, 'bytes a row')
 row('  then 1,000 topics told', merge.told, 'ms')
 const turn = joinsInOneTurn(1_000)
 row('1,000 joins of one topic in one turn', turn.ms, 'ms')

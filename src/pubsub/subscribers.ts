@@ -52,10 +52,14 @@ export class TopicSubscribers {
   /** Delivers to all but `except` (a subscriber, or the id of a connection). */
   deliver(broadcast: Broadcast, except?: Subscriber | string): void {
     const subscribers = this.#subscribers
-    for (let index = 0; index < subscribers.length; index++) {
-      const subscriber = subscribers[index] as Subscriber
-      if (subscriber !== except && subscriber.connectionId !== except) subscriber.deliver(broadcast)
-    }
+    // By far the most common, and then no connection has to be looked at.
+    if (except === undefined)
+      for (let index = 0; index < subscribers.length; index++) subscribers[index]?.deliver(broadcast)
+    else
+      for (let index = 0; index < subscribers.length; index++) {
+        const subscriber = subscribers[index] as Subscriber
+        if (subscriber !== except && subscriber.connectionId !== except) subscriber.deliver(broadcast)
+      }
   }
 
   /** Hands an info to those that it is meant for. */
