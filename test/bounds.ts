@@ -31,7 +31,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'observe/metrics.ts field #endings': 'the metrics: constant',
   'ground/telemetry.ts field #listeners':
     'the listeners of the application, until their functions are called',
-  'ground/telemetry.ts field #probes': 'the names of telemetry: other names are refused',
+  'ground/errors.ts const constructors': 'the rows of the table',
   'ground/telemetry.ts listener on': 'the listeners of the application',
   'node/channels.ts listener on': 'the listeners of the application',
   'protocol/topic.ts const RESERVED_EVENTS': 'constant',

@@ -12,7 +12,7 @@ import {
   type CompiledExchange,
   type CompiledInfo,
 } from './definition.ts'
-import type { ChannelDefinition, DefineChannel } from './infer.ts'
+import type { DefineChannel } from './infer.ts'
 import { PayloadSchema } from './schema.ts'
 import { findUncarried, type WholeKinds } from './schema-walk.ts'
 
@@ -26,7 +26,7 @@ import { findUncarried, type WholeKinds } from './schema-walk.ts'
  */
 export const defineChannel: DefineChannel = (pattern, definition) => {
   const { channel, schema } = compile(pattern, definition)
-  const result = Object.freeze({ pattern, schema }) as unknown as ChannelDefinition
+  const result = Object.freeze({ pattern, schema })
   attachCompiled(result, channel)
   return result as never
 }

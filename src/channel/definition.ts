@@ -51,10 +51,10 @@ export interface CompiledChannel {
   readonly terminate: ((reason: TerminateReason, socket: Socket) => unknown) | undefined
 }
 
-const compiled = new WeakMap<ChannelDefinition, CompiledChannel>()
+const compiled = new WeakMap<object, CompiledChannel>()
 
 /** Hands the compiled form to the runtime without showing it to users of the definition. */
-export function attachCompiled(definition: ChannelDefinition, channel: CompiledChannel): void {
+export function attachCompiled(definition: object, channel: CompiledChannel): void {
   compiled.set(definition, channel)
 }
 

@@ -92,7 +92,9 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       show(result),
     )
   }
-  const { assigns, reply, resume } = result as { assigns: unknown; reply?: unknown; resume?: unknown }
+  const { assigns } = result
+  const reply = 'reply' in result ? result.reply : undefined
+  const resume = 'resume' in result ? result.resume : undefined
   if (resume !== undefined && typeof resume !== 'boolean')
     throw berylError(
       'BERYL_ERR_RESULT_INVALID',

@@ -1,4 +1,4 @@
-import { readFields } from '../ground/argument.ts'
+import { isCount, readFields } from '../ground/argument.ts'
 import type { Claim } from '../history/resumption.ts'
 import { MAX_EPOCH_BYTES } from '../history/token.ts'
 import type { TopicMessage } from '../protocol/message.ts'
@@ -34,12 +34,8 @@ function claimOf(asked: unknown): Claim | 'invalid' {
   const fields = readFields(asked) ?? {}
   const { epoch, offset } = fields
   const isPosition =
-    typeof epoch === 'string' && Buffer.byteLength(epoch) <= MAX_EPOCH_BYTES && isOffset(offset)
+    typeof epoch === 'string' && Buffer.byteLength(epoch) <= MAX_EPOCH_BYTES && isCount(offset)
   return isPosition && Object.keys(fields).length === 2 ? { since: { epoch, offset } } : 'invalid'
-}
-
-function isOffset(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 /** The reply to a join, with the position beside what the application gave. */

@@ -34,7 +34,12 @@ export function Binary(options: { readonly maxBytes?: number | undefined } = {})
         ? 'must be binary'
         : `must be binary of at most ${maxBytes} bytes`,
   )
-  return Object.defineProperty(schema, '~binary', { value: true }) as unknown as TBinary
+  mark(schema)
+  return schema
+}
+
+function mark(schema: TUnsafe<Uint8Array>): asserts schema is TBinary {
+  Object.defineProperty(schema, '~binary', { value: true })
 }
 
 const BINARY = { contentEncoding: 'binary' }

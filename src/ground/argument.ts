@@ -24,6 +24,11 @@ export function checkFunction(call: string, argument: string, value: unknown): v
   if (typeof value !== 'function') refuseArgument(call, argument, 'a function', value)
 }
 
+/** True for a whole number from 0. */
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
 /**
  * The fields of an object, read once: a copy. `undefined` for what is none, as an array, a `Date` or a promise is none, and
  * for one that throws when it is read.

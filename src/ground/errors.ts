@@ -1,4 +1,4 @@
-import createError, { type FastifyError } from '@fastify/error'
+import createError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
 interface ErrorRow {
   /** `%s` are filled in by {@link berylError}, in order. */
@@ -224,9 +224,18 @@ export type BerylErrorCode = keyof typeof errorTable
 /** An error of `fastify-beryl`: a Fastify error whose `code` is a row of the table. */
 export type BerylError = FastifyError & { readonly code: BerylErrorCode }
 
-const constructors = Object.fromEntries(
-  Object.entries(errorTable).map(([code, row]) => [code, createError(code, row.message, row.statusCode)]),
-)
+type Constructor = FastifyErrorConstructor<{ code: BerylErrorCode; statusCode: number }, unknown[]>
+
+const constructors = new Map<BerylErrorCode, Constructor>()
+
+/** Made on first use, once. */
+function constructorOf(code: BerylErrorCode): Constructor {
+  const { message, statusCode } = errorTable[code]
+  const made =
+    constructors.get(code) ?? createError<BerylErrorCode, number, unknown[]>(code, message, statusCode)
+  constructors.set(code, made)
+  return made
+}
 
 /**
  * Makes the error of a row. The last argument may be `{ cause }`, as `Error` takes it.
@@ -234,8 +243,7 @@ const constructors = Object.fromEntries(
  * @example throw berylError('BERYL_ERR_GROUP_NOT_FOUND', 'lobby')
  */
 export function berylError(code: BerylErrorCode, ...details: unknown[]): BerylError {
-  const Constructor = constructors[code] as unknown as new (...details: unknown[]) => BerylError
-  return new Constructor(...details)
+  return new (constructorOf(code))(...details)
 }
 
 /** Shows a value in a refusal: short, on one line, never throwing, whatever it is. */

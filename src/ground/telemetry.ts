@@ -226,13 +226,15 @@ export class Probe<N extends TelemetryName> {
   }
 }
 
+type Probes<N extends TelemetryName = TelemetryName> = { [P in N]?: Probe<P> }
+
 /**
  * Reports events to its listeners and, as `{ measurements, metadata }`, to the `node:diagnostics_channel` named
  * `fastify-beryl:` and the event's name. A listener that throws or rejects is taken off, as Erlang's telemetry does: one broken
  * observer must not break what it observes.
  */
 export class Telemetry {
-  readonly #probes = new Map<TelemetryName, Probe<never>>()
+  readonly #probes: Probes = {}
 
   /** Adds a listener; the returned function removes it. */
   on<N extends TelemetryName>(name: N, listener: TelemetryListener<N>): () => void {
@@ -245,11 +247,9 @@ export class Telemetry {
 
   /** The one probe of an event. */
   probe<N extends TelemetryName>(name: N): Probe<N> {
-    let probe = this.#probes.get(name) as Probe<N> | undefined
-    if (probe === undefined) {
-      probe = new Probe(this, name)
-      this.#probes.set(name, probe as unknown as Probe<never>)
-    }
+    const probes: Probes<N> = this.#probes
+    const probe = probes[name] ?? new Probe(this, name)
+    probes[name] = probe
     return probe
   }
 }

@@ -1,4 +1,4 @@
-import { readFields } from '../ground/argument.ts'
+import { isCount, readFields } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { describe, promised } from '../ground/foreign.ts'
@@ -92,7 +92,7 @@ export function topicNamed(name: string): string {
 
 function positionOf(answer: unknown): LogPosition {
   const { epoch, offset } = readFields(answer) ?? {}
-  if (!isEpoch(epoch) || !isOffset(offset)) throw new TypeError('the log gave no position')
+  if (!isEpoch(epoch) || !isCount(offset)) throw new TypeError('the log gave no position')
   return { epoch, offset }
 }
 
@@ -108,10 +108,6 @@ function pageOf(answer: unknown): LogPage {
 
 function isEpoch(value: unknown): value is string {
   return typeof value === 'string' && EPOCH.test(value)
-}
-
-function isOffset(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function failureOf(topic: string, error: unknown): Error {

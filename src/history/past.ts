@@ -1,4 +1,4 @@
-import { readFields } from '../ground/argument.ts'
+import { isCount, readFields } from '../ground/argument.ts'
 import { refuseOption, section, whole } from '../ground/option-checks.ts'
 import type { LogPage, LogPosition } from '../pubsub/log.ts'
 import { type DeclaredHistory, MAX_SIZE } from './declared.ts'
@@ -72,7 +72,6 @@ function pastOf(
 function sinceOf(given: unknown): LogPosition | undefined {
   if (given === undefined) return undefined
   const { epoch, offset } = readFields(given) ?? {}
-  if (typeof epoch === 'string' && typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0)
-    return { epoch, offset }
+  if (typeof epoch === 'string' && isCount(offset)) return { epoch, offset }
   return refuseOption('since', 'a position { epoch, offset } that publish or history gave', given)
 }

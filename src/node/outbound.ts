@@ -107,7 +107,8 @@ export class Outbound {
 
 /** The node on which a connection lives is part of its id. */
 function nodeOf(connectionId: string): string {
-  return connectionId.split('.', 1)[0] as string
+  const [node = ''] = connectionId.split('.', 1)
+  return node
 }
 
 function nodeOfTarget({ connectionId }: ChannelTarget): string | undefined {

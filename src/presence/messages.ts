@@ -1,3 +1,4 @@
+import { isCount } from '../ground/argument.ts'
 import { ByteReader, ByteWriter, MalformedMessage } from '../replication/bytes.ts'
 import { type Incarnation, MAX_GENERATION } from './incarnation.ts'
 import { type PresenceMeta, type Row, receivedRow } from './row.ts'
@@ -222,10 +223,6 @@ function readRows(from: ByteReader, after: number, upTo: number, skipped: Skippe
     else skipped(new MalformedMessage('a row that is none'))
   }
   return rows
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 function isMeta(value: unknown): value is PresenceMeta {

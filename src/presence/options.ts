@@ -53,6 +53,10 @@ const LIMITS = { keys: 10, keyBytes: 255, metaBytes: 4_096, changesPerSecond: 20
 
 const resolved = new WeakSet<object>()
 
+function isResolved(options: object): options is ResolvedPresenceOptions {
+  return resolved.has(options)
+}
+
 /**
  * Checks the options and fills in the defaults. Options that are resolved already stay as they are.
  *
@@ -63,7 +67,7 @@ export function resolvePresenceOptions(
   options: PresenceOptions | ResolvedPresenceOptions = {},
   field = 'presence',
 ): ResolvedPresenceOptions {
-  if (resolved.has(options)) return options as ResolvedPresenceOptions
+  if (isResolved(options)) return options
   const given = section(field, options, [...Object.keys(DEFAULTS), 'limits'])
   const at = (name: keyof typeof DEFAULTS, least: number): number =>
     whole(`${field}.${name}`, given[name], DEFAULTS[name], least)

@@ -201,20 +201,21 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
 
   #route(message: Message): void {
     const held = this.held(message.topic)
+    const joined = held?.isJoining ? undefined : held
     switch (decide(message, held)) {
       case 'heartbeat':
         return answer(this, null, message, 'ok', {})
       case 'renew':
         return this.#makeGrant().renew(message)
       case 'push':
-        return this.#push(message, held as JoinedTopic)
+        return joined && this.#push(message, joined)
       case 'wait':
       case 'leave':
         return held?.receive(message)
       case 'join':
         return this.#join(message)
       case 'duplicate_join':
-        return this.#join(message, held as JoinedTopic)
+        return this.#join(message, joined)
       case 'leave_unjoined':
         return answer(this, message.joinRef, message, 'ok', {})
       case 'reserved_event':

@@ -91,8 +91,7 @@ export class Init implements ActorMessage {
   }
 
   perform(actor: Behaviour): unknown {
-    const init = actor.init as unknown as (...args: readonly unknown[]) => unknown
-    const result = init.apply(actor, [...this.#args])
+    const result: unknown = Reflect.apply(actor.init, actor, this.#args)
     return promised(result)?.then((value) => this.#check(value)) ?? this.#check(result)
   }
 

@@ -9,7 +9,7 @@ export function checkText(call: string, argument: string, value: unknown): asser
 }
 
 export function checkWhole(call: string, argument: string, value: unknown, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return
   refuseArgument(call, argument, `a whole number from ${min} to ${max}`, value)
 }
 

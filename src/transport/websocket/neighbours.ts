@@ -17,9 +17,9 @@ const CLOSE_TIMEOUT_MS = 5_000
 
 /** Of ws's options for what a client sends, those that are read for each connection. */
 export interface FrameLimits {
-  readonly maxPayload: number
-  readonly maxFragments: number
-  readonly maxBufferedChunks: number
+  readonly maxPayload: number | undefined
+  readonly maxFragments: number | undefined
+  readonly maxBufferedChunks: number | undefined
 }
 
 /** The connections that are ours. */
@@ -122,9 +122,9 @@ function comeLast({ server }: FastifyInstance, listeners: readonly UpgradeListen
 
 /** Holds our clients apart from those of others on the same server. */
 export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): void {
-  let theirs: FrameLimits | undefined
+  let theirs: Partial<FrameLimits> | undefined
   allowListeners(server)
-  const options = server.options as unknown as FrameLimits
+  const options: Partial<FrameLimits> = server.options
   server.on('headers', (headers: string[], request: IncomingMessage) => {
     if (!ours.has(request)) return
     nameProtocol(headers, ours.protocol(request))
