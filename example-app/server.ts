@@ -8,6 +8,7 @@ import {
   type Rejection,
   reject,
 } from 'fastify-beryl'
+import { asyncapi } from 'fastify-beryl/asyncapi'
 import { Type } from 'typebox'
 import { EVERY_ROOM, room } from './channels/room.ts'
 import { History } from './history.ts'
@@ -36,7 +37,7 @@ export interface ClusterOptions {
   readonly nodes: readonly string[]
 }
 
-/** The chat: a page at `/`, rooms at `/socket`, and `POST /announce { body }`, which speaks to all rooms at once. */
+/** The chat: a page at `/`, rooms at `/socket`, their contract at `/asyncapi.json`, and `POST /announce { body }`, which speaks to all rooms at once. */
 export async function buildChat(
   options: FastifyServerOptions = {},
   cluster?: ClusterOptions,
@@ -57,6 +58,7 @@ export async function buildChat(
     app.groups.broadcast(EVERY_ROOM, 'announced', { body: request.body.body })
     return reply.code(202).send({ rooms: app.groups.topics(EVERY_ROOM).size })
   })
+  app.get('/asyncapi.json', () => asyncapi(app, { info: { title: 'Beryl chat', version: '1.0.0' } }))
   servePage(app, nodes)
   return app
 }

@@ -55,6 +55,11 @@ export class Router {
     this.#prefixes.sort((a, b) => b.pattern.prefix.length - a.pattern.prefix.length)
   }
 
+  /** All that are registered, in no order that means anything. */
+  get channels(): readonly CompiledChannel[] {
+    return [...this.#exact.values(), ...this.#prefixes]
+  }
+
   /** The most specific channel for a topic: an exact pattern before the longest prefix, whatever came first. */
   match(topic: string): CompiledChannel | undefined {
     if (topic === PHOENIX_TOPIC) return undefined

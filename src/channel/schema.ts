@@ -27,7 +27,7 @@ export function Binary(options: { readonly maxBytes?: number | undefined } = {})
   const given = section('options of Binary', options, ['maxBytes'])
   const maxBytes = whole('maxBytes', given.maxBytes, Number.POSITIVE_INFINITY, 1)
   const schema = Type.Refine(
-    Type.Unsafe<Uint8Array>(BINARY),
+    Type.Unsafe<Uint8Array>(Number.isFinite(maxBytes) ? { ...BINARY, maxLength: maxBytes } : BINARY),
     (value) => isUint8Array(value) && value.byteLength <= maxBytes,
     () =>
       maxBytes === Number.POSITIVE_INFINITY
@@ -65,6 +65,8 @@ export interface Misfit {
  * fits or it does not.
  */
 export class PayloadSchema {
+  /** As the application gave it. */
+  readonly source: TSchema
   readonly #validator: Validator
   readonly #bytesFit: boolean
   readonly #isOpen: boolean
@@ -72,6 +74,7 @@ export class PayloadSchema {
 
   constructor(schema: TSchema) {
     guardChecks(schema)
+    this.source = schema
     this.#validator = Compile(schema)
     this.#bytesFit = fitsBytes(schema)
     this.#isOpen = isOpen(schema)

@@ -20,7 +20,7 @@ import type { SessionLoad } from '../session/topics.ts'
 import type { TreeNode } from '../supervision/process.ts'
 import type { Supervisor } from '../supervision/supervisor.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { EntranceStatus } from './entrances.ts'
+import type { EntranceContract, EntranceStatus } from './entrances.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { BerylTree } from './tree.ts'
 
@@ -47,6 +47,13 @@ export interface BerylLoad extends SessionLoad {
   readonly waitingEntries: number
 }
 
+/** A node, for those who describe it to others. */
+export interface DescribedNode {
+  readonly entrances: ReadonlyMap<string, EntranceContract>
+  /** A client that is silent for longer is closed; `Infinity` where none is. */
+  readonly silenceMs: number
+}
+
 const NAMING =
   'a function that names each connection, for channels.disconnect (also info, leave) finds them by their names'
 
@@ -69,6 +76,13 @@ export class Channels {
   /** @internal The contracts of the channels that own a topic: entrances may have one each. */
   static contracts(channels: Channels, topic: string): readonly CompiledChannel[] {
     return channels.#endpoint.routers.match(topic)
+  }
+
+  /** @internal What can be joined at each path, for `fastify-beryl/asyncapi`. @throws `BERYL_ERR_NOT_RUNNING` before `ready` */
+  static described(channels: Channels): DescribedNode {
+    const { phase, entrances, options } = channels.#endpoint
+    phase.checkSending()
+    return { entrances: entrances.contracts, silenceMs: options.heartbeat.timeoutMs }
   }
 
   /** Where clients connect, as phoenix.js wants it (without `/websocket`), behind the prefix of the scope. */

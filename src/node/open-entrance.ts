@@ -15,6 +15,7 @@ export interface BerylNode {
 /** The options of a door, beside those that hold for the whole node. */
 export interface EntranceOptions extends Omit<WebSocketOptions, 'compression' | 'drain'> {
   readonly checksOrigin: boolean
+  readonly hasConnect: boolean
 }
 
 /** Opens an entrance of a node in a scope, whose hooks and prefix apply. */
@@ -35,7 +36,12 @@ export async function openEntrance(
   endpoint.routers.add(terms.router)
   endpoint.namesConnections ||= options.connectionTopic !== undefined
   const way = { ...options, compression, drain }
-  await endpoint.entrances.open(path, () => mountWebSocket(app, way, entranceOf(node, terms)))
+  const contract = {
+    hasConnect: options.hasConnect,
+    hasRenew: options.renew !== undefined,
+    channels: () => terms.router.channels,
+  }
+  await endpoint.entrances.open(path, contract, () => mountWebSocket(app, way, entranceOf(node, terms)))
 }
 
 /** The answers that a door needs to let a client in, and the client's way from there. */

@@ -75,6 +75,8 @@ export interface TransportLimits {
 export interface ResolvedTransportOptions {
   readonly path: string
   readonly connect: (context: ConnectContext) => unknown
+  /** False where everybody is let in. */
+  readonly hasConnect: boolean
   readonly renew: ((context: RenewContext) => unknown) | undefined
   readonly connectionTopic: ((connection: Connection) => string | undefined) | undefined
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
@@ -114,6 +116,7 @@ export function resolveTransportOptions(given: Fields): ResolvedTransportOptions
   return {
     path: pathOf(given.path),
     connect: fn<ResolvedTransportOptions['connect']>('connect', given.connect) ?? (() => ({})),
+    hasConnect: given.connect !== undefined,
     renew: fn('renew', given.renew),
     connectionTopic: fn('connectionTopic', given.connectionTopic),
     originAllowed: originCheck(given.checkOrigin),

@@ -1,4 +1,5 @@
 import * as index from 'fastify-beryl'
+import * as asyncapi from 'fastify-beryl/asyncapi'
 import * as metrics from 'fastify-beryl/metrics'
 import * as redis from 'fastify-beryl/redis'
 import * as supervision from 'fastify-beryl/supervision'
@@ -10,7 +11,7 @@ import * as testing from 'fastify-beryl/testing'
 /** Where a function is found, by the name of its row: `channels.broadcast`. */
 export type Found = ReadonlyMap<string, object>
 
-const ENTRIES: Readonly<Record<string, object>> = { index, metrics, redis, supervision, testing }
+const ENTRIES: Readonly<Record<string, object>> = { asyncapi, index, metrics, redis, supervision, testing }
 
 /** The functions and classes of the entry points. */
 export function exported(): Map<string, object> {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import Fastify from 'fastify'
 import { Binary, beryl, defineChannel, mount, type Timer } from 'fastify-beryl'
+import { asyncapi } from 'fastify-beryl/asyncapi'
 import { berylMetrics } from 'fastify-beryl/metrics'
 import { createPublisher } from 'fastify-beryl/redis'
 import {
@@ -234,6 +235,10 @@ function kit({ app }: Stage): Rows {
       legal: [NONE, NO_FIELDS],
       call: (...args) => connect(...(args as Parameters<typeof connect>)),
       undo: (client) => (client as { close(): Promise<void> }).close(),
+    },
+    'asyncapi.asyncapi': {
+      ...row(() => [app, { info: { title: 'A', version: '1' } }], NONE, NONE),
+      call: (...args) => asyncapi(...(args as Parameters<typeof asyncapi>)),
     },
     'redis.redis': row(() => [{ url: 'redis://127.0.0.1:1' }], NONE),
     'redis.createPublisher': {
