@@ -1,4 +1,4 @@
-import { replyReasons } from '../ground/errors.ts'
+import { replyReasons } from '../ground/refusals.ts'
 import { PHOENIX_TOPIC } from '../protocol/topic.ts'
 import type { Json, JsonObject } from './json.ts'
 import { refTo } from './names.ts'
