@@ -3,7 +3,7 @@ import { PHOENIX_TOPIC } from '../protocol/topic.ts'
 import type { Json, JsonObject } from './json.ts'
 import { refTo } from './names.ts'
 
-// What all channels have in common, described once: the frame around a payload, the ends of channels, the topic `phoenix`.
+// The parts that all channels have in common, described once: the frame around a payload, the ends of channels, the topic `phoenix`.
 
 const NULLABLE: JsonObject = { type: ['string', 'null'] }
 

@@ -40,7 +40,7 @@ export interface AsyncApiServer extends Extensions {
   readonly externalDocs?: object | undefined
 }
 
-/** What a document cannot know of itself. */
+/** The part of a document that the application alone knows. */
 export interface AsyncApiOptions {
   readonly info: AsyncApiInfo
   /** Where the application is reached, by names of your own. @default one, whose host is a variable */

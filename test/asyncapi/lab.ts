@@ -30,7 +30,7 @@ export async function documentOf(
 
 const parser = new Parser()
 
-/** What the official parser has to say, hints apart. */
+/** The flaws that the official parser finds, hints apart. */
 export async function flawsOf(document: object): Promise<string[]> {
   const { document: parsed, diagnostics } = await parser.parse(JSON.stringify(document))
   const flaws = diagnostics
@@ -52,7 +52,7 @@ const HINTS = new Set([
   'asyncapi3-tags',
 ])
 
-/** Whether a value fits what stands at a place of the document. */
+/** A validator of the schema at a place of the document. */
 export function validatorAt(document: object, ...path: readonly string[]): ValidateFunction {
   const ajv = new Ajv({ strict: false, validateSchema: false, validateFormats: false })
   ajv.addSchema({ ...document, $id: 'document' }, 'document')
@@ -60,7 +60,7 @@ export function validatorAt(document: object, ...path: readonly string[]): Valid
   return ajv.compile({ $ref: `document#/${pointer.join('/')}` })
 }
 
-/** What a reference of the document leads to; a value that is none, itself. */
+/** The value at a place of the document, behind all references on the way. */
 export function at(document: object, ...path: readonly string[]): Json {
   let value: unknown = document
   for (const segment of path) {

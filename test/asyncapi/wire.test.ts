@@ -115,7 +115,7 @@ test('D13 each frame of a conversation is a message of the document, and no mess
   ])
     assert.ok(seen.has(key), `${key} was not seen: ${[...seen].join(' ')}`)
 
-  // What was sent fits too, where the server took it; and what it refused does not.
+  // The frames of the client fit too, where the server took them.
   const takes = (event: string, payload: unknown) =>
     judges('room.id', event).some(([key, validate]) => !key.startsWith('out.') && validate(payload))
   assert.equal(takes('phx_join', { name: 'ada', $resume: true }), true)
