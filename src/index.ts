@@ -8,7 +8,6 @@ export type {
   RenewContext,
   RenewGrant,
 } from './channel/connection.ts'
-export type { ChannelSchema } from './channel/contract.ts'
 export { defineChannel } from './channel/define.ts'
 export type {
   AnySocket,
@@ -24,8 +23,11 @@ export type {
 export type { RegisteredChannels } from './channel/registered.ts'
 export type { Later, Rejection, Reply, Stop, StopReason } from './channel/result.ts'
 export { fail, later, reject, reply, stop } from './channel/result.ts'
-export type { PayloadIssue, TBinary } from './channel/schema.ts'
+export type { PayloadIssue } from './channel/schema.ts'
 export { Binary } from './channel/schema.ts'
+export type { TBinary } from './contract/binary.ts'
+export type { Contract } from './contract/contract.ts'
+export type { ChannelSchema } from './contract/schema.ts'
 export type { Clock, Timer } from './ground/clock.ts'
 export type { BerylError, BerylErrorCode } from './ground/errors.ts'
 export { errorTable } from './ground/errors.ts'

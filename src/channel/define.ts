@@ -19,16 +19,28 @@ import { findUncarried, type WholeKinds } from './schema-walk.ts'
 /**
  * Defines a channel: the contract and the callbacks of all topics that a pattern matches.
  *
- * @param pattern An exact topic (`"lobby"`) or a prefix with a trailing `*` (`"room:*"`, `"*"`).
+ * @param source A pattern: an exact topic (`"lobby"`) or a prefix with a trailing `*` (`"room:*"`, `"*"`). Or a contract, of
+ * `fastify-beryl/contract`, which has the schema as well.
  * @param definition See `docs/channels.md`.
  * @throws `BERYL_ERR_CHANNEL_INVALID` where the pattern, an event's name, a schema or a callback is not what it must
  * be: naming the field, what was wanted and what came.
  */
-export const defineChannel: DefineChannel = (pattern, definition) => {
-  const { channel, schema } = compile(pattern, definition)
-  const result = Object.freeze({ pattern, schema })
+export const defineChannel: DefineChannel = (source, definition) => {
+  const { channel, schema } = compile(...withSchema(source, definition))
+  const result = Object.freeze({ pattern: channel.pattern.source, schema })
   attachCompiled(result, channel)
   return result as never
+}
+
+/** The pattern, and the definition with its schema, from wherever they were given. */
+function withSchema(source: unknown, definition: unknown): [pattern: unknown, definition: unknown] {
+  const contract = readFields(source)
+  const given = readFields(definition)
+  if (contract === undefined || given === undefined) return [source, definition]
+  const { pattern, schema } = contract
+  if (given.schema === undefined) return [pattern, { ...given, schema }]
+  const wanted = 'nothing, for the contract has it'
+  throw berylError('BERYL_ERR_CHANNEL_INVALID', show(pattern), 'schema', wanted, show(given.schema))
 }
 
 const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'info', 'intercept', 'history', 'terminate']

@@ -1,30 +1,33 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
-import type { Timer } from '../ground/clock.ts'
-import type { CheckPattern, TopicId, TopicOf } from '../protocol/topic.ts'
-import type { LogPosition } from '../pubsub/log.ts'
-import type { MaybePromise } from '../supervision/process.ts'
-import type { Connection } from './connection.ts'
+import type { PayloadOut } from '../contract/binary.ts'
+import type { Contract } from '../contract/contract.ts'
 import type {
   ChannelSchema,
-  CheckReply,
   CheckSchema,
   EventOut,
   EventsIn,
   EventsOut,
+  IsAnySchema,
+  PayloadOutOf,
+} from '../contract/schema.ts'
+import type { CheckPattern, TopicId, TopicOf } from '../contract/topic.ts'
+import type { Timer } from '../ground/clock.ts'
+import type { LogPosition } from '../pubsub/log.ts'
+import type { MaybePromise } from '../supervision/process.ts'
+import type { Connection } from './connection.ts'
+import type {
+  CheckReply,
   HandlerResult,
   InfoReceived,
   InfoResult,
   InfosOf,
-  IsAnySchema,
   JoinResult,
   PayloadOf,
-  PayloadOutOf,
   RequireSnapshot,
   SnapshotResult,
 } from './contract.ts'
 import type { StopReason } from './result.ts'
-import type { PayloadOut } from './schema.ts'
 
 // Types only: everything that `defineChannel` infers from a schema.
 
@@ -203,7 +206,8 @@ type Intercepts<P extends string, S, A> = {
 
 /** The second argument of `defineChannel`. */
 export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A, Join, Snapshot> = {
-  readonly schema: S & CheckSchema<S>
+  /** Not where a contract is given in the place of the pattern. */
+  readonly schema?: (S & CheckSchema<S>) | undefined
   /** Decides whether a client may join. Nothing exists for the topic before it says yes. */
   readonly join: ((context: JoinContext<P, S>) => MaybePromise<JoinResult<A, JoinOf<S>>>) &
     Join &
@@ -228,9 +232,13 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A,
   readonly history?: ChannelHistory<S> | undefined
   /** Runs once when the channel has ended, whatever way. */
   readonly terminate?: ((reason: TerminateReason, socket: Socket<P, S, A>) => MaybePromise<void>) | undefined
-} & RequireIn<S> &
+} & RequireSchema<S> &
+  RequireIn<S> &
   RequireInfo<S> &
   RequireSnapshot<JoinOf<S>, NoInfer<Join>>
+
+/** Nothing is known of a schema where neither a contract nor the definition has one. */
+type RequireSchema<S> = IsAnySchema<S> extends true ? { readonly schema: ChannelSchema } : unknown
 
 type JoinOf<S> = S extends { join: infer X } ? X : unknown
 
@@ -261,9 +269,7 @@ export interface ChannelDefinition<
   P extends string = string,
   S extends ChannelSchema = ChannelSchema,
   A = unknown,
-> {
-  readonly pattern: P
-  readonly schema: S
+> extends Contract<P, S> {
   /** Carries the type of the assigns; there is no such property at run time. */
   readonly '~assigns'?: A
 }
@@ -276,6 +282,6 @@ export type DefineChannel = <
   Join = unknown,
   Snapshot = unknown,
 >(
-  pattern: P extends CheckPattern<P> ? P : CheckPattern<P>,
+  pattern: (P extends CheckPattern<P> ? P : CheckPattern<P>) | Contract<P, S>,
   definition: ChannelDefinitionInput<P, S, A, Join, Snapshot>,
 ) => ChannelDefinition<P, S, A>

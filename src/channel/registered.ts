@@ -1,16 +1,10 @@
 import type { TSchema } from 'typebox'
-import type { TopicOf } from '../protocol/topic.ts'
-import type {
-  EventOut,
-  EventsOut,
-  InfoEvent,
-  InfoPayload,
-  IsAnySchema,
-  OrSentence,
-  PayloadOutOf,
-} from './contract.ts'
+import type { PayloadOut } from '../contract/binary.ts'
+import type { EventOut, EventsOut, IsAnySchema, OrSentence, PayloadOutOf } from '../contract/schema.ts'
+import type { Owner, TopicOf } from '../contract/topic.ts'
+import type { InfoEvent, InfoPayload } from './contract.ts'
 import type { ChannelDefinition } from './infer.ts'
-import type { PayloadIn, PayloadOut } from './schema.ts'
+import type { PayloadIn } from './schema.ts'
 
 // Types only: what the channels that an application registered say of a topic.
 
@@ -49,28 +43,10 @@ type NoChannel<K> = K extends keyof RegisteredChannels & string
     : `RegisteredChannels.${K} is no channel: give it the type of what defineChannel returns, typeof ${string}`
   : never
 
-/** The patterns of all registered channels that match a topic. */
-type Matching<T extends string, P = Registered['pattern']> = P extends string
-  ? T extends TopicOf<P>
-    ? P
-    : never
-  : never
-
-/** Of several patterns that match, the most specific: the one that the router takes. */
-type MostSpecific<P extends string, All extends string = P> = P extends string
-  ? [Narrower<All, P>] extends [never]
-    ? P
-    : never
-  : never
-
-type Narrower<Q extends string, P extends string> = Q extends P
-  ? never
-  : TopicOf<Q> extends TopicOf<P>
-    ? Q
-    : never
-
 /** The registered channel that a topic belongs to; `never` where there is none. */
-export type ChannelOf<T extends string> = T extends string ? ChannelFor<MostSpecific<Matching<T>>> : never
+export type ChannelOf<T extends string> = T extends string
+  ? ChannelFor<Owner<T, Registered['pattern']>>
+  : never
 
 type ChannelFor<P extends string, D = Registered> =
   D extends ChannelDefinition<infer Q> ? (Q extends P ? D : never) : never

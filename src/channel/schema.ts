@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types'
-import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
+import { type BinaryOptions, Binary as makeBinary, type TBinary } from '../contract/binary.ts'
 import { show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import { section, whole } from '../ground/option-checks.ts'
@@ -9,40 +10,16 @@ import { TOO_DEEP } from '../protocol/message.ts'
 import { guardChecks } from './checks.ts'
 import { isOpen } from './schema-walk.ts'
 
-/** The schema that {@link Binary} makes: a `Buffer` on the way in, any `Uint8Array` on the way out. */
-export interface TBinary extends TUnsafe<Uint8Array> {
-  readonly '~binary': true
-}
-
 /**
- * Raw bytes as a payload, a reply or an outgoing event: they travel in Phoenix's binary frames, without base64.
- * Clients of protocol version 1 cannot receive them.
+ * As that of `fastify-beryl/contract`.
  *
- * It stands for a whole payload, alone or in a union; within an object or an array it is refused by `defineChannel`.
- *
- * @param options.maxBytes More is an invalid payload. At least 1. @default no limit but the connection's
  * @throws `BERYL_ERR_OPTION_INVALID`
  */
-export function Binary(options: { readonly maxBytes?: number | undefined } = {}): TBinary {
-  const given = section('options of Binary', options, ['maxBytes'])
-  const maxBytes = whole('maxBytes', given.maxBytes, Number.POSITIVE_INFINITY, 1)
-  const schema = Type.Refine(
-    Type.Unsafe<Uint8Array>(Number.isFinite(maxBytes) ? { ...BINARY, maxLength: maxBytes } : BINARY),
-    (value) => isUint8Array(value) && value.byteLength <= maxBytes,
-    () =>
-      maxBytes === Number.POSITIVE_INFINITY
-        ? 'must be binary'
-        : `must be binary of at most ${maxBytes} bytes`,
-  )
-  mark(schema)
-  return schema
+export function Binary(options: BinaryOptions = {}): TBinary {
+  const { maxBytes } = section('options of Binary', options, ['maxBytes'])
+  whole('maxBytes', maxBytes, Number.POSITIVE_INFINITY, 1)
+  return makeBinary(options)
 }
-
-function mark(schema: TUnsafe<Uint8Array>): asserts schema is TBinary {
-  Object.defineProperty(schema, '~binary', { value: true })
-}
-
-const BINARY = { contentEncoding: 'binary' }
 
 /** One reason why a payload was refused: where (a JSON pointer, `''` for the whole) and what. */
 export interface PayloadIssue {
@@ -167,6 +144,3 @@ function declaresBytes(schema: TSchema): boolean {
 
 /** The type of a payload that comes in. */
 export type PayloadIn<S extends TSchema> = S extends TBinary ? Buffer : Static<S>
-
-/** The type of a payload that goes out. */
-export type PayloadOut<S extends TSchema> = S extends TBinary ? Uint8Array : Static<S>

@@ -1,3 +1,5 @@
+import { isBytes } from '../contract/bytes.ts'
+
 // The client's half of the wire, for every JavaScript: no module of Node, no Buffer. The server's half is `protocol/`.
 
 /** A message of a client. */
@@ -60,11 +62,6 @@ const HEADERS = [
   ['joinRef', 'ref', 'topic', 'status'],
   ['topic', 'event'],
 ] as const
-
-/** Also of another realm: a frame of a page, a context of node:vm, a test of Jest. */
-function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
-}
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

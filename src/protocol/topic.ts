@@ -1,27 +1,9 @@
+import type { ReservedEvent } from '../contract/topic.ts'
 import { berylError, show } from '../ground/errors.ts'
 import { fitsName, isName, MAX_NAME_BYTES } from '../ground/name.ts'
 
 /** The topic that Phoenix keeps for itself: heartbeats. No channel answers on it. */
 export const PHOENIX_TOPIC = 'phoenix'
-
-/**
- * The topics that a pattern matches: `TopicOf<'room:*'>` is `` `room:${string}` ``, `TopicOf<'lobby'>` is `'lobby'`.
- */
-export type TopicOf<P extends string> = P extends `${infer Prefix}*` ? `${Prefix}${string}` : P
-
-/** The part of a topic that the `*` of a pattern stands for: a string, or `''` where the pattern is exact. */
-export type TopicId<P extends string> = string extends P ? string : P extends `${string}*` ? string : ''
-
-/** `P` where it is a pattern, else a sentence that says what is wrong with it. */
-export type CheckPattern<P extends string> = P extends ''
-  ? 'a channel pattern may not be empty'
-  : P extends 'phoenix'
-    ? 'the topic "phoenix" belongs to the protocol'
-    : P extends `${string}*${infer Rest}`
-      ? Rest extends ''
-        ? P
-        : `"*" may only stand at the end of a channel pattern, once`
-      : P
 
 /** A parsed pattern: an exact topic, or a prefix with a trailing `*`. */
 export interface TopicPattern {
@@ -63,9 +45,6 @@ export function topicId(pattern: TopicPattern, topic: string): string {
 }
 
 const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect'])
-
-/** The events that belong to the protocol: no channel may declare them and no client may push them. */
-export type ReservedEvent = `phx_${string}` | 'heartbeat' | 'presence_state' | 'presence_diff' | 'disconnect'
 
 export function isReservedEvent(event: string): event is ReservedEvent {
   return event.startsWith('phx_') || RESERVED_EVENTS.has(event)

@@ -1,5 +1,6 @@
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { ClientMessage, ServerMessage } from '../client/codec.ts'
+import type { PayloadArgument, Sent } from '../contract/schema.ts'
 import { checkPattern, checkPayload, checkText } from './arguments.ts'
 import { type Arrival, Arrivals, type Crash, type Wanted } from './arrivals.ts'
 import { inspectShort } from './failure.ts'
@@ -17,10 +18,8 @@ import type {
   LooseChannel,
   MetaReceived,
   OkResponse,
-  PayloadArgument,
   Received,
   SchemaOf,
-  Sent,
 } from './types.ts'
 
 /** The client of a channel, as the channel sees it. */

@@ -1,8 +1,10 @@
 import type { TSchema } from 'typebox'
-import type { ChannelSchema, IsAnySchema, Nothing } from '../channel/contract.ts'
+import type { Nothing } from '../channel/contract.ts'
 import type { ChannelDefinition } from '../channel/infer.ts'
 import type { ChannelOf } from '../channel/registered.ts'
-import type { PayloadIn, PayloadOut } from '../channel/schema.ts'
+import type { PayloadIn } from '../channel/schema.ts'
+import type { PayloadOut } from '../contract/binary.ts'
+import type { ChannelSchema, IsAnySchema } from '../contract/schema.ts'
 
 // Types only: a channel's contract, seen from the client. What the server takes in, the client sends.
 
@@ -21,15 +23,6 @@ export type ChannelAt<T extends string> = [ChannelOf<T>] extends [never]
   : IsAnySchema<ChannelOf<T>['schema']> extends true
     ? LooseChannel
     : ChannelOf<T>
-
-/** The payload that a client sends where the contract says `X`. */
-export type Sent<X> = X extends { payload: infer P extends TSchema }
-  ? PayloadOut<P>
-  : X extends { reply: TSchema }
-    ? unknown
-    : X extends TSchema
-      ? PayloadOut<X>
-      : unknown
 
 /** The response of an `ok` reply where the contract says `X`. */
 export type OkResponse<X> = X extends { reply: infer R extends TSchema } ? Answered<PayloadIn<R>> : unknown
@@ -87,10 +80,3 @@ export type Received<S, E> = E extends keyof SchemasOut<S> ? PayloadIn<SchemasOu
 
 /** The meta of one presence. */
 export type MetaReceived<S> = S extends { presence: infer M extends TSchema } ? PayloadIn<M> : unknown
-
-/** A payload may be left out where `{}` is one. */
-export type PayloadArgument<P> = unknown extends P
-  ? [payload?: unknown]
-  : Record<never, never> extends P
-    ? [payload?: P]
-    : [payload: P]

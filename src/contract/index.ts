@@ -1,0 +1,5 @@
+export type { BinaryOptions, TBinary } from './binary.ts'
+export { Binary } from './binary.ts'
+export type { Contract } from './contract.ts'
+export { contract } from './contract.ts'
+export type { ChannelSchema, Exchange } from './schema.ts'
