@@ -1,7 +1,7 @@
 import type { ChannelSchema, CheckSchema } from './schema.ts'
 import type { CheckPattern } from './topic.ts'
 
-/** What may be said on the topics of a pattern: all that a server and its clients have to agree on. */
+/** The agreement of a server and its clients: all that may be said on the topics of a pattern. */
 export interface Contract<P extends string = string, S extends ChannelSchema = ChannelSchema> {
   readonly pattern: P
   readonly schema: S

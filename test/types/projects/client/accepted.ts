@@ -3,7 +3,7 @@ import type { App } from './contract.ts'
 import { same } from './same.ts'
 import { Socket } from './socket-of-phoenix.ts'
 
-// What must compile in a browser's project: without the types of Node, of Fastify, of phoenix, and without `Register`.
+// Lines that must compile in a browser's project: without the types of Node, of Fastify, of phoenix, and without `Register`.
 
 const client = createClient<App>('/socket', {
   params: async () => ({ token: 'of the user' }),

@@ -3,7 +3,7 @@ import { Binary, contract } from 'fastify-beryl/contract'
 import { Type } from 'typebox'
 import type { App } from './contract.ts'
 
-// What must not compile. The comment above each line is what every compiler has to say about that line.
+// Lines that must not compile. The comment above each line is what every compiler has to say about that line.
 
 const client = createClient<App>('/socket')
 const room = client.channel('room:1', { name: 'ada' })
