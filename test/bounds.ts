@@ -84,6 +84,15 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/doorkeeper.ts listener once': 'limits.pendingUpgrades',
   'transport/in-process.ts const waiting':
     'requests of the testing kit that are at work: taken back when they are answered',
+  'transport/longpoll/pollers.ts field #wires': 'limits.connections',
+  'transport/longpoll/poll-wire.ts field #kept':
+    'backpressure.maxBufferedBytes for what waits, and as much for what an answer has carried',
+  'transport/longpoll/poll-wire.ts field #posts': 'limits.payloadBytes × BATCH_LINES (100): body-budget.ts',
+  'transport/longpoll/poll-wire.ts timer setTimeout': 'one for each session',
+  'transport/longpoll/body-budget.ts field #bySession':
+    'the POSTs that are being read: MAX_BODIES_BYTES (256 MiB)',
+  'transport/longpoll/route.ts listener once': 'one for each POST that is being read',
+  'transport/longpoll/http-poll.ts listener once': 'one for each poll: limits.connections',
   'transport/websocket/upgrades.ts field #pending':
     'limits.pendingUpgrades, limits.handshakeTimeoutMs: sockets leave it when they close',
   'transport/websocket/upgrades.ts field closers': 'the mounts of one server',

@@ -24,7 +24,7 @@ export interface Connection {
   readonly assigns: KnownAssigns
   /** The client's address, as Fastify sees it (`trustProxy` counts). */
   readonly ip: string
-  readonly transport: 'websocket' | 'test'
+  readonly transport: 'websocket' | 'longpoll' | 'test'
   /** Wall-clock milliseconds since the epoch. */
   readonly connectedAt: number
 }

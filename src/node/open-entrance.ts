@@ -2,9 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import { berylError } from '../ground/errors.ts'
 import type { SessionTerms } from '../session/runtime.ts'
 import type { Entrance } from '../transport/entrance.ts'
+import type { ResolvedLongPollOptions } from '../transport/longpoll/options.ts'
+import { mountLongPoll } from '../transport/longpoll/route.ts'
 import { mountWebSocket, type WebSocketOptions } from '../transport/websocket/route.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { checkLongPoll } from './options.ts'
 
 /** An endpoint and the life of its tree. */
 export interface BerylNode {
@@ -16,6 +19,7 @@ export interface BerylNode {
 export interface EntranceOptions extends Omit<WebSocketOptions, 'compression' | 'drain'> {
   readonly checksOrigin: boolean
   readonly hasConnect: boolean
+  readonly longPoll: ResolvedLongPollOptions | undefined
 }
 
 /** Opens an entrance of a node in a scope, whose hooks and prefix apply. */
@@ -27,6 +31,7 @@ export async function openEntrance(
 ): Promise<void> {
   const { endpoint } = node
   const { compression, drain } = endpoint.options
+  checkLongPoll(options.longPoll, endpoint.options)
   const path = `${app.prefix}${options.path}`
   if (!options.checksOrigin) {
     app.log.warn(
@@ -41,7 +46,13 @@ export async function openEntrance(
     hasRenew: options.renew !== undefined,
     channels: () => terms.router.channels,
   }
-  await endpoint.entrances.open(path, contract, () => mountWebSocket(app, way, entranceOf(node, terms)))
+  const entrance = entranceOf(node, terms)
+  await endpoint.entrances.open(path, contract, async () => {
+    const door = await mountWebSocket(app, way, entrance)
+    const { longPoll } = options
+    if (longPoll !== undefined) await mountLongPoll(app, { ...way, longPoll }, { entrance, door })
+    return door
+  })
 }
 
 /** The answers that a door needs to let a client in, and the client's way from there. */
@@ -56,6 +67,7 @@ function entranceOf({ endpoint, lifecycle }: BerylNode, terms: SessionTerms): En
       return endpoint.sessions?.isFull ? 'limit maxTotalBytes' : undefined
     },
     clock: endpoint.clock,
+    node: endpoint.node,
     makeConnectionId: () => endpoint.makeConnectionId(),
     open(admission, wire) {
       const { sessions } = endpoint

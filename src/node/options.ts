@@ -181,6 +181,30 @@ function limitsOf(value: unknown, ofNode: readonly string[] = []): ResolvedMount
   return Object.freeze({ ...resolveTransportLimits(given), ...resolveSessionLimits(given) })
 }
 
+/**
+ * Long polling, against what is said to the whole node.
+ *
+ * @throws `BERYL_ERR_OPTION_INVALID` where other nodes could not read its tokens, or its clients would be taken for silent ones
+ */
+export function checkLongPoll(
+  longPoll: ResolvedTransportOptions['longPoll'],
+  { pubsub, heartbeat }: Pick<ResolvedOptions, 'pubsub' | 'heartbeat'>,
+): void {
+  if (longPoll === undefined) return
+  if (longPoll.secret === undefined && pubsub.isSolo !== true)
+    refuseOption(
+      'longPoll.secret',
+      `a secret that all nodes have, as pubsub is '${pubsub.name}': a poll may come to any of them`,
+      undefined,
+    )
+  if (longPoll.windowMs * 2 > heartbeat.timeoutMs)
+    refuseOption(
+      'longPoll.windowMs',
+      `at most half of heartbeat.timeoutMs (${heartbeat.timeoutMs}), within which a client has to be heard`,
+      longPoll.windowMs,
+    )
+}
+
 function presenceOf(presence: unknown): ResolvedPresenceOptions | undefined {
   if (presence === false) return undefined
   if (presence === undefined || presence === true) return resolvePresenceOptions()

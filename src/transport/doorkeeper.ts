@@ -32,8 +32,18 @@ export interface DoorOptions extends RenewalOptions {
   readonly limits: AdmissionLimits & { readonly handshakeTimeoutMs: number }
 }
 
+/** What a transport says of its own requests, where they are no upgrades. */
+export interface Approach {
+  readonly transport: Connection['transport']
+  /** The URL with the parameters of the client. */
+  readonly url: string
+  readonly token: string | undefined
+}
+
 /** A client between the first hook and the upgrade. */
 export interface Handshake {
+  /** `undefined`: as the request itself tells. */
+  readonly transport: Connection['transport'] | undefined
   readonly codec: Codec
   readonly protocol: string | undefined
   readonly slot: AdmissionSlot
@@ -72,13 +82,13 @@ export class Doorkeeper implements OpenWay {
   }
 
   /** Looks at the head of the request. The slot that it takes is given back when the reply ends without an upgrade. */
-  examine(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
-    const forbidden = this.#checkOrigin(request)
+  examine(request: FastifyRequest, reply: FastifyReply, approach?: Approach): Refusal | undefined {
+    const forbidden = this.checkOrigin(request)
     if (forbidden !== undefined) return forbidden
     const { closedBecause } = this.#entrance
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     checkNoBody(request.headers)
-    const params = parseParams(request.raw.url ?? '', this.#options.pathEnd)
+    const params = parseParams(approach?.url ?? request.raw.url ?? '', this.#options.pathEnd)
     const codec = negotiate(params.vsn)
     if (codec === undefined) return refused('vsn', { wanted: 'vsn 1.0.0 or 2.0.0', got: show(params.vsn) })
     const offered = offeredProtocols(request.headers)
@@ -87,16 +97,18 @@ export class Doorkeeper implements OpenWay {
       return refused('subprotocol', {
         wanted: `one of the option subprotocols: ${this.#options.subprotocols.join(', ')}`,
       })
-    const token = authToken(offered)
+    const token = approach === undefined ? authToken(offered) : approach.token
     const slot = this.#admissions.take(hasAddress(request) ? addressOf(request) : undefined)
     if (typeof slot === 'string') return fullBecause(slot)
     reply.raw.once('close', slot.leave)
-    const handshake = { codec, protocol, slot, reply, params, token, admission: undefined }
+    const transport = approach?.transport
+    const handshake = { transport, codec, protocol, slot, reply, params, token, admission: undefined }
     ;(request.raw as Greeted)[this.#key] = handshake
     return undefined
   }
 
-  #checkOrigin(request: FastifyRequest): Refusal | undefined {
+  /** Refuses the pages that may not connect. */
+  checkOrigin(request: FastifyRequest): Refusal | undefined {
     const { origin } = request.headers
     if (typeof origin !== 'string') return undefined
     const allowed: unknown = this.#options.originAllowed(origin, request)
@@ -142,7 +154,7 @@ export class Doorkeeper implements OpenWay {
       id: this.#entrance.makeConnectionId(),
       assigns,
       ip: addressOf(request),
-      transport: request.ws ? 'websocket' : 'test',
+      transport: handshake.transport ?? (request.ws ? 'websocket' : 'test'),
       connectedAt: this.#entrance.clock.date(),
     })
     const connectionTopic = topicOf('connect', this.#options.connectionTopic?.(connection))

@@ -37,6 +37,8 @@ export interface Entrance {
   /** Why nobody can be let in now; `undefined` where they can. */
   readonly closedBecause: string | undefined
   readonly clock: Clock
+  /** The name of the node, with which the ids of its connections begin. */
+  readonly node: string
   makeConnectionId(): string
   open(admission: Admission, wire: Wire): Session
   refused(ip: string, refusal: Refusal): void

@@ -18,6 +18,7 @@ import {
   list,
   refuseOption,
 } from '../ground/option-checks.ts'
+import { type LongPollOptions, type ResolvedLongPollOptions, resolveLongPoll } from './longpoll/options.ts'
 import { originIsHost, originIsListed, parseOriginRule } from './origin.ts'
 
 /** Which browsers' pages may connect: those of the same host, a list, all, or as a function says. */
@@ -51,6 +52,8 @@ export interface TransportOptions {
   readonly subprotocols?: readonly string[] | undefined
   /** permessage-deflate. Costs some hundred KiB for each connection that uses it. @default false */
   readonly compression?: boolean | undefined
+  /** Long polling at `<path>/longpoll`, for clients that no WebSocket reaches. @default false */
+  readonly longPoll?: boolean | LongPollOptions | undefined
 }
 
 /** The limits of clients on their way in, and of what their sockets carry. */
@@ -83,6 +86,7 @@ export interface ResolvedTransportOptions {
   readonly checksOrigin: boolean
   readonly subprotocols: readonly string[]
   readonly compression: boolean
+  readonly longPoll: ResolvedLongPollOptions | undefined
 }
 
 /** {@link TransportLimits} filled in: `Infinity` where there is none. */
@@ -96,6 +100,7 @@ export const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
   'checkOrigin',
   'subprotocols',
   'compression',
+  'longPoll',
 ]
 
 export const TRANSPORT_LIMITS: ResolvedTransportLimits = {
@@ -123,6 +128,7 @@ export function resolveTransportOptions(given: Fields): ResolvedTransportOptions
     checksOrigin: given.checkOrigin !== false,
     subprotocols: list('subprotocols', given.subprotocols, 'a name without spaces or commas', isToken),
     compression: flag('compression', given.compression, false),
+    longPoll: resolveLongPoll(given.longPoll),
   }
 }
 

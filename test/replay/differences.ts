@@ -1,9 +1,10 @@
 import { strict as assert } from 'node:assert'
+import { longPollDifferences } from './longpoll-differences.ts'
 import { presenceStateFirst } from './presence-order.ts'
 import { isArrival, type Scenario, type Step, type WireEvent } from './transcript.ts'
 
 /** Turns what Phoenix did into what we do. */
-type Change = (steps: readonly Step[]) => readonly Step[]
+export type Change = (steps: readonly Step[]) => readonly Step[]
 
 /** One of our intended differences, with every recorded scenario in which it can be seen. */
 export interface Difference {
@@ -12,9 +13,7 @@ export interface Difference {
 }
 
 /** Why a scenario is not replayed. */
-export const leftOut: readonly { readonly prefix: string; readonly because: string }[] = [
-  { prefix: 'longpoll/', because: 'long polling is not offered' },
-]
+export const leftOut: readonly { readonly prefix: string; readonly because: string }[] = []
 
 const ok = '{"response":{},"status":"ok"}'
 const unmatched = '{"response":{"reason":"unmatched topic"},"status":"error"}'
@@ -175,6 +174,7 @@ export const differences: readonly Difference[] = [
     what: 'not ours: the requests that make the server speak are not in the recording',
     scenarios: { 'ws/idle_timeout_with_server_traffic_only': broadcastBefore('room:idle2', 'e') },
   },
+  ...longPollDifferences,
 ]
 
 /** The scenario as it is with us, and the differences which that took. */

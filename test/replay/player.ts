@@ -15,6 +15,9 @@ import {
 /** An idle connection may be closed so much later than recorded: we look for silence now and then. */
 const IDLE_SLACK_MS = 1_000
 
+/** One poll, and the time after which a client that does not poll is gone. */
+const POLLER_GONE_MS = 3_000 + 4_500
+
 /**
  * Plays a scenario against the server: does what the client did and compares what arrives, connection by connection.
  * The recorded time is played on the server's clock, which this moves; nothing waits for real time.
@@ -34,7 +37,10 @@ class Player {
   readonly #server: RecordedServer
   readonly #scenario: Scenario
   readonly #clients = new Map<string, RawClient>()
-  readonly #responses: Promise<WireEvent>[] = []
+  /** The answers to requests, in order, of each that made some. */
+  readonly #responses = new Map<string, Promise<WireEvent>[]>()
+  /** The tokens of pollers, by those that were recorded. */
+  readonly #tokens = new Map<string, string>()
   readonly #refs = new OpaqueRefs()
   /** A scenario about silence: no heartbeat may break it. */
   readonly #silent: boolean
@@ -62,6 +68,8 @@ class Player {
   /** Breaks what is still open, and waits until the server knows. */
   async leave(): Promise<void> {
     for (const client of this.#clients.values()) client.terminate()
+    // Nobody polls any more.
+    if (this.#tokens.size > 0) await this.#server.clock.advance(POLLER_GONE_MS)
     await this.#server.empty()
   }
 
@@ -69,7 +77,7 @@ class Player {
     if (step.t === 'note') return
     if (step.t === 'quiet') return this.#expectQuiet()
     if (step.t === 'connect') this.#connect(step)
-    else if (step.t === 'http_send') this.#request(step)
+    else if (step.t === 'http_send') await this.#request(step)
     else act(this.#client(step.s), step)
   }
 
@@ -83,8 +91,20 @@ class Player {
     this.#clients.set(s, new RawClient({ port: this.#server.port, path, headers }))
   }
 
-  #request({ method, path, headers = {} }: Action & { t: 'http_send' }): void {
-    this.#responses.push(this.#server.request(method, path, headers))
+  /** As a client does, with the token that it was given in the place of the recorded one. */
+  async #request(sent: Action & { t: 'http_send' }): Promise<void> {
+    let { path } = sent
+    for (const [recorded, ours] of this.#tokens)
+      if (path.endsWith(`token=${recorded}`)) path = path.replace(recorded, ours)
+    const { answer } = await this.#server.request({ ...sent, path })
+    this.#responses.set(sent.s, [...(this.#responses.get(sent.s) ?? []), answer])
+  }
+
+  async #answer(s: string, recorded: WireEvent & { t: 'http_recv' }): Promise<WireEvent> {
+    const answer = (await this.#responses.get(s)?.shift()) as WireEvent & { t: 'http_recv' }
+    const [theirs, ours] = [tokenOf(recorded.body), tokenOf(answer.body)]
+    if (theirs !== undefined && ours !== undefined) this.#tokens.set(theirs, ours)
+    return answer
   }
 
   /** Moves the server's clock to a recorded time, when the server has done all that it had to do until now. */
@@ -111,7 +131,7 @@ class Player {
   }
 
   async #next(s: string, expected: Arrival): Promise<WireEvent> {
-    if (expected.t === 'http_recv') return (await this.#responses.shift()) as WireEvent
+    if (expected.t === 'http_recv') return this.#answer(s, expected)
     const client = this.#client(s)
     if (this.#silent && expected.t === 'close') await this.#silence(client)
     return client.next().catch((error: Error) => this.#fail(expected, error))
@@ -142,6 +162,10 @@ class Player {
       inspect(value, { depth: 6, breakLength: 140, maxStringLength: 400 })
     assert.fail(`${name}, at ${this.#now} ms: expected ${show(expected)}, got ${show(arrived)}`)
   }
+}
+
+function tokenOf(body: string): string | undefined {
+  return /"token":"([^"]*)"/.exec(body)?.[1]
 }
 
 function endOfArrivals(steps: readonly Step[], from: number): number {

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { type IncomingMessage, request, STATUS_CODES } from 'node:http'
+import { EventEmitter, once } from 'node:events'
+import { type ClientRequest, type IncomingMessage, request, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { systemClock } from '../../src/ground/clock.ts'
@@ -15,10 +15,18 @@ export class RecordedServer {
   readonly port: number
   readonly #app: FastifyInstance
   readonly #scopes: readonly FastifyInstance[]
+  /** Emits `request` where a handler is about to be asked. */
+  readonly #heard: EventEmitter
   /** A connection that no scenario uses: what it is answered stands behind what the server did before. */
   readonly #beside: RawClient
 
-  private constructor(clock: FakeClock, app: FastifyInstance, scopes: readonly FastifyInstance[]) {
+  private constructor(
+    clock: FakeClock,
+    app: FastifyInstance,
+    scopes: readonly FastifyInstance[],
+    heard: EventEmitter,
+  ) {
+    this.#heard = heard
     this.clock = clock
     this.#app = app
     this.#scopes = scopes
@@ -35,6 +43,8 @@ export class RecordedServer {
     const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
     const app = Fastify()
     const scopes: FastifyInstance[] = []
+    const heard = new EventEmitter()
+    app.addHook('onRequest', async () => void heard.emit('request'))
     app.setErrorHandler<{ statusCode?: number }>(({ statusCode = 500 }, _request, reply) =>
       reply.code(statusCode).send({ errors: { detail: STATUS_CODES[statusCode] } }),
     )
@@ -46,7 +56,7 @@ export class RecordedServer {
     }
     addRoutes(app, scopes)
     await app.listen({ port: 0, host: '127.0.0.1' })
-    const server = new RecordedServer(clock, app, scopes)
+    const server = new RecordedServer(clock, app, scopes, heard)
     await server.#beside.next()
     return server
   }
@@ -79,13 +89,32 @@ export class RecordedServer {
     }
   }
 
-  /** A request below WebSocket, with exactly these headers. */
-  async request(method: string, path: string, headers: Readonly<Record<string, string>>): Promise<WireEvent> {
-    const sent = request({ host: '127.0.0.1', port: this.port, agent: false, method, path, headers }).end()
-    const [response] = (await once(sent, 'response')) as [IncomingMessage]
-    const chunks = await response.toArray()
-    return { t: 'http_recv', status: response.statusCode as number, body: Buffer.concat(chunks).toString() }
+  /** A request below WebSocket. Resolves when the server has heard of it, with its answer to come. */
+  async request({ method, path, headers, body }: HttpRequest): Promise<{ answer: Promise<WireEvent> }> {
+    const all = { host: `localhost:${this.port}`, ...headers }
+    const sent = request({ host: '127.0.0.1', port: this.port, agent: false, method, path, headers: all })
+    const heard = once(this.#heard, 'request')
+    sent.end(body)
+    const answer = answerTo(sent)
+    await heard
+    return { answer }
   }
+}
+
+/** A request as it was recorded. */
+export interface HttpRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+async function answerTo(sent: ClientRequest): Promise<WireEvent> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  const chunks = await response.toArray()
+  const headers = response.headers as Record<string, string>
+  const body = Buffer.concat(chunks).toString()
+  return { t: 'http_recv', status: response.statusCode as number, headers, body }
 }
 
 /** The recorded application's own routes: what it does outside of any connection. */

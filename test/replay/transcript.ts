@@ -32,6 +32,7 @@ export type Action = { readonly s: string } & (
       readonly method: string
       readonly path: string
       readonly headers?: Readonly<Record<string, string>>
+      readonly body?: string
     }
 )
 
@@ -45,7 +46,12 @@ export type WireEvent =
   | { readonly t: 'recv'; readonly hex: string }
   | { readonly t: 'recv_pong'; readonly hex: string }
   | { readonly t: 'close'; readonly code: number; readonly reason: string; readonly by: 'client' | 'server' }
-  | { readonly t: 'http_recv'; readonly status: number; readonly body: string }
+  | {
+      readonly t: 'http_recv'
+      readonly status: number
+      readonly body: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
 
 /** `quiet`: nothing more arrived, on any connection. */
 export type Pause = { readonly t: 'quiet' } | { readonly t: 'note'; readonly text: string }
@@ -68,16 +74,22 @@ export function readTranscript(): readonly Scenario[] | undefined {
   return lines.filter((line) => line !== '').map((line) => readScenario(JSON.parse(line)))
 }
 
-type RecordedStep = Step & { text?: string; text_length?: number }
+type RecordedStep = Step & { text?: string; text_length?: number; body?: string; body_length?: number }
 
 function readScenario({ name, varies, steps }: Scenario & { steps: readonly RecordedStep[] }): Scenario {
   return { name, varies: varies === true, steps: steps.map(expand) }
 }
 
 /** Long texts were cut in their middle, which is one character many times over. */
-function expand({ text_length: length, ...step }: RecordedStep): Step {
+function expand({ text_length: length, body_length: bodyLength, ...step }: RecordedStep): Step {
+  if (bodyLength !== undefined && step.body !== undefined)
+    return { ...step, body: filled(step.body, bodyLength) } as Step
   if (length === undefined || step.text === undefined) return step
-  const [head, tail] = step.text.split('…') as [string, string]
+  return { ...step, text: filled(step.text, length) } as Step
+}
+
+function filled(cut: string, length: number): string {
+  const [head, tail] = cut.split('…') as [string, string]
   const filling = head.at(-1) as string
-  return { ...step, text: head + filling.repeat(length - head.length - tail.length) + tail } as Step
+  return head + filling.repeat(length - head.length - tail.length) + tail
 }

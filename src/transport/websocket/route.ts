@@ -8,9 +8,10 @@ import type { Admission } from '../../session/admission.ts'
 import type { Session } from '../../session/session.ts'
 import type { Wire } from '../../session/wire.ts'
 import { Doorkeeper, type DoorOptions, type Handshake } from '../doorkeeper.ts'
-import type { Entrance, OpenWay, Refusal } from '../entrance.ts'
-import { addressOf, PATH_END, PATH_END_OR_SEMICOLON, type PathEnd, redactUrl } from '../handshake.ts'
+import type { Entrance, Refusal } from '../entrance.ts'
+import { addressOf } from '../handshake.ts'
 import { addMount, announcedClient } from '../in-process.ts'
+import { logSerializers, pathEndOf, withTrailingSlash } from '../mounting.ts'
 import {
   closeStrangers,
   ensureWebSocketServer,
@@ -48,7 +49,7 @@ export async function mountWebSocket(
   app: FastifyInstance,
   options: WebSocketOptions,
   entrance: Entrance,
-): Promise<OpenWay> {
+): Promise<Doorkeeper> {
   const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, entrance)
   const { compression, limits } = options
   const ours: Ours = {
@@ -139,15 +140,6 @@ function websocketRoute(
       open(door, entrance, ws as BerylWebSocket, request)
     },
   }
-}
-
-/** Tokens travel in the query, and logs are read by many. */
-const logSerializers = {
-  req: (request: FastifyRequest) => ({
-    method: request.method,
-    url: redactUrl(request.url),
-    ip: addressOf(request),
-  }),
 }
 
 const wrongMethods: Omit<RouteOptions, 'url'> = {
@@ -245,23 +237,6 @@ function warnOfHttp2(app: FastifyInstance): void {
     'the server speaks HTTP/2 alone, over which no client can connect: give Fastify https: { allowHTTP1: true }; ' +
       'HTTP/2 without TLS cannot have it',
   )
-}
-
-function pathEndOf(app: FastifyInstance): PathEnd {
-  const { useSemicolonDelimiter, routerOptions } = app.initialConfig as {
-    useSemicolonDelimiter?: boolean
-    routerOptions?: { useSemicolonDelimiter?: boolean }
-  }
-  const either = useSemicolonDelimiter || routerOptions?.useSemicolonDelimiter
-  return either ? PATH_END_OR_SEMICOLON : PATH_END
-}
-
-function withTrailingSlash(app: FastifyInstance, url: string): string[] {
-  const { ignoreTrailingSlash, routerOptions } = app.initialConfig as {
-    ignoreTrailingSlash?: boolean
-    routerOptions?: { ignoreTrailingSlash?: boolean }
-  }
-  return ignoreTrailingSlash || routerOptions?.ignoreTrailingSlash ? [url] : [url, `${url}/`]
 }
 
 function finite(limit: number): number {

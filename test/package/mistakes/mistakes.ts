@@ -11,7 +11,7 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
   names: [
     {
       code: 'await app.register(beryl, { chanels: [room] })',
-      says: `option 'chanels': wanted one of path, connect, renew, connectionTopic, checkOrigin, subprotocols, compression, heartbeat, backpressure, drain, limits, channels, presence, groups, pubsub, supervision, children, clock, prefix, logLevel, logSerializers, got "chanels"`,
+      says: `option 'chanels': wanted one of path, connect, renew, connectionTopic, checkOrigin, subprotocols, compression, longPoll, heartbeat, backpressure, drain, limits, channels, presence, groups, pubsub, supervision, children, clock, prefix, logLevel, logSerializers, got "chanels"`,
     },
     {
       code: 'await app.register(beryl, { limits: { payload: 1000 } })',

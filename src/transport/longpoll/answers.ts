@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { onCloseCalled } from '../closing.ts'
+import type { PostAnswer } from './pollers.ts'
+
+// Phoenix's client reads the JSON of an answer, and there its `status`, never that of HTTP. A JSON without one, or with one that
+// it does not know, throws in it: it then polls no more, for ever. So whatever is answered in our place is said in its words.
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+/** The word upon which every version of the client comes back after a while. */
+const AGAIN = '{"status":500}'
+
+const kOurs = Symbol('beryl longpoll answer')
+
+type Answered = ServerResponse & { [kOurs]?: true }
+
+export function sendJson(reply: FastifyReply, body: string, statusCode = 200): void {
+  ;(reply.raw as Answered)[kOurs] = true
+  reply.code(statusCode).header('content-type', JSON_TYPE).header('cache-control', 'no-store').send(body)
+}
+
+/** Where Phoenix has such an answer it is 200 in HTTP. */
+export function sendPostAnswer(reply: FastifyReply, { status, taken }: PostAnswer): void {
+  const isPhoenix = status === 200 || status === 410
+  sendJson(reply, JSON.stringify({ status, taken }), isPhoenix ? 200 : status)
+}
+
+/** Not let in: `403` for good, any other number for now. */
+export function sendRefusal(reply: FastifyReply, statusCode: number): void {
+  if (statusCode === 403) return sendJson(reply, '{"status":403}')
+  if (statusCode === 503) reply.header('retry-after', '5')
+  sendJson(reply, AGAIN, statusCode)
+}
+
+/** An error, or the answer of a hook of others, in the client's words. */
+export function reword(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: Error | null, payload?: unknown) => void,
+): void {
+  const { statusCode } = reply
+  if (statusCode < 400 || (reply.raw as Answered)[kOurs]) return done(null, payload)
+  if (payload instanceof Readable) payload.destroy()
+  reply.removeHeader('content-encoding').removeHeader('content-length').header('content-type', JSON_TYPE)
+  done(null, `{"status":${wordFor(request.method, statusCode)}}`)
+}
+
+function wordFor(method: string, statusCode: number): number {
+  if (statusCode === 401 || statusCode === 403) return 403
+  if (method === 'GET' || statusCode >= 500) return 500
+  return statusCode === 413 ? 413 : 400
+}
+
+/** While Fastify closes it answers 503 before any route is asked. */
+export function rewordClosing(app: FastifyInstance, urls: readonly string[]): void {
+  let isCloseCalled = false
+  onCloseCalled(app, () => {
+    isCloseCalled = true
+  })
+  app.server.prependListener('request', ({ url = '' }: IncomingMessage, response: ServerResponse) => {
+    if (isCloseCalled && urls.includes(url.split(/[?;]/, 1)[0] ?? '')) rewordUnavailable(response)
+  })
+}
+
+function rewordUnavailable(response: ServerResponse): void {
+  let isUnavailable = false
+  response.writeHead = new Proxy(response.writeHead, {
+    apply(target, self, args) {
+      isUnavailable = args[0] === 503
+      const headers = {
+        'content-type': JSON_TYPE,
+        'content-length': AGAIN.length,
+        'cache-control': 'no-store',
+      }
+      return Reflect.apply(target, self, isUnavailable ? [503, headers] : args)
+    },
+  })
+  response.end = new Proxy(response.end, {
+    apply: (target, self, args) => Reflect.apply(target, self, isUnavailable ? [AGAIN] : args),
+  })
+}

@@ -1,0 +1,57 @@
+/** A frame of a client. */
+export interface Incoming {
+  readonly data: Buffer
+  readonly isBinary: boolean
+}
+
+/** The frames of a body. */
+export interface Batch {
+  readonly frames: readonly Incoming[]
+  /** There are more lines than a batch may have: they were not taken. */
+  readonly hasMore: boolean
+}
+
+/** The status of a body of which nothing is taken. */
+export type BodyRefusal = 400 | 413
+
+/** As in Phoenix, whose client sends no more at a time. */
+export const BATCH_LINES = 100
+
+const LINE_FEED = 10
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/**
+ * The frames of the body of a POST: one, or with `application/x-ndjson` one a line. A line that begins as JSON does is a text,
+ * any other the base64 of a binary frame. All of it is looked at before any of it is taken.
+ *
+ * @param maxBytes of one frame
+ */
+export function readBody(body: Buffer, isNdjson: boolean, maxBytes: number): Batch | BodyRefusal {
+  if (body.length === 0) return 400
+  if (!isNdjson)
+    return body.length > maxBytes ? 413 : { frames: [{ data: body, isBinary: false }], hasMore: false }
+  const frames: Incoming[] = []
+  for (let at = 0; at < body.length; ) {
+    if (frames.length === BATCH_LINES) return { frames, hasMore: true }
+    const feed = body.indexOf(LINE_FEED, at)
+    const end = feed === -1 ? body.length : feed
+    const frame = readLine(body.subarray(at, end), maxBytes)
+    if (typeof frame === 'number') return frame
+    frames.push(frame)
+    at = end + 1
+  }
+  return { frames, hasMore: false }
+}
+
+function readLine(bytes: Buffer, maxBytes: number): Incoming | BodyRefusal {
+  const line = bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes
+  const isText = line[0] === 91 || line[0] === 123
+  const data = isText ? line : fromBase64(line)
+  if (data === undefined || line.length === 0) return 400
+  return data.length > maxBytes ? 413 : { data, isBinary: !isText }
+}
+
+function fromBase64(line: Buffer): Buffer | undefined {
+  const text = line.toString('latin1')
+  return BASE64.test(text) ? Buffer.from(text, 'base64') : undefined
+}

@@ -1,0 +1,267 @@
+import type { Clock, Timer } from '../../ground/clock.ts'
+import { patience } from '../../ground/watch.ts'
+import type { Frame } from '../../protocol/frame.ts'
+import type { Session } from '../../session/session.ts'
+import type { Wire } from '../../session/wire.ts'
+import type { Incoming } from './body.ts'
+import type { PollMessage, PollMessages } from './messages.ts'
+
+/** A poll that waits for its answer. */
+export interface Waiting {
+  /** Once. */
+  answer(body: string): void
+  /** Bytes that the operating system has taken of what was answered. */
+  readonly sentBytes: number
+}
+
+/** The status of a POST whose frames were taken, or with which the session ended. */
+export type TakenStatus = 200 | 400 | 410 | 429 | 500
+
+/** Shared by all sessions of one entrance. */
+export interface PollHost {
+  readonly clock: Clock
+  readonly windowMs: number
+  readonly messages: PollMessages
+  token(session: string, last: number): string
+  /** The session has ended, and nothing of it is left. Once. */
+  ended(wire: PollWire): void
+}
+
+/** The frames of one POST, and how many of them were taken. */
+interface Post {
+  readonly frames: readonly Incoming[]
+  at: number
+  readonly done: (status: TakenStatus) => void
+}
+
+/** A client that has not polled for so many windows is gone. */
+const GONE_WINDOWS = 1.5
+/** The connection ended without a word, as a WebSocket does without a close frame. */
+const WITHOUT_CLOSE = 1006
+/** The server goes: no poll is let in any more. */
+const RESTART = 1012
+
+/**
+ * A session's wire whose client asks for what there is. Messages are kept until a token shows that they have arrived: an answer
+ * that is lost is given again.
+ *
+ *     open ──close, while messages are kept──▶ closing ──▶ gone
+ *       └──close, terminate, no poll──────────────────────▶
+ */
+export class PollWire implements Wire {
+  /** The id of the connection. */
+  readonly id: string
+  readonly #host: PollHost
+  readonly #left: () => void
+  #session: Session | undefined
+  #state: 'open' | 'closing' | 'gone' = 'open'
+  #code = WITHOUT_CLOSE
+  /** The messages that no token has confirmed. */
+  #kept: PollMessage[] = []
+  /** The number of the last message that was confirmed. */
+  #confirmed = 0
+  #waiting: Waiting | undefined
+  /** The poll that was answered last, until another one comes. */
+  #answered: Waiting | undefined
+  #timer: Timer
+  /** Opened for a client that believes its former session to go on: see {@link poll}. */
+  #isReopened: boolean
+  #posts: Post[] | undefined
+  #isPaused = false
+  #isWorking = false
+  #takenAtRest = 0
+  /** Of the messages that no answer has carried yet. */
+  bufferedBytes = 0
+  /** Of the messages that an answer has carried. */
+  sentBytes = 0
+  bytesRead = 0
+
+  constructor(host: PollHost, id: string, isReopened: boolean, left: () => void) {
+    this.#host = host
+    this.id = id
+    this.#isReopened = isReopened
+    this.#left = left
+    this.#timer = this.#expectPoll()
+  }
+
+  /** Once. */
+  carry(session: Session): void {
+    this.#session = session
+  }
+
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** The token of the answer to the first request. */
+  get token(): string {
+    return this.#host.token(this.id, this.#confirmed + this.#kept.length)
+  }
+
+  // The client's end
+
+  /**
+   * A poll, with the number of the last message that its client has. The one that waits is answered: there is one at a time.
+   *
+   * phoenix.js before 1.8 takes the 410 of a session that is gone for a first one, goes on with the new session, and its channels
+   * never learn that they are not joined. Newer ones begin anew and never poll that session. Whoever does is sent back once more.
+   */
+  poll(last: number, bytes: number, waiting: Waiting): void {
+    this.bytesRead += bytes
+    this.#confirm(last)
+    this.#answer(204)
+    this.#waiting = waiting
+    this.#answered = undefined
+    this.#timer.cancel()
+    if (this.#isReopened) return this.#end(WITHOUT_CLOSE, 500)
+    if (this.#kept.length > 0) return this.#answer(200)
+    if (this.#state === 'closing') return this.#end()
+    this.#timer = this.#host.clock.setTimeout(() => this.#answer(204), this.#host.windowMs)
+  }
+
+  /** The connection of a poll is gone before it was answered. */
+  gaveUp(waiting: Waiting): void {
+    if (this.#waiting !== waiting) return
+    this.#waiting = undefined
+    this.#timer.cancel()
+    this.#timer = this.#expectPoll()
+  }
+
+  /** Frames of a POST, in order behind those of the POSTs before it, now or when the client is read again. */
+  take(frames: readonly Incoming[], done: Post['done']): void {
+    if (this.#state !== 'open') return done(410)
+    this.#isReopened = false
+    this.#posts ??= []
+    this.#posts.push({ frames, at: 0, done })
+    this.#work()
+  }
+
+  #work(): void {
+    if (this.#isWorking) return
+    this.#isWorking = true
+    for (let post = this.#posts?.[0]; post !== undefined && !this.#isPaused; post = this.#posts?.[0]) {
+      const frame = post.frames[post.at++]
+      if (frame !== undefined && this.#state === 'open') this.#receive(frame)
+      else this.#finish(post)
+    }
+    this.#isWorking = false
+  }
+
+  #receive({ data, isBinary }: Incoming): void {
+    this.bytesRead += data.length
+    this.#session?.receive(data, isBinary)
+  }
+
+  #finish(post: Post): void {
+    this.#posts?.shift()
+    post.done(this.#state === 'open' ? 200 : statusOf(this.#code))
+  }
+
+  #confirm(last: number): void {
+    const count = Math.min(last - this.#confirmed, this.#kept.length)
+    if (count <= 0) return
+    this.#kept.splice(0, count)
+    this.#confirmed += count
+  }
+
+  // The server's end
+
+  write(frames: Frame): void {
+    if (this.#state !== 'open') return
+    for (const message of this.#host.messages.of(frames)) {
+      this.#kept.push(message)
+      this.bufferedBytes += message.bytes
+    }
+    this.#answer(200)
+  }
+
+  /** What is kept is given to the next poll, and the one behind it is told that the session is over. */
+  close(code: number): void {
+    if (this.#state !== 'open') return
+    this.#code = code
+    if (this.#kept.length === 0 || code === RESTART) return this.#end(code)
+    this.#state = 'closing'
+    this.#isPaused = false
+    this.#work()
+  }
+
+  terminate(): void {
+    this.#end(WITHOUT_CLOSE)
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#work()
+  }
+
+  #answer(status: 200 | 204): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    this.#answered = waiting
+    this.sentBytes += this.bufferedBytes
+    this.bufferedBytes = 0
+    this.#timer.cancel()
+    this.#timer = this.#expectPoll()
+    waiting.answer(this.#body(status))
+  }
+
+  #body(status: number): string {
+    const messages = this.#kept.map(({ json }) => json).join()
+    return `{"messages":[${messages}],"status":${status},"token":"${this.token}"}`
+  }
+
+  #expectPoll(): Timer {
+    this.#takenAtRest = this.#taken
+    return patience(this.#host.clock, GONE_WINDOWS * this.#host.windowMs, () => this.#unpolled())
+  }
+
+  /** A large answer may take its time on a slow line. */
+  #unpolled(): void {
+    if (this.#takenAtRest === this.#taken) this.#end()
+    else this.#timer = this.#expectPoll()
+  }
+
+  get #taken(): number {
+    return this.#answered?.sentBytes ?? 0
+  }
+
+  /** @param status told to the poll that waits */
+  #end(code = this.#code, status: 410 | 500 = 410): void {
+    if (this.#state === 'gone') return
+    this.#state = 'gone'
+    this.#code = code
+    this.#timer.cancel()
+    this.#isPaused = false
+    this.#kept = []
+    this.bufferedBytes = 0
+    this.#work()
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.answer(this.#body(status))
+    this.#host.ended(this)
+    // As on a network: whoever closes learns of the end afterwards.
+    queueMicrotask(() => {
+      this.#session?.disconnected(code)
+      this.#left()
+    })
+  }
+}
+
+/** The end of a session, as the POST with which it came is told. */
+function statusOf(code: number): TakenStatus {
+  switch (code) {
+    case 1007:
+      return 400
+    case 1008:
+      return 429
+    case 1011:
+      return 500
+    default:
+      return 410
+  }
+}

@@ -1,0 +1,227 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { asError } from '../../ground/foreign.ts'
+import type { Admission } from '../../session/admission.ts'
+import type { Doorkeeper, DoorOptions, Handshake } from '../doorkeeper.ts'
+import type { Entrance, Refusal } from '../entrance.ts'
+import { addressOf } from '../handshake.ts'
+import { logSerializers, withTrailingSlash } from '../mounting.ts'
+import { reword, rewordClosing, sendJson, sendPostAnswer, sendRefusal } from './answers.ts'
+import { type Asked, askedOf, authTokenOf } from './asked.ts'
+import { BATCH_LINES } from './body.ts'
+import { BodyBudget } from './body-budget.ts'
+import { allowOrigin, answerPreflight } from './cors.ts'
+import { HttpPoll } from './http-poll.ts'
+import type { ResolvedLongPollOptions } from './options.ts'
+import { Pollers } from './pollers.ts'
+import type { Claims } from './token.ts'
+
+export interface LongPollRouteOptions {
+  readonly path: string
+  readonly checksOrigin: boolean
+  readonly longPoll: ResolvedLongPollOptions
+  readonly limits: DoorOptions['limits'] & { readonly payloadBytes: number }
+}
+
+/** The parts of the node behind the route. */
+export interface LongPollWay {
+  readonly entrance: Entrance
+  readonly door: Doorkeeper
+}
+
+/** Phoenix's word to caches, where an answer has no body. */
+const NOT_CACHED = 'max-age=0, private, must-revalidate'
+
+/** The bodies that all clients of an entrance send at a time. */
+const MAX_BODIES_BYTES = 268_435_456
+
+/** Mounts `<path>/longpoll`, where Phoenix clients look for it. */
+export async function mountLongPoll(
+  app: FastifyInstance,
+  options: LongPollRouteOptions,
+  way: LongPollWay,
+): Promise<void> {
+  const path = `${app.prefix}${options.path}`
+  const urls = withTrailingSlash(app, '/longpoll')
+  warnOfTimeouts(app, options.longPoll)
+  rewordClosing(
+    app,
+    urls.map((url) => `${path}${url}`),
+  )
+  const route = new LongPollRoute(options, path, way)
+  // A scope of its own: bodies are read as they come, and whatever type they claim to be of.
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    const timeout = withoutTimeout(app)
+    for (const url of urls)
+      for (const each of route.routes) scope.route({ ...timeout, ...each, url: `${options.path}${url}` })
+  })
+}
+
+/** A time limit of Fastify's that a poll cannot meet. */
+function warnOfTimeouts(app: FastifyInstance, { windowMs }: ResolvedLongPollOptions): void {
+  const { connectionTimeout = 0 } = app.initialConfig
+  if (connectionTimeout === 0 || connectionTimeout > windowMs) return
+  app.log.warn(
+    `Fastify's connectionTimeout (${connectionTimeout} ms) cuts polls that wait: make it longer than longPoll.windowMs (${windowMs})`,
+  )
+}
+
+type Done = (error?: Error) => void
+
+/** What is known of a POST before its body is read. */
+interface Posting extends Claims {
+  /** Gives the room for its body back. */
+  readonly release: () => void
+}
+
+const kPosting = Symbol('beryl longpoll posting')
+
+type Posted = IncomingMessage & { [kPosting]?: Posting }
+
+/** A time limit of handlers is none of polls: theirs is the window. Only where there is one, for each costs a timer. */
+function withoutTimeout({ initialConfig }: FastifyInstance): { handlerTimeout?: number } {
+  const { handlerTimeout = 0 } = initialConfig as { handlerTimeout?: number }
+  return handlerTimeout > 0 ? { handlerTimeout: 2 ** 31 - 1 } : {}
+}
+
+class LongPollRoute {
+  readonly routes: readonly Omit<RouteOptions, 'url'>[]
+  readonly #options: LongPollRouteOptions
+  readonly #entrance: Entrance
+  readonly #door: Doorkeeper
+  readonly #pollers: Pollers
+  readonly #bodyLimit: number
+  readonly #budget: BodyBudget
+
+  constructor(options: LongPollRouteOptions, path: string, { entrance, door }: LongPollWay) {
+    const { limits, longPoll } = options
+    const { payloadBytes } = limits
+    this.#options = options
+    this.#entrance = entrance
+    this.#door = door
+    this.#pollers = new Pollers({ ...longPoll, path, payloadBytes, clock: entrance.clock })
+    this.#bodyLimit = Math.min(payloadBytes * BATCH_LINES, Number.MAX_SAFE_INTEGER)
+    const isBounded = Number.isFinite(payloadBytes)
+    const ofAll = isBounded ? Math.max(MAX_BODIES_BYTES, this.#bodyLimit) : Number.POSITIVE_INFINITY
+    this.#budget = new BodyBudget(isBounded ? this.#bodyLimit : Number.POSITIVE_INFINITY, ofAll)
+    this.routes = this.#makeRoutes()
+  }
+
+  #makeRoutes(): LongPollRoute['routes'] {
+    const onRequest: RouteOptions['onRequest'] = (request, reply, done) => this.#greet(request, reply, done)
+    const shared = { logSerializers, exposeHeadRoute: false, onSend: reword } as const
+    return [
+      {
+        ...shared,
+        method: 'GET',
+        onRequest,
+        handler: (request, reply) => this.#get(request, reply),
+      },
+      {
+        ...shared,
+        method: 'POST',
+        bodyLimit: this.#bodyLimit,
+        onRequest: [onRequest, (request, reply, done) => this.#expectBody(request, reply, done)],
+        handler: (request, reply) => this.#post(request, reply),
+      },
+      { ...shared, method: 'OPTIONS', onRequest, handler: answerPreflight },
+      {
+        logSerializers,
+        method: ['PUT', 'PATCH', 'DELETE', 'HEAD'],
+        handler: (_request, reply) => reply.header('cache-control', NOT_CACHED).code(400).send(),
+      },
+    ]
+  }
+
+  /** The pages that may not connect are told nothing else. */
+  #greet(request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    try {
+      const refusal = this.#door.checkOrigin(request)
+      if (refusal !== undefined) return this.#refuse(request, reply, refusal)
+      allowOrigin(request, reply, this.#options.checksOrigin)
+      done()
+    } catch (error) {
+      done(asError(error))
+    }
+  }
+
+  #refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
+    this.#entrance.refused(addressOf(request), refusal)
+    sendRefusal(reply, refusal.statusCode)
+  }
+
+  // A poll, or a client that is new
+
+  #get(request: FastifyRequest, reply: FastifyReply): void {
+    const asked = askedOf(request.raw)
+    const claims = this.#pollers.read(asked.token)
+    const wire = claims && this.#pollers.get(claims.session)
+    if (wire === undefined || claims === undefined) return this.#open(request, reply, asked, claims)
+    const poll: HttpPoll = new HttpPoll(reply).watch(() => wire.gaveUp(poll))
+    wire.poll(claims.last, request.url.length, poll)
+  }
+
+  /** @param former of a session that is gone */
+  #open(request: FastifyRequest, reply: FastifyReply, asked: Asked, former: Claims | undefined): void {
+    this.#admit(request, reply, former === undefined ? request.url : asked.rest).then(
+      (admission) => {
+        if (admission !== undefined) this.#begin(request, reply, admission, former !== undefined)
+      },
+      (error: unknown) => void reply.send(asError(error)),
+    )
+  }
+
+  /** `undefined` where the client was refused, or went meanwhile. */
+  async #admit(request: FastifyRequest, reply: FastifyReply, url: string): Promise<Admission | undefined> {
+    const approach = { transport: 'longpoll', url, token: authTokenOf(request.headers) } as const
+    const refusal = this.#door.examine(request, reply, approach) ?? (await this.#door.admit(request))
+    if (refusal !== undefined) this.#refuse(request, reply, refusal)
+    else if (!reply.raw.destroyed) return this.#door.handshake(request.raw)?.admission
+    return undefined
+  }
+
+  #begin(request: FastifyRequest, reply: FastifyReply, admission: Admission, isReopened: boolean): void {
+    const { slot } = this.#door.handshake(request.raw) as Handshake
+    const wire = this.#pollers.make(admission.connection.id, isReopened, slot.leave)
+    try {
+      // The slot is that of the session from here on, and not of this request.
+      reply.raw.off('close', slot.leave)
+      slot.entered()
+      wire.carry(this.#entrance.open(admission, wire))
+      sendJson(reply, `{"messages":[],"status":410,"token":"${wire.token}"}`)
+    } catch (error) {
+      wire.terminate()
+      void reply.send(asError(error))
+    }
+  }
+
+  // Messages
+
+  /** Looks at the head: nothing is read of a body that is too long, or for nobody. */
+  #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const claims = this.#pollers.read(askedOf(raw).token)
+    const wire = claims && this.#pollers.get(claims.session)
+    if (claims === undefined || wire === undefined) return sendPostAnswer(reply, { status: 410 })
+    // Without a length it may be as long as may be.
+    const bytes = Number(raw.headers['content-length'] ?? this.#bodyLimit)
+    if (bytes > this.#bodyLimit) wire.session?.limitReached('limits.payloadBytes')
+    if (bytes > this.#bodyLimit) return sendPostAnswer(reply, { status: 413 })
+    const release = this.#budget.take(claims.session, bytes)
+    if (typeof release === 'number') return sendPostAnswer(reply, { status: release })
+    reply.raw.once('close', release)
+    ;(raw as Posted)[kPosting] = { ...claims, release }
+    done()
+  }
+
+  #post(request: FastifyRequest, reply: FastifyReply): void {
+    const { session, release } = (request.raw as Posted)[kPosting] as Posting
+    const { body } = request
+    const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
+    this.#pollers.post(session, Buffer.isBuffer(body) ? body : Buffer.alloc(0), isNdjson, (answer) => {
+      release()
+      sendPostAnswer(reply, answer)
+    })
+  }
+}

@@ -1,0 +1,580 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import beryl, {
+  type BerylOptions,
+  Binary,
+  type Connection,
+  defineChannel,
+  later,
+  mount,
+  reject,
+} from 'fastify-beryl'
+import { type FakeClock, fakeClock } from 'fastify-beryl/testing'
+import { Type } from 'typebox'
+import { systemClock } from '../../src/ground/clock.ts'
+import { Tokens } from '../../src/transport/longpoll/token.ts'
+import { Poller } from '../support/poller.ts'
+import { until } from '../support/until.ts'
+
+// Long polling on one node. The answers of a real Phoenix are replayed in test/replay, the way over other nodes is in
+// longpoll-nodes.test.ts.
+
+const WINDOW_MS = 10_000
+const GONE_MS = 15_000
+const Body = Type.Object({ body: Type.String() })
+
+interface Stage {
+  readonly app: FastifyInstance
+  readonly clock: FakeClock
+  readonly seen: Connection[]
+  /** Lets the handlers that wait go on. */
+  release(): void
+}
+
+async function serve(
+  t: TestContext,
+  options: BerylOptions = {},
+  { server = {}, scope }: { server?: FastifyServerOptions; scope?: (app: FastifyInstance) => void } = {},
+): Promise<Stage> {
+  const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
+  const app = Fastify(server)
+  t.after(() => app.close())
+  const seen: Connection[] = []
+  const held: (() => void)[] = []
+  const room = defineChannel('room:*', {
+    schema: {
+      join: { payload: Type.Unknown(), reply: Type.Unknown() },
+      in: {
+        say: { payload: Body, reply: Body },
+        bytes: { payload: Binary(), reply: Binary() },
+        wait: { payload: Body, reply: Body },
+        slow: { payload: Body, reply: Body },
+      },
+      out: { said: Body, raw: Binary() },
+    },
+    join: ({ connection }) => {
+      seen.push(connection)
+      return { assigns: {}, reply: {} }
+    },
+    in: {
+      say: (payload, socket) => {
+        socket.broadcast('said', payload)
+        return payload
+      },
+      bytes: (bytes) => bytes.toReversed(),
+      wait: (payload) => new Promise((resolve) => held.push(() => resolve(payload))),
+      slow: (payload) => later(new Promise((resolve) => held.push(() => resolve(payload)))),
+    },
+  })
+  scope?.(app)
+  await app.register(beryl, { channels: [room], longPoll: true, clock, ...options })
+  await app.ready()
+  const release = (): void => {
+    for (const go of held.splice(0)) go()
+  }
+  return { app, clock, seen, release }
+}
+
+async function joined(app: FastifyInstance, topic = 'room:1', poller = new Poller(app)): Promise<Poller> {
+  assert.equal((await poller.poll()).status, 410)
+  assert.equal(await poller.send(['1', '1', topic, 'phx_join', {}]), 200)
+  const { status, messages } = await poller.poll()
+  assert.deepEqual(
+    [status, messages],
+    [200, [['1', '1', topic, 'phx_reply', { response: {}, status: 'ok' }]]],
+  )
+  return poller
+}
+
+const said = (body: string): unknown[] => [null, null, 'room:1', 'said', { body }]
+const say = (app: FastifyInstance, body: string): void =>
+  app.channels.broadcast('room:1' as never, 'said' as never, { body } as never)
+
+/** As many turns of the event loop as a broadcast takes at the most. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('W109 clients poll at <path>/longpoll, where the option is on', async (t) => {
+  const { app, seen } = await serve(t)
+  await joined(app)
+  assert.equal(seen[0]?.transport, 'longpoll')
+  assert.match(seen[0]?.ip ?? '', /^127/)
+  assert.equal(app.channels.status().connections, 1)
+  assert.equal(app.channels.status().entrances[0]?.connections, 1)
+  const slashed = await app.inject('/socket/longpoll/?vsn=2.0.0')
+  assert.equal(slashed.json<{ status: number }>().status, 410)
+  const { app: without } = await serve(t, { longPoll: false })
+  assert.equal((await without.inject('/socket/longpoll?vsn=2.0.0')).statusCode, 404)
+})
+
+test('W109 connect sees the parameters and the authToken, and what it refuses is 403 in the body', async (t) => {
+  const asked: unknown[] = []
+  const { app } = await serve(t, {
+    connect: ({ params, authToken }) => {
+      asked.push({ ...params, authToken })
+      return params.user === 'eve' ? reject() : {}
+    },
+  })
+  const headers = { 'x-phoenix-authtoken': 'sesame' }
+  await new Poller(app, { query: 'vsn=2.0.0&user=ada', headers }).poll()
+  assert.deepEqual(asked, [{ vsn: '2.0.0', user: 'ada', authToken: 'sesame' }])
+  const eve = await new Poller(app, { query: 'vsn=2.0.0&user=eve' }).get()
+  assert.deepEqual([eve.statusCode, eve.json()], [200, { status: 403 }])
+  const old = await new Poller(app, { query: 'vsn=9.0.0' }).get()
+  assert.deepEqual([old.statusCode, old.json()], [200, { status: 403 }])
+  assert.equal(app.channels.status().connections, 1)
+})
+
+test('W109 a full server answers 503, and in the body the word upon which phoenix.js comes back', async (t) => {
+  const { app, clock } = await serve(t, { limits: { connections: 1 } })
+  const first = new Poller(app)
+  await first.poll()
+  const second = await new Poller(app).get()
+  assert.deepEqual([second.statusCode, second.headers['retry-after']], [503, '5'])
+  assert.deepEqual(second.json(), { status: 500 })
+  await clock.advance(GONE_MS)
+  assert.equal((await new Poller(app).poll()).status, 410)
+})
+
+test('W110 a poll waits for what comes, and is answered 204 where nothing does', async (t) => {
+  const { app, clock } = await serve(t)
+  const poller = await joined(app)
+  const woken = poller.poll()
+  await turns()
+  say(app, 'wake')
+  assert.deepEqual((await woken).messages, [said('wake')])
+  const empty = poller.poll()
+  await turns()
+  await clock.advance(WINDOW_MS - 1)
+  const after = await Promise.race([empty, Promise.resolve('waits')])
+  assert.equal(after, 'waits')
+  await clock.advance(1)
+  assert.deepEqual([(await empty).status, (await empty).messages], [204, []])
+})
+
+test('W110 the second of two polls gets the messages, the first ends with 204', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  const first = poller.get()
+  await turns()
+  const second = poller.get()
+  assert.equal((await first).json<{ status: number }>().status, 204)
+  say(app, 'one')
+  assert.deepEqual((await second).json<{ messages: string[] }>().messages, [JSON.stringify(said('one'))])
+})
+
+test('W110 a POST is one frame, or one a line, and is answered when they are taken', async (t) => {
+  const { app, release } = await serve(t)
+  const poller = await joined(app)
+  const heartbeat = '[null,"7","phoenix","heartbeat",{}]'
+  for (const type of ['application/json', 'text/plain', 'application/x-ndjson; charset=utf-8'])
+    assert.deepEqual((await poller.post(heartbeat, { 'content-type': type })).json(), { status: 200 })
+  await turns()
+  assert.equal((await poller.poll()).messages.length, 3)
+  // It waits for nothing that a handler does.
+  assert.equal(
+    await poller.send(
+      ['1', '2', 'room:1', 'slow', { body: 'a' }],
+      ['1', '3', 'room:1', 'say', { body: 'b' }],
+    ),
+    200,
+  )
+  assert.equal((await poller.post(`${heartbeat}\r\n${heartbeat}\n`)).json<{ status: number }>().status, 200)
+  await turns()
+  const { messages } = await poller.poll()
+  assert.equal(messages.length, 4)
+  release()
+  await turns()
+  const late = await poller.poll()
+  assert.deepEqual(late.messages, [
+    ['1', '2', 'room:1', 'phx_reply', { response: { body: 'a' }, status: 'ok' }],
+  ])
+})
+
+test('W110 a client that is not read for want of room has its POST answered when it is read again', async (t) => {
+  const { app, release } = await serve(t, { limits: { pendingHandlers: 1 } })
+  const poller = await joined(app)
+  assert.equal(await poller.send(['1', '1', 'room:2', 'phx_join', {}]), 200)
+  let isAnswered = false
+  const batch = poller
+    .send(
+      ['1', '2', 'room:1', 'wait', { body: 'a' }],
+      ['1', '3', 'room:2', 'wait', { body: 'b' }],
+      [null, '4', 'phoenix', 'heartbeat', {}],
+    )
+    .then((status) => {
+      isAnswered = true
+      return status
+    })
+  await turns()
+  assert.equal(isAnswered, false)
+  release()
+  await turns()
+  release()
+  assert.equal(await batch, 200)
+})
+
+test('W111 a binary frame travels in base64 both ways', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  const push = Buffer.concat([
+    Buffer.from([0, 1, 1, 6, 5]),
+    Buffer.from('12room:1bytes'),
+    Buffer.from([1, 2, 255]),
+  ])
+  assert.equal((await poller.post(push.toString('base64'))).json<{ status: number }>().status, 200)
+  const [reply] = (await poller.poll()).messages
+  const expected = Buffer.concat([
+    Buffer.from([1, 1, 1, 6, 2]),
+    Buffer.from('12room:1ok'),
+    Buffer.from([255, 2, 1]),
+  ])
+  assert.deepEqual(Buffer.from(reply as string, 'base64'), expected)
+  // What is no UTF-8 loses nothing that stands beside it.
+  app.channels.broadcast('room:1' as never, 'raw' as never, Buffer.from([0xff, 0xfe]) as never)
+  say(app, 'beside')
+  await turns()
+  const { messages } = await poller.poll()
+  assert.deepEqual([typeof messages[0], messages[1]], ['string', said('beside')])
+})
+
+test('W112 messages are given again until a poll shows that they have arrived', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  const before = poller.token
+  say(app, 'one')
+  await turns()
+  // Two answers are lost on the way: the client polls with the token that it has.
+  for (const wanted of [[said('one')], [said('one'), said('two')]]) {
+    poller.token = before
+    assert.deepEqual((await poller.poll()).messages, wanted)
+    say(app, 'two')
+    await turns()
+  }
+  assert.deepEqual((await poller.poll()).messages, [said('two')])
+  // What was confirmed is not kept: an older token gives nothing again.
+  poller.token = before
+  assert.deepEqual((await poller.poll()).messages, [said('two')])
+})
+
+test('W112 messages that nobody fetches are bounded as those of any slow reader', async (t) => {
+  const limits: string[] = []
+  const { app, clock } = await serve(t, { backpressure: { maxBufferedBytes: 1_000, stallMs: 5_000 } })
+  app.channels.onTelemetry('limit.reached', (_, { limit }) => limits.push(limit))
+  const poller = await joined(app)
+  for (let n = 0; n < 3; n++) {
+    say(app, 'x'.repeat(900))
+    await turns()
+  }
+  assert.deepEqual(limits, ['backpressure.maxBufferedBytes'])
+  assert.equal((await poller.poll()).status, 410)
+  const stalled = await joined(app)
+  say(app, 'one')
+  await turns()
+  await clock.advance(7_000)
+  assert.deepEqual(limits, ['backpressure.maxBufferedBytes', 'backpressure.stallMs'])
+  assert.equal((await stalled.poll()).status, 410)
+})
+
+test('W113 what cannot be taken is answered at once, with 400 or 413', async (t) => {
+  const { app } = await serve(t, { limits: { payloadBytes: 200 } })
+  const poller = await joined(app)
+  const answer = async (body: string | Buffer): Promise<unknown[]> => {
+    const { statusCode, body: text } = await poller.post(body)
+    return [statusCode, JSON.parse(text)]
+  }
+  const heartbeat = '[null,"7","phoenix","heartbeat",{}]'
+  assert.deepEqual(await answer(''), [400, { status: 400 }])
+  assert.deepEqual(await answer('!!!'), [400, { status: 400 }])
+  assert.deepEqual(await answer(`${heartbeat}\n\n${heartbeat}`), [400, { status: 400 }])
+  assert.deepEqual(await answer(`${heartbeat}\n["1","2","room:1","say",{"body":"${'x'.repeat(200)}"}]`), [
+    413,
+    { status: 413 },
+  ])
+  assert.deepEqual(await answer('x'.repeat(200 * 100 + 1)), [413, { status: 413 }])
+  // Nothing of these was taken, and the session lives.
+  say(app, 'alive')
+  assert.deepEqual((await poller.poll()).messages, [said('alive')])
+  const many = Array.from({ length: 101 }, () => heartbeat).join('\n')
+  assert.deepEqual(await answer(many), [413, { status: 413, taken: 100 }])
+  // A frame that is none ends it, as on a WebSocket.
+  assert.deepEqual(await answer('["1"'), [400, { status: 400 }])
+  assert.equal((await poller.poll()).messages.length, 100)
+  assert.equal((await poller.poll()).status, 410)
+})
+
+test('W113 a client that floods is told 429, and its session is over', async (t) => {
+  const { app, clock } = await serve(t, { limits: { messages: { perSecond: 1, burst: 1 } } })
+  const poller = await joined(app)
+  const push = ['1', '2', 'room:1', 'say', { body: 'x' }]
+  let status = 200
+  for (let second = 0; second < 20 && status === 200; second++) {
+    status = await poller.send(push, push, push)
+    if (second % 4 === 3) await poller.poll()
+    await clock.advance(500)
+  }
+  assert.equal(status, 429)
+})
+
+test('W114 a client that does not poll for one and a half windows is gone', async (t) => {
+  const { app, clock } = await serve(t)
+  const codes: number[] = []
+  app.channels.onTelemetry('connection.close', (_, { code }) => codes.push(code))
+  const poller = await joined(app)
+  await clock.advance(GONE_MS - 1)
+  assert.equal(app.channels.status().connections, 1)
+  await poller.send([null, '1', 'phoenix', 'heartbeat', {}])
+  await clock.advance(1)
+  await until('it is gone', () => app.channels.status().connections === 0)
+  assert.deepEqual(codes, [1006])
+  assert.deepEqual((await poller.post('[]')).json(), { status: 410 })
+  assert.equal((await poller.poll()).status, 410)
+})
+
+test('W114 a poll that breaks off is no poll', async (t) => {
+  const { app, clock } = await serve(t)
+  const poller = await joined(app)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as { port: number }
+  const abort = new AbortController()
+  const broken = fetch(`http://127.0.0.1:${port}${poller.url}`, { signal: abort.signal }).catch(() => {})
+  const [socket] = (await once(app.server, 'connection')) as [Socket]
+  await once(app.server, 'request')
+  await turns()
+  abort.abort()
+  await Promise.all([broken, once(socket, 'close')])
+  await turns()
+  say(app, 'unheard')
+  await turns()
+  // It is given to the poll that comes, and nothing to the one that went.
+  assert.deepEqual((await poller.poll()).messages, [said('unheard')])
+  await clock.advance(GONE_MS)
+  await until('it is gone', () => app.channels.status().connections === 0)
+})
+
+test('W114 a session that the server ends gives what it has, and then 410', async (t) => {
+  const { app } = await serve(t, { connectionTopic: () => 'user:1' })
+  const waiting = await joined(app)
+  const poll = waiting.poll()
+  await turns()
+  app.channels.disconnect('user:1')
+  assert.equal((await poll).status, 410)
+  const between = await joined(app)
+  say(app, 'last')
+  await turns()
+  app.channels.disconnect('user:1')
+  const last = await between.poll()
+  assert.deepEqual([last.status, last.messages], [200, [said('last')]])
+  assert.equal((await between.poll()).status, 410)
+})
+
+test('W114 a close tells the polls that wait, keeps no client that does not, and lets handlers finish', async (t) => {
+  const { app, release } = await serve(t)
+  const [waiting, away, busy] = [await joined(app), await joined(app), await joined(app)]
+  await busy.send(['1', '9', 'room:1', 'wait', { body: 'done' }])
+  say(app, 'unfetched')
+  await turns()
+  const polls = [waiting, busy].map((poller) => poller.poll())
+  assert.deepEqual(
+    (await Promise.all(polls)).map(({ messages }) => messages),
+    [[said('unfetched')], [said('unfetched')]],
+  )
+  const [ended, finished] = [waiting.poll(), busy.poll()]
+  await turns()
+  const closed = app.close()
+  assert.equal((await ended).status, 410)
+  release()
+  const { status, messages } = await finished
+  assert.deepEqual(
+    [status, messages],
+    [200, [['1', '9', 'room:1', 'phx_reply', { response: { body: 'done' }, status: 'ok' }]]],
+  )
+  assert.ok(away.token)
+  await closed
+})
+
+test('W115 CORS is as checkOrigin says, and never a star where credentials travel', async (t) => {
+  const listed = await serve(t, { checkOrigin: ['https://example.com'] })
+  const ask = (app: FastifyInstance, origin: string, method: 'GET' | 'OPTIONS' = 'GET') =>
+    app.inject({
+      method,
+      url: '/socket/longpoll?vsn=2.0.0',
+      headers: { origin, 'access-control-request-headers': 'content-type' },
+    })
+  const good = await ask(listed.app, 'https://example.com')
+  assert.equal(good.headers['access-control-allow-origin'], 'https://example.com')
+  assert.equal(good.headers['access-control-allow-credentials'], 'true')
+  assert.equal(good.headers.vary, 'origin')
+  const preflight = await ask(listed.app, 'https://example.com', 'OPTIONS')
+  assert.deepEqual(
+    [
+      preflight.statusCode,
+      preflight.headers['access-control-allow-headers'],
+      preflight.headers['access-control-max-age'],
+    ],
+    [200, 'content-type', '3600'],
+  )
+  const evil = await ask(listed.app, 'https://evil.example')
+  assert.deepEqual([evil.statusCode, evil.json()], [200, { status: 403 }])
+  assert.equal(evil.headers['access-control-allow-origin'], undefined)
+  const poller = await joined(listed.app)
+  const stolen = await poller.post('[]', { origin: 'https://evil.example' })
+  assert.deepEqual(stolen.json(), { status: 403 })
+  const open = await serve(t, { checkOrigin: false })
+  const any = await ask(open.app, 'https://evil.example')
+  assert.equal(any.headers['access-control-allow-origin'], '*')
+  assert.equal(any.headers['access-control-allow-credentials'], undefined)
+})
+
+test('W116 a token is good for its entrance, until it is too old, and in nobody else’s hand', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  const token = poller.token as string
+  const spoilt = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
+  for (const wrong of [
+    spoilt,
+    token.replace('.', '..'),
+    'undefined',
+    '1.a.b.c.d.e',
+    '%',
+    'x'.repeat(5_000),
+  ]) {
+    poller.token = wrong
+    assert.deepEqual((await poller.post('[]')).json(), { status: 410 }, wrong)
+  }
+  poller.token = undefined
+  say(app, 'to whom it belongs')
+  await turns()
+  const inHeader = await poller.get({ 'x-phoenix-longpoll-token': token })
+  assert.equal(inHeader.json<{ status: number }>().status, 200)
+  const tokens = new Tokens(undefined, '/socket', 1_000)
+  const [young, own] = [tokens.sign('node.1', 7, 0), { node: 'node', session: 'node.1', last: 7 }]
+  assert.deepEqual(tokens.read(young, 1_000), own)
+  // The clocks of two nodes may differ by a minute.
+  assert.deepEqual(tokens.read(young, 61_000), own)
+  assert.equal(tokens.read(young, 61_001), undefined)
+  assert.equal(new Tokens(undefined, '/socket', 1_000).read(young, 0), undefined)
+})
+
+test('W116 an entrance takes no token of another one', async (t) => {
+  const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
+  const app = Fastify()
+  t.after(() => app.close())
+  const longPoll = { secret: 'the same secret for both of the entrances' }
+  await app.register(beryl, { longPoll, clock })
+  await app.register(
+    async (admin) => {
+      admin.addHook('onRequest', async (request, reply) => {
+        if (request.headers['x-office'] !== 'yes') return reply.code(401).send({ error: 'no' })
+      })
+      await admin.register(mount, { path: '/socket', longPoll })
+    },
+    { prefix: '/admin' },
+  )
+  const office = { 'x-office': 'yes' }
+  const admin = new Poller(app, { path: '/admin/socket', headers: office })
+  assert.equal((await admin.poll()).status, 410)
+  const guest = new Poller(app)
+  guest.token = admin.token
+  assert.deepEqual((await guest.post('[]')).json(), { status: 410 })
+  assert.deepEqual(app.channels.status().entrances, [
+    { path: '/socket', connections: 0 },
+    { path: '/admin/socket', connections: 1 },
+  ])
+  // The hooks of the scope are asked each time, and what they say is said in the client's words.
+  const stranger = new Poller(app, { path: '/admin/socket' })
+  stranger.token = admin.token
+  for (const answer of [await stranger.get(), await stranger.post('[]')])
+    assert.deepEqual([answer.statusCode, answer.json()], [401, { status: 403 }])
+})
+
+test('W116 hooks that are added behind the plugin are asked, too', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(beryl, { longPoll: true })
+  app.addHook('preHandler', async (_request, reply) => reply.code(429).send('slowly'))
+  const { statusCode, body } = await new Poller(app).get()
+  assert.deepEqual([statusCode, body], [429, '{"status":500}'])
+})
+
+test('W116 no line of the log has a token', async (t) => {
+  const lines: string[] = []
+  const logger = { level: 'trace', stream: { write: (line: string) => void lines.push(line) } } as const
+  const { app } = await serve(t, {}, { server: { logger } })
+  const poller = await joined(app)
+  const { token = '' } = poller
+  await poller.post('!!!')
+  poller.token = undefined
+  await poller.post('[]', { 'x-phoenix-longpoll-token': token })
+  assert.match(lines.join(''), /\/socket\/longpoll\?…/)
+  assert.equal(lines.join('').includes(token), false)
+  assert.equal(lines.join('').includes(token.split('.').at(-1) as string), false)
+})
+
+test('W117 a poll with the token of a session that is gone begins a new one, with the parameters of the client', async (t) => {
+  const asked: unknown[] = []
+  const { app, clock } = await serve(t, {
+    connect: ({ params }) => {
+      asked.push(params.token)
+      return {}
+    },
+  })
+  // The application's own parameter has the name of ours.
+  const poller = new Poller(app, { query: 'token=mine&vsn=2.0.0' })
+  const first = await poller.poll()
+  await clock.advance(GONE_MS)
+  await until('it is gone', () => app.channels.status().connections === 0)
+  const second = await poller.poll()
+  assert.deepEqual([first.status, second.status], [410, 410])
+  assert.deepEqual(asked, ['mine', 'mine'])
+  // phoenix.js before 1.8 polls on as if nothing had happened, with channels that the server does not know.
+  assert.equal((await poller.poll()).status, 500)
+  poller.token = undefined
+  assert.equal((await poller.poll()).status, 410)
+})
+
+test('W117 errors of the application are said in the words of the client, and reach its error handler', async (t) => {
+  const errors: unknown[] = []
+  const { app } = await serve(
+    t,
+    {
+      connect: () => {
+        throw new Error('no database')
+      },
+    },
+    {
+      scope: (instance) =>
+        instance.setErrorHandler((error, _request, reply) => {
+          errors.push((error as Error).message)
+          return reply.code(500).send({ oops: true })
+        }),
+    },
+  )
+  const { statusCode, body } = await new Poller(app).get()
+  assert.deepEqual([statusCode, body, errors], [500, '{"status":500}', ['no database']])
+})
+
+test('W118 longPoll is refused where it cannot work', async () => {
+  const refused = async (options: BerylOptions): Promise<unknown> => {
+    try {
+      await Fastify().register(beryl, options)
+      return undefined
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  assert.match(String(await refused({ longPoll: 'yes' as never })), /longPoll.*a boolean, or an object/)
+  assert.match(String(await refused({ longPoll: { window: 1 } as never })), /longPoll\.window/)
+  assert.match(String(await refused({ longPoll: { windowMs: 0 } })), /longPoll\.windowMs.*at least 1|from 1/)
+  assert.match(
+    String(await refused({ longPoll: { windowMs: 40_000 } })),
+    /longPoll\.windowMs.*heartbeat\.timeoutMs/,
+  )
+  const short = String(await refused({ longPoll: { secret: 'hunter2' } }))
+  assert.match(short, /longPoll\.secret.*32 bytes/)
+  assert.equal(short.includes('hunter2'), false)
+})
