@@ -32,7 +32,7 @@ export interface DoorOptions extends RenewalOptions {
   readonly limits: AdmissionLimits & { readonly handshakeTimeoutMs: number }
 }
 
-/** What a transport says of its own requests, where they are no upgrades. */
+/** A transport's own words of its requests, where they are no upgrades. */
 export interface Approach {
   readonly transport: Connection['transport']
   /** The URL with the parameters of the client. */

@@ -1,7 +1,7 @@
 import type { Difference } from './differences.ts'
 import type { Step } from './transcript.ts'
 
-// What a poller is answered otherwise than by Phoenix. `docs/longpoll.md` gives the reasons.
+// The answers to a poller that are other than those of Phoenix. `docs/longpoll.md` gives the reasons.
 
 type Answer = Step & { readonly t: 'http_recv' }
 type Change = (steps: readonly Step[]) => readonly Step[]

@@ -234,7 +234,7 @@ test('W111 a binary frame travels in base64 both ways', async (t) => {
     Buffer.from([255, 2, 1]),
   ])
   assert.deepEqual(Buffer.from(reply as string, 'base64'), expected)
-  // What is no UTF-8 loses nothing that stands beside it.
+  // Bytes that are no UTF-8 take nothing along that stands beside them.
   app.channels.broadcast('room:1' as never, 'raw' as never, Buffer.from([0xff, 0xfe]) as never)
   say(app, 'beside')
   await turns()
@@ -256,7 +256,7 @@ test('W112 messages are given again until a poll shows that they have arrived', 
     await turns()
   }
   assert.deepEqual((await poller.poll()).messages, [said('two')])
-  // What was confirmed is not kept: an older token gives nothing again.
+  // A confirmed message is not kept: an older token gives nothing again.
   poller.token = before
   assert.deepEqual((await poller.poll()).messages, [said('two')])
 })

@@ -17,7 +17,7 @@ export function askedOf({ headers, url = '' }: IncomingMessage): Asked {
   const last = [...url.matchAll(PARAM)].at(-1)
   if (last === undefined) return { token: '', rest: url }
   const [param, token = ''] = last
-  // What stood in front of it stays, so that the rest is still a query.
+  // The character in front of it stays, so that the rest is still a query.
   const start = last.index + 1
   return { token, rest: url.slice(0, start) + url.slice(start + param.length - 1).replace(/^&/, '') }
 }

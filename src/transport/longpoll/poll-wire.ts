@@ -175,7 +175,7 @@ export class PollWire implements Wire {
     this.#answer(200)
   }
 
-  /** What is kept is given to the next poll, and the one behind it is told that the session is over. */
+  /** The next poll is given all that is kept, and the one behind it is told that the session is over. */
   close(code: number): void {
     if (this.#state !== 'open') return
     this.#code = code

@@ -70,7 +70,7 @@ function warnOfTimeouts(app: FastifyInstance, { windowMs }: ResolvedLongPollOpti
 
 type Done = (error?: Error) => void
 
-/** What is known of a POST before its body is read. */
+/** The facts of a POST that are known before its body is read. */
 interface Posting extends Claims {
   /** Gives the room for its body back. */
   readonly release: () => void
