@@ -161,6 +161,12 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'adapters/relay.ts field #wanted': 'the topics of all workers',
   'adapters/relay.ts field topics': 'the topics of one worker',
   'adapters/relay.ts field #messages': 'CREDIT_BYTES',
+  'adapters/relay.ts field #answers':
+    'half of CREDIT_BYTES and one page; of positions, what one turn asked for',
+  'adapters/relay.ts field reads': 'as cluster-log.ts #asked, of one node',
+  'adapters/cluster-log.ts field #asked':
+    'MAX_PENDING_BYTES: nothing is asked above, and it ends with the link',
+  'adapters/cluster-link.ts field #asks': 'as cluster-log.ts #asked: the questions of one turn',
   'adapters/forked-worker.ts listener on': 'two for each worker',
   'adapters/forked-worker.ts listener once': 'one for each worker',
   'adapters/forked-worker.ts listener addEventListener': 'one for each worker, until it listens',

@@ -75,6 +75,7 @@ export class BrokerAdapter implements PubSubAdapter {
       deliver: (topic, bytes) => {
         if (this.log?.arrived(topic, bytes) !== true) deliver(topic, bytes)
       },
+      full: () => this.log?.full(),
       chance: this.#chance,
       changed: (status, error) => {
         this.#wasUp ||= status === 'up'

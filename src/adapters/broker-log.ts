@@ -70,6 +70,11 @@ export class BrokerLog implements PubSubLog {
     return message !== undefined
   }
 
+  /** Some logs at the engine are gone, since all together were too large. */
+  full(): void {
+    this.#listener?.full()
+  }
+
   /** Sends batch after batch, until nothing waits. */
   async #work(topic: string, jobs: Job[]): Promise<void> {
     this.#waiting.set(topic, jobs)

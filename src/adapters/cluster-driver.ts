@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../ground/clock.ts'
 import { ClusterLink } from './cluster-link.ts'
 import type { Driver, Link, LinkEvents } from './driver.ts'
+import { decodeLogged } from './logged-message.ts'
 import type { Port } from './port.ts'
 
 const MAX_MESSAGE_BYTES = 1_024 * 1_024 - 1_024
@@ -10,6 +11,7 @@ export class ClusterDriver implements Driver {
   readonly name = 'cluster'
   readonly address = 'the primary'
   readonly maxMessageBytes = MAX_MESSAGE_BYTES
+  readonly decodeLogged = decodeLogged
   readonly advice =
     'start the workers with startWorkers() of fastify-beryl/cluster; under a process manager, whose primary ' +
     'knows nothing of it, put redis() between the processes'

@@ -1,4 +1,6 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import { ClusterLog } from './cluster-log.ts'
+import { costOfAnswer, type LogAnswer, type LogAsk } from './cluster-log-messages.ts'
 import { costOf, PORTION, type Relayed, type ToPrimary, toNode } from './cluster-messages.ts'
 import type { Link, LinkEvents } from './driver.ts'
 import type { Port } from './port.ts'
@@ -16,24 +18,31 @@ let links = 0
 
 /** A node's way to the primary. All that is asked and sent in one turn is one message between the processes. */
 export class ClusterLink implements Link {
-  pendingBytes = 0
+  readonly log: ClusterLog
   readonly #init: ClusterLinkInit
   readonly #link = ++links
   readonly #silence: () => void
   #turn: Timer | undefined
   #isClosed = false
   #messages: Relayed[] = []
+  #asks: LogAsk[] = []
   #subscribe: string[] = []
   #unsubscribe: string[] = []
   /** The question at the end of this turn, and those under way, oldest first. */
   #asking: Question | undefined
   readonly #asked = new Map<number, Question>()
   #questions = 0
+  /** Handed over, and not relayed. */
+  #pending = 0
   /** Delivered, and not told to the primary. */
   #taken = 0
 
   constructor(init: ClusterLinkInit) {
     this.#init = init
+    this.log = new ClusterLog(init.prefix, (ask) => {
+      this.#asks.push(ask)
+      this.#endOfTurn()
+    })
     this.#silence = init.port.listen(
       (message) => this.#took(message),
       () => this.#lost(),
@@ -48,10 +57,14 @@ export class ClusterLink implements Link {
     return this
   }
 
+  get pendingBytes(): number {
+    return this.#pending + this.log.pendingBytes
+  }
+
   publish(topic: string, bytes: Uint8Array): void {
     if (this.#isClosed) return
     const message: Relayed = [this.#init.prefix + topic, bytes]
-    this.pendingBytes += costOf(message)
+    this.#pending += costOf(message)
     this.#messages.push(message)
     this.#endOfTurn()
   }
@@ -80,6 +93,7 @@ export class ClusterLink implements Link {
     this.#turn?.cancel()
     this.#post({ bye: true })
     this.#silence()
+    this.log.close()
   }
 
   #ask(): Promise<void> {
@@ -95,15 +109,16 @@ export class ClusterLink implements Link {
   #send(): void {
     this.#turn = undefined
     const [messages, subscribe, unsubscribe] = [this.#messages, this.#subscribe, this.#unsubscribe]
-    const [taken, asking] = [this.#taken, this.#asking]
+    const [asks, taken, asking] = [this.#asks, this.#taken, this.#asking]
     this.#messages = []
+    this.#asks = []
     this.#subscribe = []
     this.#unsubscribe = []
     this.#taken = 0
     this.#asking = undefined
     const ask = asking === undefined ? undefined : ++this.#questions
     if (ask !== undefined && asking !== undefined) this.#asked.set(ask, asking)
-    this.#post({ messages, subscribe, unsubscribe, taken, ...(ask === undefined ? {} : { ask }) })
+    this.#post({ messages, asks, subscribe, unsubscribe, taken, ...(ask === undefined ? {} : { ask }) })
   }
 
   #post(message: Omit<ToPrimary, 'beryl' | 'from' | 'link'>): void {
@@ -116,8 +131,8 @@ export class ClusterLink implements Link {
   #took(given: unknown): void {
     const message = toNode(given)
     if (message === undefined || message.to !== this.#init.node || message.link !== this.#link) return
-    const { messages = [], answered = 0, taken = 0, lost = 0 } = message
-    this.pendingBytes -= taken
+    const { messages = [], answers = [], answered = 0, taken = 0, lost = 0 } = message
+    this.#pending -= taken
     for (const [number, { resolve }] of this.#asked) {
       if (number > answered) break
       this.#asked.delete(number)
@@ -125,6 +140,7 @@ export class ClusterLink implements Link {
     }
     if (lost > 0) this.#init.events.dropped(lost)
     for (const relayed of messages) this.#deliver(relayed)
+    for (const answer of answers) this.#answer(answer)
     if (this.#taken >= PORTION) this.#endOfTurn()
   }
 
@@ -133,6 +149,12 @@ export class ClusterLink implements Link {
     const [topic, bytes] = relayed
     this.#taken += costOf(relayed)
     if (!this.#isClosed) events.arrived(topic.slice(prefix.length), bytes)
+  }
+
+  #answer(answer: LogAnswer): void {
+    this.#taken += costOfAnswer(answer)
+    this.log.took(answer)
+    if (answer.isFull) this.#init.events.full()
   }
 
   #lost(): void {

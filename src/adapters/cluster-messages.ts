@@ -1,4 +1,5 @@
 import { isUint8Array } from 'node:util/types'
+import { isAnswer, isAsk, type LogAnswer, type LogAsk } from './cluster-log-messages.ts'
 
 /** One for each peer and turn, from a node in a worker to the primary. Others pass over the same channel: the mark tells ours. */
 export interface ToPrimary {
@@ -11,6 +12,8 @@ export interface ToPrimary {
   readonly subscribe?: readonly string[]
   readonly unsubscribe?: readonly string[]
   readonly messages?: readonly Relayed[]
+  /** Questions about logs, in the order in which they are dealt with. */
+  readonly asks?: readonly LogAsk[]
   /** Answered when all of this, and of what came before, is done. */
   readonly ask?: number
   /** Gives credit back: so much of what came has been delivered. */
@@ -23,6 +26,7 @@ export interface ToNode {
   readonly to: string
   readonly link: number
   readonly messages?: readonly Relayed[]
+  readonly answers?: readonly LogAnswer[]
   readonly answered?: number
   readonly taken?: number
   /** Messages that were for this node, and for which it had no credit. */
@@ -57,6 +61,8 @@ function isOurs(message: unknown, name: 'from' | 'to', numbers: readonly string[
     typeof fields.link === 'number' &&
     numbers.every((field) => fields[field] === undefined || typeof fields[field] === 'number') &&
     isListOf(fields.messages, isRelayed) &&
+    isListOf(fields.asks, isAsk) &&
+    isListOf(fields.answers, isAnswer) &&
     isListOf(fields.subscribe, isText) &&
     isListOf(fields.unsubscribe, isText)
   )

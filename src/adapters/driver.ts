@@ -33,6 +33,8 @@ export interface LinkEvents {
   arrived(topic: string, bytes: Uint8Array): void
   /** Messages that were handed over were not taken by the engine. */
   dropped(messages: number): void
+  /** The logs at the engine had as many bytes as they may: some are gone. Told by an engine that is our own. */
+  full(): void
   /** The link is of no use any more. Only the first call counts. */
   lost(error: unknown): void
 }

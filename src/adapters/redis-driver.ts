@@ -2,8 +2,8 @@ import { createClient, type RedisClientOptions } from '@redis/client'
 import { readFields } from '../ground/argument.ts'
 import { refuseOption } from '../ground/option-checks.ts'
 import type { Driver, Link, LinkEvents } from './driver.ts'
+import { decodeLogged } from './logged-message.ts'
 import { type RedisClient, RedisLink } from './redis-link.ts'
-import { decodeLogged } from './redis-log.ts'
 
 /** The client buffers of Redis are larger: this keeps a message in bounds for every engine. */
 const MAX_MESSAGE_BYTES = 1_024 * 1_024 - 1_024

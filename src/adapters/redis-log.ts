@@ -1,18 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { ErrorReply } from '@redis/client'
 import { KEEP_MS, type LogLimits, type LogPage, type LogPosition } from '../pubsub/log.ts'
-import { type LinkLog, type LoggedMessage, type NewEntry, NotTaken } from './driver.ts'
+import { type LinkLog, type NewEntry, NotTaken } from './driver.ts'
+import { MARK } from './logged-message.ts'
 import { APPEND, OWN_ERROR, READ, type RedisScript } from './redis-scripts.ts'
 
 /** Sends one command over the connection that publishes. */
 export type Ask = (args: readonly string[]) => Promise<unknown>
 
-/** The mark at the beginning of an entry on the channel of its topic: no envelope begins so. */
-const MARK = '\u0000beryl-log '
-const MARK_BYTES = Buffer.from(MARK)
-const HEAD = /^([\w-]{1,64}) (\d{1,16}) /
-/** The head of a message: an epoch and an offset. */
-const MAX_HEAD = 82
 /** Redis says so before a script has written anything. */
 const BEFORE = [
   OWN_ERROR,
@@ -127,16 +122,4 @@ function textsOf(answer: unknown): string[] {
 
 function wasBefore(error: unknown): error is ErrorReply {
   return error instanceof ErrorReply && BEFORE.some((code) => error.message.startsWith(`${code} `))
-}
-
-export function decodeLogged(message: Uint8Array): LoggedMessage | undefined {
-  const start = MARK_BYTES.length
-  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
-  if (!bytes.subarray(0, start).equals(MARK_BYTES)) return undefined
-  const [head, epoch = '', offset] = HEAD.exec(bytes.toString('latin1', start, start + MAX_HEAD)) ?? []
-  if (head === undefined) return undefined
-  return {
-    position: { epoch, offset: Number(offset) },
-    text: bytes.toString('utf8', start + head.length),
-  }
 }

@@ -1,17 +1,35 @@
 import { type Clock, systemClock, type Timer } from '../ground/clock.ts'
+import { costOfAnswer, type LogAnswer, type LogAsk } from './cluster-log-messages.ts'
 import { costOf, PORTION, type Relayed, type ToNode, type ToPrimary, toPrimary } from './cluster-messages.ts'
+import { encodeLogged } from './logged-message.ts'
 import type { Port } from './port.ts'
+import { RelayLogs } from './relay-logs.ts'
 
 /** Bytes that may be under way to one node. Node itself would hold any amount for a worker that does not read. */
 export const CREDIT_BYTES = 16 * 1_024 * 1_024
+/** Bytes of all logs in the primary, where nothing else was said. */
+export const HISTORY_BYTES = 67_108_864
 
-/** The primary's part: hands what a node publishes to those that want its topic. It understands nothing of it. */
+/**
+ * The primary's part: hands what a node publishes to those that want its topic, and keeps the logs of topics. It understands
+ * nothing of what is in them.
+ */
 export class Relay {
   readonly #clock: Clock
   readonly #wanted = new Map<string, Set<Peer>>()
+  readonly #logs: RelayLogs
 
-  constructor(clock: Clock = systemClock) {
+  constructor(clock: Clock = systemClock, historyBytes: number = HISTORY_BYTES) {
     this.#clock = clock
+    this.#logs = new RelayLogs(
+      { clock, maxBytes: historyBytes },
+      {
+        tell: (topic, position, text) => {
+          if (this.#wanted.has(topic)) this.#hand([topic, encodeLogged(position, text)])
+        },
+        isWanted: (topic) => this.#wanted.has(topic),
+      },
+    )
   }
 
   /** Topics that some node wants. */
@@ -40,9 +58,12 @@ export class Relay {
     if (message.hello) this.#greet(port, peers, from, link)
     const peer = peers.get(from)
     if (peer?.link !== link) return
+    peer.delivered(message)
     for (const topic of message.subscribe ?? []) this.#want(topic, peer)
     for (const topic of message.unsubscribe ?? []) this.#leave(topic, peer)
     for (const relayed of message.messages ?? []) this.#relay(relayed, peer)
+    for (const ask of message.asks ?? []) this.#ask(ask, peer)
+    this.#read(peer)
     peer.answer(message)
     if (message.bye) {
       this.#forget(peer)
@@ -75,7 +96,25 @@ export class Relay {
 
   #relay(relayed: Relayed, from: Peer): void {
     from.took(relayed)
-    for (const peer of this.#wanted.get(relayed[0]) ?? []) if (peer !== from) peer.offer(relayed)
+    this.#hand(relayed, from)
+  }
+
+  #hand(relayed: Relayed, except?: Peer): void {
+    for (const peer of this.#wanted.get(relayed[0]) ?? []) if (peer !== except) peer.offer(relayed)
+  }
+
+  #ask(ask: LogAsk, peer: Peer): void {
+    if (ask.call === 'read') peer.reads.push(ask)
+    else peer.say(this.#logs.answer(ask))
+  }
+
+  /** Pages wait for a node that does not take what is under way. */
+  #read(peer: Peer): void {
+    for (let done = 0; ; done++) {
+      const ask = peer.hasRoomForPage ? peer.reads[done] : undefined
+      if (ask === undefined) return void peer.reads.splice(0, done)
+      peer.say(this.#logs.answer(ask))
+    }
   }
 
   #forget(peer: Peer): void {
@@ -88,11 +127,14 @@ export class Relay {
 class Peer {
   readonly link: number
   readonly topics = new Set<string>()
+  /** Questions for a page of a log, which wait for room. */
+  readonly reads: LogAsk[] = []
   readonly #port: Port
   readonly #node: string
   readonly #clock: Clock
   #turn: Timer | undefined
   #messages: Relayed[] = []
+  #answers: LogAnswer[] = []
   /** Handed over, and not said to be delivered. */
   #underWay = 0
   #lost = 0
@@ -123,8 +165,23 @@ class Peer {
     this.#taken += costOf(relayed)
   }
 
-  answer({ ask = 0, taken = 0 }: ToPrimary): void {
+  /** Half of the credit is for messages alone. */
+  get hasRoomForPage(): boolean {
+    return this.#underWay < CREDIT_BYTES / 2
+  }
+
+  delivered({ taken = 0 }: ToPrimary): void {
     this.#underWay -= taken
+  }
+
+  /** Told whatever its credit, of which it takes a part. */
+  say(answer: LogAnswer): void {
+    this.#underWay += costOfAnswer(answer)
+    this.#answers.push(answer)
+    this.#endOfTurn()
+  }
+
+  answer({ ask = 0 }: ToPrimary): void {
     if (ask > 0) this.#answered = ask
     if (ask > 0 || this.#taken >= PORTION || this.#lost > 0) this.#endOfTurn()
   }
@@ -145,11 +202,13 @@ class Peer {
       to: this.#node,
       link: this.link,
       messages: this.#messages,
+      answers: this.#answers,
       answered: this.#answered,
       taken: this.#taken,
       lost: this.#lost,
     }
     this.#messages = []
+    this.#answers = []
     this.#taken = 0
     this.#lost = 0
     this.#port.send(message)

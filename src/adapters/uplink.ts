@@ -28,6 +28,7 @@ export interface UplinkInit {
   readonly clock: Clock
   readonly tally: Tally
   readonly deliver: (topic: string, bytes: Uint8Array) => void
+  readonly full: () => void
   readonly changed: (status: AdapterStatus, error?: unknown) => void
   /** From 0 to 1. */
   readonly chance: () => number
@@ -131,7 +132,7 @@ export class Uplink {
   }
 
   #open(attempt: AbortController): Promise<Link> {
-    const { driver, node, clock, deliver, tally } = this.#init
+    const { driver, node, clock, deliver, full, tally } = this.#init
     const { signal } = attempt
     const events = {
       arrived: (topic: string, bytes: Uint8Array): void => {
@@ -139,6 +140,7 @@ export class Uplink {
         if (!signal.aborted && !this.#isStopped) deliver(topic, bytes)
       },
       dropped: (messages: number): void => tally.dropped(messages),
+      full,
       lost: (error: unknown): void => this.#lost(attempt, error),
     }
     const opening = driver.connect(node, events, signal).then((link) => {

@@ -1,7 +1,17 @@
 import nodeCluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
+import { systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
-import { type Fields, fn, list, refuseOption, section, whole } from '../ground/option-checks.ts'
+import {
+  type Fields,
+  fn,
+  type Limit,
+  limit,
+  list,
+  refuseOption,
+  section,
+  whole,
+} from '../ground/option-checks.ts'
 import { type DynamicSupervisor, startDynamicSupervisor } from '../supervision/dynamic-supervisor.ts'
 import type { Report } from '../supervision/events.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
@@ -9,7 +19,7 @@ import type { TreeNode } from '../supervision/process.ts'
 import { role } from './cluster-role.ts'
 import { ForkedWorker } from './forked-worker.ts'
 import { portOf } from './port.ts'
-import { Relay } from './relay.ts'
+import { HISTORY_BYTES, Relay } from './relay.ts'
 
 /** The options of {@link startWorkers}. */
 export interface WorkersOptions {
@@ -27,6 +37,11 @@ export interface WorkersOptions {
   readonly exec?: string | undefined
   /** Its arguments. @default those of the primary */
   readonly args?: readonly string[] | undefined
+  /**
+   * Bytes of all logs that channels with a `history` keep in the primary. Above: topics that no worker hears are forgotten, then
+   * the longest logs are cut. `false`: no limit. @default 67_108_864
+   */
+  readonly historyBytes?: Limit | undefined
   /** Takes what happens: starts, ends, restarts. Nothing is logged without it. */
   readonly report?: Report | undefined
 }
@@ -59,12 +74,13 @@ const OPTIONS: readonly (keyof WorkersOptions)[] = [
   'drainTimeoutMs',
   'exec',
   'args',
+  'historyBytes',
   'report',
 ]
 
 /**
  * Forks the workers of this primary and relays between them: `cluster()` in each of them finds the others through it. A worker
- * that dies is forked again by a supervisor. Resolves when all listen.
+ * that dies is forked again by a supervisor. The logs of topics are here, and end with this process. Resolves when all listen.
  *
  * @throws `BERYL_ERR_OPTION_INVALID`, `BERYL_ERR_CLUSTER`, `BERYL_ERR_START_FAILED`
  * @example
@@ -98,12 +114,16 @@ function refuseHere(): void {
 type Pool = DynamicSupervisor<[], ForkedWorker>
 
 class Primary {
-  readonly #relay = new Relay()
+  readonly #relay: Relay
   readonly #given: Fields
   readonly #policy: { readonly startTimeoutMs: number; readonly shutdownMs: number }
 
   constructor(given: Fields) {
     this.#given = given
+    this.#relay = new Relay(
+      systemClock,
+      limit('startWorkers.historyBytes', given.historyBytes, HISTORY_BYTES),
+    )
     this.#policy = {
       startTimeoutMs: whole('startWorkers.startTimeoutMs', given.startTimeoutMs, 30_000, 1),
       shutdownMs: whole('startWorkers.drainTimeoutMs', given.drainTimeoutMs, 45_000, 1),

@@ -185,7 +185,7 @@ export const errorTable = {
   },
   BERYL_ERR_HISTORY_UNSUPPORTED: {
     message:
-      "channel '%s' has a history, and the adapter '%s' keeps no log: take one that does (local, redis), or leave `history` out",
+      "channel '%s' has a history, and the adapter '%s' keeps no log: take one that does (local, redis, cluster), or leave `history` out",
     statusCode: 500,
     retryable: false,
   },

@@ -5,6 +5,7 @@ import Fastify from 'fastify'
 import beryl, { defineChannel } from 'fastify-beryl'
 import { cluster, startWorkers } from 'fastify-beryl/cluster'
 import { Type } from 'typebox'
+import { logged } from '../faults/history/logged.ts'
 
 const { PORT = '0', COUNT = '2', MODE = 'serve' } = process.env
 
@@ -39,7 +40,7 @@ const ledger = defineChannel('room:*', {
 async function serve(): Promise<void> {
   const app = Fastify()
   await app.register(beryl, {
-    channels: [ledger],
+    channels: [ledger, logged],
     pubsub: cluster({ connectTimeoutMs: 2_000 }),
     drain: { pauseMs: 1 },
   })

@@ -1,42 +1,15 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { cluster, startWorkers, type WorkersOptions } from 'fastify-beryl/cluster'
 import { type Channel, Socket } from 'phoenix'
 import { WebSocket } from 'ws'
 import { freePort } from '../support/broker.ts'
 import { until } from '../support/until.ts'
 import { node } from './cluster.ts'
+import { Site } from './site.ts'
 
 // Real workers of node:cluster, and the client that Phoenix itself ships.
-
-const file = fileURLToPath(new URL('cluster-main.ts', import.meta.url))
-
-class Site {
-  readonly port: number
-  readonly child: ChildProcess
-  readonly lines: string[] = []
-  readonly ended: Promise<unknown[]>
-
-  constructor(port: number, env: NodeJS.ProcessEnv) {
-    this.port = port
-    this.child = spawn(process.execPath, ['--import', 'tsx', file], {
-      env: { ...process.env, PORT: String(port), ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    this.ended = once(this.child, 'exit')
-    const { stdout } = this.child
-    if (stdout !== null) createInterface(stdout).on('line', (line) => this.lines.push(line))
-  }
-
-  says(start: string): Promise<void> {
-    return until(`it says ${start}`, () => this.lines.some((line) => line.startsWith(start)))
-  }
-}
 
 async function start(t: TestContext, env: NodeJS.ProcessEnv): Promise<Site> {
   const site = new Site(await freePort(), env)

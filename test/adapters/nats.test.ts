@@ -48,7 +48,7 @@ suite('nats', need('nats-server'), () => {
   test('X7: a probe that comes back tells that all was taken which was published before it', async (t) => {
     const server = await start(t)
     const connection = await connectNats({ servers: server.url })
-    const events = { arrived() {}, dropped() {}, lost() {} }
+    const events = { arrived() {}, dropped() {}, full() {}, lost() {} }
     const link = new NatsLink({ connection, isOwn: true, prefix: 'beryl.', events })
     t.after(() => link.close())
     link.publish('room:1', Buffer.alloc(100))

@@ -1,44 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ClusterLink } from '../../src/adapters/cluster-link.ts'
-import type { Port } from '../../src/adapters/port.ts'
 import { CREDIT_BYTES, Relay } from '../../src/adapters/relay.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/index.ts'
-
-/** One end of a channel by hand, which counts what passes and may hold it, as a process that is stopped does. */
-class TestPort implements Port {
-  other: TestPort | undefined
-  readonly sent: object[] = []
-  isStopped = false
-  #held: unknown[] = []
-  #took: (message: unknown) => void = () => {}
-  #ended: () => void = () => {}
-
-  send(message: object): void {
-    this.sent.push(message)
-    this.other?.take(structuredClone(message))
-  }
-
-  take(message: unknown): void {
-    if (this.isStopped) this.#held.push(message)
-    else this.#took(message)
-  }
-
-  goOn(): void {
-    this.isStopped = false
-    for (const message of this.#held.splice(0)) this.#took(message)
-  }
-
-  listen(took: (message: unknown) => void, ended: () => void): () => void {
-    this.#took = took
-    this.#ended = ended
-    return () => {}
-  }
-
-  end(): void {
-    this.#ended()
-  }
-}
+import { TestPort } from './relay-ports.ts'
 
 interface Node {
   readonly link: ClusterLink
@@ -57,9 +22,7 @@ async function stage(count: number) {
 }
 
 async function join(relay: Relay, clock: FakeClock, name: string): Promise<Node> {
-  const [port, primary] = [new TestPort(), new TestPort()]
-  port.other = primary
-  primary.other = port
+  const [port, primary] = TestPort.pair()
   relay.attach(primary)
   const node: Omit<Node, 'link'> = { heard: [], port, primary, lost: 0 }
   const link = new ClusterLink({
@@ -72,6 +35,7 @@ async function join(relay: Relay, clock: FakeClock, name: string): Promise<Node>
       dropped: (messages) => {
         node.lost += messages
       },
+      full: () => {},
       lost: () => void node.heard.push('lost'),
     },
   })

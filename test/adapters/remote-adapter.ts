@@ -4,19 +4,39 @@ import { fileURLToPath } from 'node:url'
 import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from 'fastify-beryl'
 import { portOf } from '../../src/adapters/port.ts'
 import { Relay } from '../../src/adapters/relay.ts'
+import type {
+  AppendOptions,
+  LogLimits,
+  LogListener,
+  LogPage,
+  LogPosition,
+  PubSubLog,
+} from '../../src/pubsub/log.ts'
 
-export interface Called {
+/** Of the log: the method and its arguments. */
+type LogCall =
+  | { readonly call: 'append'; readonly args: [topic: string, text: string, options: AppendOptions] }
+  | { readonly call: 'read'; readonly args: [topic: string, after: number, limits: LogLimits] }
+  | { readonly call: 'forget'; readonly args: [topic: string] }
+
+type AdapterCall = {
   readonly call: 'start' | 'subscribe' | 'unsubscribe' | 'publish' | 'stop'
-  /** Answered where it is there. */
-  readonly id?: number
   readonly topic?: string
+  readonly prefix?: string
   readonly bytes?: Uint8Array
 }
 
-interface Told {
+/** With an id it is answered. */
+export type Called = (AdapterCall | LogCall) & { readonly id?: number }
+
+/** What a worker says, beside the answers to calls. */
+export interface Told {
   readonly remote?: true
   readonly id?: number
   readonly error?: string
+  readonly result?: unknown
+  readonly entry?: Parameters<LogListener['entry']>
+  readonly full?: true
   readonly status?: AdapterStatus
   readonly topic?: string
   readonly bytes?: Uint8Array
@@ -29,8 +49,8 @@ export class RemoteWorkers {
   readonly #all: Worker[] = []
 
   /** An adapter of a worker of its own: one that is idle, or a new one. */
-  adapter(): PubSubAdapter {
-    return new RemoteAdapter(this)
+  adapter(prefix = 'beryl:'): PubSubAdapter {
+    return new RemoteAdapter(this, prefix)
   }
 
   async take(): Promise<Worker> {
@@ -69,19 +89,48 @@ export class RemoteWorkers {
   }
 }
 
+/** The log of a worker's adapter. */
+class RemoteLog implements PubSubLog {
+  listener: LogListener | undefined
+  readonly #ask: (called: LogCall) => Promise<unknown>
+
+  constructor(ask: (called: LogCall) => Promise<unknown>) {
+    this.#ask = ask
+  }
+
+  listen(listener: LogListener): void {
+    this.listener = listener
+  }
+
+  append(...args: [string, string, AppendOptions]): Promise<LogPosition> {
+    return this.#ask({ call: 'append', args }) as Promise<LogPosition>
+  }
+
+  read(...args: [string, number, LogLimits]): Promise<LogPage> {
+    return this.#ask({ call: 'read', args }) as Promise<LogPage>
+  }
+
+  async forget(...args: [string]): Promise<void> {
+    await this.#ask({ call: 'forget', args })
+  }
+}
+
 class RemoteAdapter implements PubSubAdapter {
   readonly name = 'cluster'
+  readonly log = new RemoteLog((called) => this.#ask(called))
   readonly maxMessageBytes = 1_024 * 1_024 - 1_024
   status: AdapterStatus = 'down'
   readonly #workers: RemoteWorkers
+  readonly #prefix: string
   #worker: Worker | undefined
   #deliver: Deliver = () => {}
   #report: ReportStatus = () => {}
   #calls = 0
-  readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
 
-  constructor(workers: RemoteWorkers) {
+  constructor(workers: RemoteWorkers, prefix: string) {
     this.#workers = workers
+    this.#prefix = prefix
   }
 
   async start(node: string, deliver: Deliver, report: ReportStatus): Promise<void> {
@@ -89,15 +138,15 @@ class RemoteAdapter implements PubSubAdapter {
     this.#deliver = deliver
     this.#report = report
     this.#worker.on('message', this.#told)
-    await this.#ask({ call: 'start', topic: node })
+    await this.#ask({ call: 'start', topic: node, prefix: this.#prefix })
   }
 
   publish(topic: string, bytes: Uint8Array): void {
     this.#send({ call: 'publish', topic, bytes })
   }
 
-  subscribe(topic: string): Promise<void> {
-    return this.#ask({ call: 'subscribe', topic })
+  async subscribe(topic: string): Promise<void> {
+    await this.#ask({ call: 'subscribe', topic })
   }
 
   unsubscribe(topic: string): void {
@@ -114,7 +163,7 @@ class RemoteAdapter implements PubSubAdapter {
     this.#workers.giveBack(worker)
   }
 
-  #ask(called: Called): Promise<void> {
+  #ask(called: AdapterCall | LogCall): Promise<unknown> {
     const id = ++this.#calls
     return new Promise((resolve, reject) => {
       if (!this.#worker?.isConnected()) return reject(new Error('the worker is gone'))
@@ -128,8 +177,10 @@ class RemoteAdapter implements PubSubAdapter {
     if (this.#worker?.isConnected()) this.#worker.send(called, ignore)
   }
 
-  readonly #told = ({ remote, id, error, status, topic, bytes }: Told): void => {
+  readonly #told = ({ remote, id, error, result, entry, full, status, topic, bytes }: Told): void => {
     if (remote === undefined) return
+    if (entry !== undefined) this.log.listener?.entry(...entry)
+    if (full) this.log.listener?.full()
     if (status !== undefined) {
       this.status = status
       this.#report(status)
@@ -138,7 +189,7 @@ class RemoteAdapter implements PubSubAdapter {
     if (id === undefined) return
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
-    if (error === undefined) waiting?.resolve()
+    if (error === undefined) waiting?.resolve(result)
     else waiting?.reject(new Error(error))
   }
 }

@@ -1,16 +1,17 @@
 // A worker of node:cluster whose adapter is driven from outside: the facts and the matrix run in another process than it.
 import type { PubSubAdapter } from 'fastify-beryl'
 import { cluster } from 'fastify-beryl/cluster'
-import type { Called } from './remote-adapter.ts'
+import type { Called, Told } from './remote-adapter.ts'
 
-const tell = (message: object): void => void process.send?.({ remote: true, ...message })
+const tell = (message: Told): void => void process.send?.({ remote: true, ...message })
 
 let adapter: PubSubAdapter = cluster()
 
-process.on('message', ({ call, id, topic = '', bytes }: Partial<Called>) => {
-  if (call === undefined) return
-  void Promise.resolve(serve(call, topic, bytes ?? new Uint8Array())).then(
-    () => id !== undefined && tell({ id }),
+process.on('message', (called: Called | { readonly call?: undefined }) => {
+  if (called.call === undefined) return
+  const { id } = called
+  void Promise.resolve(serve(called)).then(
+    (result) => id !== undefined && tell({ id, result }),
     (error: Error) => id !== undefined && tell({ id, error: error.message }),
   )
 })
@@ -18,25 +19,36 @@ process.on('message', ({ call, id, topic = '', bytes }: Partial<Called>) => {
 // A message to a worker that does not listen yet is lost.
 tell({})
 
-function serve(call: Called['call'], topic: string, bytes: Uint8Array): unknown {
-  switch (call) {
+function serve(called: Called): unknown {
+  switch (called.call) {
     case 'start':
-      adapter = cluster()
+      adapter = cluster({ prefix: called.prefix })
+      adapter.log?.listen({
+        entry: (...entry) => tell({ entry }),
+        hears: () => true,
+        full: () => tell({ full: true }),
+      })
       return adapter.start(
-        topic,
-        (from, message) => tell({ topic: from, bytes: message }),
+        called.topic ?? '',
+        (topic, bytes) => tell({ topic, bytes }),
         (status) => tell({ status }),
       )
     case 'subscribe':
-      return adapter.subscribe(topic)
+      return adapter.subscribe(called.topic ?? '')
     case 'unsubscribe':
-      return adapter.unsubscribe(topic)
+      return adapter.unsubscribe(called.topic ?? '')
     case 'publish':
-      return adapter.publish(topic, bytes)
+      return adapter.publish(called.topic ?? '', called.bytes ?? new Uint8Array())
+    case 'append':
+      return adapter.log?.append(...called.args)
+    case 'read':
+      return adapter.log?.read(...called.args)
+    case 'forget':
+      return adapter.log?.forget(...called.args)
     case 'stop':
       // A worker without a node would end.
       return Promise.resolve(adapter.stop()).then(() => process.channel?.ref())
     default:
-      return call satisfies never
+      return called satisfies never
   }
 }
