@@ -10,22 +10,24 @@ import { defineChannel } from '../../src/index.ts'
 const page = readFileSync(new URL('../../docs/history.md', import.meta.url), 'utf8')
 const [, lines = ''] = /```js\n\/\/ resume\.js\n(.*?)```/s.exec(page) ?? []
 
-interface Position {
+export interface Position {
   readonly epoch: string
   readonly offset: number
   readonly recovered: boolean
 }
 
-interface Channel {
-  onEntry(event: string, callback: (payload: { n: number }) => void): void
+interface Channel<P> {
+  on(event: '$resume', callback: (position: Position) => void): void
+  on(event: string, callback: (payload: P, ref: string) => void): void
+  onEntry(event: string, callback: (payload: P) => void): void
   joinPush: { receive(status: string, callback: (reply: { $resume: Position }) => void): void }
 }
 
 interface Guide {
-  resumingChannel(socket: phoenix18.Socket, topic: string): Channel
+  resumingChannel<P>(socket: phoenix18.Socket, topic: string): Channel<P>
 }
 
-const guide = (await import(`data:text/javascript,${encodeURIComponent(lines)}`)) as Guide
+export const guide = (await import(`data:text/javascript,${encodeURIComponent(lines)}`)) as Guide
 
 export const room = defineChannel('room:*', {
   schema: { out: { said: Type.Object({ n: Type.Integer(), text: Type.Optional(Type.String()) }) } },
@@ -50,7 +52,7 @@ export function client(t: TestContext, urlOf: () => string, Socket: typeof phoen
   const took: number[] = []
   const joins: boolean[] = []
   socket.connect()
-  const channel = guide.resumingChannel(socket, 'room:1')
+  const channel = guide.resumingChannel<{ n: number }>(socket, 'room:1')
   channel.onEntry('said', ({ n }) => void took.push(n))
   channel.joinPush.receive('ok', ({ $resume }) => void joins.push($resume.recovered))
   t.after(() => new Promise<void>((resolve) => socket.disconnect(resolve)))

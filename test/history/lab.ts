@@ -1,15 +1,15 @@
 import Fastify from 'fastify'
 import { Type } from 'typebox'
+import type { Clock } from '../../src/ground/clock.ts'
 import { type BerylOptions, type ChannelDefinition, defineChannel } from '../../src/index.ts'
 import { Endpoint } from '../../src/node/endpoint.ts'
 import { resolveOptions } from '../../src/node/options.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
 import type { Sessions } from '../../src/session/sessions.ts'
-import type { FakeClock } from '../../src/testing/fake-clock.ts'
 import { type Line, type StageClient, StageWire } from '../support/session-stage.ts'
 
-// Nodes whose time stands still, and clients without sockets.
+// Nodes, whose time may stand still, and clients without sockets.
 
 const Any = Type.Any()
 
@@ -61,7 +61,7 @@ export class Node {
   readonly crashes: unknown[] = []
   #sessions: Sessions | undefined
 
-  constructor(clock: FakeClock, options: BerylOptions) {
+  constructor(clock: Clock, options: BerylOptions) {
     this.endpoint = new Endpoint(resolveOptions({ clock, ...options }))
     this.endpoint.host.attach(Fastify())
     const { telemetry } = this.endpoint
@@ -78,7 +78,7 @@ export class Node {
     telemetry.on('listener.failed', (_, { error }) => void this.crashes.push(error))
   }
 
-  static async start(clock: FakeClock, options: BerylOptions): Promise<Node> {
+  static async start(clock: Clock, options: BerylOptions): Promise<Node> {
     const node = new Node(clock, options)
     await node.endpoint.startPubSub()
     node.#sessions = node.endpoint.startSessions()
