@@ -1,18 +1,24 @@
-// npm run soak -- [--small] [--cluster] [name…]: every fault on the scale that is promised, and what a million leave behind; with
-// --cluster those of three nodes and a Redis. Prints the tables of bench/faults.md. Some minutes; each scenario ends by itself.
+// npm run soak -- [--small] [--cluster | --history] [name…]: every fault on the scale that is promised, and what a million leave
+// behind; with --cluster those of three nodes and a Redis, with --history those that clients with a position live through. Prints the tables of bench/faults.md. Some minutes; each scenario ends by itself.
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { clusterFaults } from '../faults/cluster/scenarios.ts'
+import { historyFaults } from '../faults/history/scenarios.ts'
 import type { Finding } from '../faults/scenario.ts'
 import { faults } from '../faults/scenarios.ts'
 import { connects, joinsAndLeaves } from './churn.ts'
 
 const { values, positionals } = parseArgs({
-  options: { small: { type: 'boolean', default: false }, cluster: { type: 'boolean', default: false } },
+  options: {
+    small: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    history: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
 
-const scenarios = values.cluster ? clusterFaults : [...faults, joinsAndLeaves, connects]
+const ofOneNode = [...faults, joinsAndLeaves, connects]
+const scenarios = values.history ? historyFaults : values.cluster ? clusterFaults : ofOneNode
 const wanted = scenarios.filter(
   ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
 )

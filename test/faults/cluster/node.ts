@@ -5,6 +5,7 @@ import Fastify from 'fastify'
 import { type BerylOptions, beryl, defineChannel } from 'fastify-beryl'
 import { redis } from 'fastify-beryl/redis'
 import { Type } from 'typebox'
+import { logged } from '../history/logged.ts'
 
 /** The settings that travel to a node on its command line. */
 export interface NodeConfig {
@@ -65,7 +66,7 @@ const room = defineChannel('room:*', {
 
 const app = Fastify()
 await app.register(beryl, {
-  channels: [room],
+  channels: [room, logged],
   pubsub: redis({ url: `redis://127.0.0.1:${config.brokerPort}` }),
   limits: { joins: false, messages: false, bytesPerSecond: false },
   ...config.beryl,
