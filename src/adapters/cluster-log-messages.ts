@@ -17,7 +17,7 @@ export type LogAsk =
     })
   | (Numbered & { readonly call: 'forget'; readonly topic: string })
 
-/** What the primary says to it. */
+/** The answer of the primary. */
 export interface LogAnswer extends Numbered {
   /** Of the entries, one each. */
   readonly positions?: readonly LogPosition[]

@@ -29,7 +29,7 @@ type AdapterCall = {
 /** With an id it is answered. */
 export type Called = (AdapterCall | LogCall) & { readonly id?: number }
 
-/** What a worker says, beside the answers to calls. */
+/** A worker's words: answers to calls, and all that comes by itself. */
 export interface Told {
   readonly remote?: true
   readonly id?: number

@@ -1,6 +1,6 @@
 import type { LogPosition } from '../../../src/pubsub/log.ts'
 
-// What clients took, held against the log: each entry once, in order, or a mark where something may be missing.
+// The books of clients, held against the log: each entry once, in order, or a mark where something may be missing.
 
 /** An entry that a client took, with the position that it had then. */
 export interface Taken extends LogPosition {
@@ -26,7 +26,7 @@ export interface Truth extends LogPosition {
   readonly entries: readonly { readonly writer: string; readonly n: number }[]
 }
 
-/** What each writer was told of its entries, from the first on. */
+/** Of each writer the positions of its entries, from the first on. */
 export type Accepted = ReadonlyMap<string, readonly LogPosition[]>
 
 export interface Verdict {
@@ -135,7 +135,7 @@ class Audit {
     const name = `${taken.writer} ${taken.n}`
     const [before, last] = [this.#seen.get(name), this.#last.get(taken.writer)]
     verdict.received++
-    // What was gone may have been written again.
+    // An entry that was gone may have been written again.
     if (before !== undefined && (before.segment === segment || !isGone(before.taken, this.#truth)))
       verdict.doubled++
     else if (last !== undefined && (last.segment === segment || !isGone(last.taken, this.#truth)))

@@ -125,7 +125,7 @@ export const promotion: Scenario = {
           const { server } = site
           const { replica, line } = await replicaOf(server)
           await stage.written(3)
-          // Those who are away have nothing that the replica does not get.
+          // Clients that are away have nothing that the replica does not get.
           for (const follower of away) follower.leave()
           await stage.written(1)
           await server.command('SET waited 1\r\nWAIT 1 10000')

@@ -9,7 +9,7 @@ export interface Scale {
   readonly topics: number
   /** One client in so many writes as well. */
   readonly writes: number
-  /** Those who write write so often, in milliseconds, where they have an answer to what they wrote before. */
+  /** A client that writes does so this often, in milliseconds, where it has an answer to the one before. */
   readonly pauseMs: number
   /** One connection after the other is cut so often, in milliseconds. */
   readonly cutMs: number
@@ -25,7 +25,7 @@ export interface Site {
   end(): Promise<void>
 }
 
-/** Who takes all that is on its way has so long. */
+/** The time that clients have for all that is on its way. */
 const CATCH_UP_MS = 60_000
 
 /** Clients that write and follow logs all the time, while something happens to a site. */
