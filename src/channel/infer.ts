@@ -9,6 +9,7 @@ import type {
   EventsIn,
   EventsOut,
   IsAnySchema,
+  LoggableEvent,
   PayloadOutOf,
 } from '../contract/schema.ts'
 import type { CheckPattern, TopicId, TopicOf } from '../contract/topic.ts'
@@ -245,7 +246,7 @@ type JoinOf<S> = S extends { join: infer X } ? X : unknown
 /** The log of a channel's topics: see `docs/history.md`. */
 export interface ChannelHistory<S = ChannelSchema> {
   /** The events that are logged: no bytes among them. Events that need not be told again would push out the others. */
-  readonly events: readonly (IsAnySchema<S> extends true ? string : keyof EventsOut<S> & string)[]
+  readonly events: readonly LoggableEvent<S>[]
   /** So many entries are kept. From 1 to 10,000. @default 100 */
   readonly size?: number | undefined
   /** Entries go so long after the last one, in milliseconds: no promise of erasure. @default 300_000 */

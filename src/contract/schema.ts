@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox'
-import type { PayloadOut } from './binary.ts'
+import type { PayloadOut, TBinary } from './binary.ts'
 import type { ReservedEvent } from './topic.ts'
 
 // Types only: what the schema of a channel may say, and what everybody reads out of it.
@@ -57,6 +57,19 @@ export type OrSentence<Names extends string, Sentence extends string> = [Names] 
   : Names
 
 type SendsNothing = 'this channel sends no events: declare them in `out` of its schema'
+
+/** The names of the events that a history may have; beside them a sentence where a channel has some that it may not. */
+export type LoggableEvent<S> =
+  IsAnySchema<S> extends true ? string : OrSentence<JsonEvent<S> | NoBytes<S>, SendsNothing>
+
+type JsonEvent<S> = {
+  [E in keyof EventsOut<S>]: EventsOut<S>[E] extends TBinary ? never : E
+}[keyof EventsOut<S>] &
+  string
+
+type NoBytes<S> = keyof EventsOut<S> & string extends JsonEvent<S> ? never : KeepsNoBytes
+
+type KeepsNoBytes = 'a history keeps JSON: an event that is Binary() cannot be in it'
 
 /** The payload of an event that a channel sends. */
 export type PayloadOutOf<S, E> =

@@ -102,6 +102,13 @@ function helper(socket: AnySocket): string {
   return socket.topic
 }
 
+/** Events of JSON are logged beside those of bytes, which are not. */
+export const logged = defineChannel('logged:*', {
+  schema: { out: { said: Type.Object({ id: Type.String() }), moved: Type.Integer(), image: Binary() } },
+  history: { events: ['said', 'moved'], size: 10, ttlMs: 1_000 },
+  join: () => ({ assigns: {} }),
+})
+
 /** Nothing but `join` is needed. */
 export const lobby = defineChannel('lobby', {
   schema: {},

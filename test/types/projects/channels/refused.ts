@@ -75,6 +75,20 @@ defineChannel('a', { schema: {}, join: open, info: { changed() {} } })
 // refused: Type 'string' is not assignable to type
 defineChannel('a', { schema: { info: { changed: Type.Number() } }, join: open, info: { changed: () => 'x' } })
 
+// Histories
+
+// refused: Type '"image"' is not assignable to type
+// refused: "a history keeps JSON: an event that is Binary() cannot be in it"
+defineChannel('a', { schema, join, in: { say, typing }, history: { events: ['said', 'image'] } })
+// refused: "a history keeps JSON: an event that is Binary() cannot be in it"
+defineChannel('a', { schema: { out: { image: Binary() } }, join: open, history: { events: ['image'] } })
+// refused: "this channel sends no events: declare them in `out` of its schema"
+defineChannel('a', { schema: {}, join: open, history: { events: ['said'] } })
+// refused: Type '"typing"' is not assignable to type
+defineChannel('a', { schema, join, in: { say, typing }, history: { events: ['typing'] } })
+// refused: Property 'events' is missing
+defineChannel('a', { schema, join, in: { say, typing }, history: { size: 10 } })
+
 // Results
 
 // refused: Type 'number' is not assignable to type 'string'
