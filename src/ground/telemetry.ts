@@ -122,8 +122,8 @@ export interface ReportedEvent {
 
 export type TreeState = 'starting' | 'running' | 'degraded' | 'draining' | 'stopped' | 'failed'
 
-/** Calls that may fail without an end of the pubsub. (A `start` that fails is a start that failed.) */
-export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status'
+/** Calls that may fail without an end of the pubsub. (A `start` that fails is a start that failed.) `listen` is of its log. */
+export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status' | 'listen'
 
 export type JoinOutcome =
   | 'ok'
@@ -134,7 +134,10 @@ export type JoinOutcome =
   | 'overloaded'
   | 'refused'
 
-/** `recovered`, or why not: the token is not ours, the epoch is over, the entries are gone, it never was there, or by order. */
+/**
+ * `recovered`, or why not: the token is not ours, the epoch is over, the entries are gone, it never was there, by order, or the
+ * log was out of reach, and the client is to ask again.
+ */
 export type ResumeOutcome =
   | 'recovered'
   | 'not_ours'
@@ -143,6 +146,7 @@ export type ResumeOutcome =
   | 'ahead'
   | 'below_floor'
   | 'refused'
+  | 'unavailable'
 
 export type RenewOutcome = 'ok' | 'rejected' | 'expired' | 'other_identity' | 'timeout' | 'crashed'
 

@@ -73,8 +73,16 @@ export function resume(histories: Histories, asker: Asker): Resumption | Promise
   const { topic, declared, claim } = asker
   const tail = histories.tail(topic, declared)
   const decide = (): Resumption => decided(histories, asker, tail)
-  const pending = locate(tail, claim.since, topic)
-  return pending === undefined ? decide() : pending.then(decide)
+  const fail = (error: unknown): never => {
+    report(histories, asker, 'unavailable', 0)
+    throw error
+  }
+  try {
+    const pending = locate(tail, claim.since, topic)
+    return pending === undefined ? decide() : pending.then(decide, fail)
+  } catch (error) {
+    return fail(error)
+  }
 }
 
 /** A claim that nobody gave costs no read. */
@@ -86,10 +94,19 @@ function locate(tail: Tail, since: LogPosition | undefined, topic: string): unde
 function decided(histories: Histories, asker: Asker, tail: Tail): Resumption {
   const resumption = new Resumption(asker, tail)
   const { outcome, offset, since } = resumption
-  const { topic, connectionId } = asker
-  if (outcome !== undefined)
-    histories.telemetry.emit('history.resumed', { entries: offset - since }, { connectionId, topic, outcome })
+  if (outcome !== undefined) report(histories, asker, outcome, offset - since)
   return resumption
+}
+
+/** Who had no position has not come back. */
+function report(
+  { telemetry }: Histories,
+  { topic, connectionId, claim }: Asker,
+  outcome: ResumeOutcome,
+  entries: number,
+): void {
+  if (claim.since !== undefined)
+    telemetry.emit('history.resumed', { entries }, { connectionId, topic, outcome })
 }
 
 function outcomeOf(offset: number, given: ClientEpoch | undefined, tail: Tail): ResumeOutcome {

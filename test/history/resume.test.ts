@@ -374,7 +374,7 @@ test('H3 H8 H10 on two nodes all entries come in order; what could not be append
   await clock.advance(5_000)
   assert.equal(await outcome, 'BERYL_ERR_HISTORY_UNAVAILABLE')
   assert.equal(answerOf(late).response.reason, 'history_unavailable')
-  assert.deepEqual(outcomes(nodes[1]), ['dropped'])
+  assert.deepEqual(outcomes(nodes[1]), ['unavailable 0', 'dropped'])
   network.heal()
   await clock.advance(12_000)
   const wanted = [
