@@ -27,6 +27,8 @@ export interface HistoriesHost {
   checkLength(topic: string, bytes: number): void
   /** Tells all nodes that the log of a topic is another. */
   announce(topic: string): void
+  /** The log has not taken its listener. */
+  failed(error: unknown): void
 }
 
 /** An event on its way into a log. */
@@ -75,7 +77,7 @@ export class Histories {
     this.pumps = new Pace(clock, PUMP_MS)
     this.tells = new Pace(clock, TELL_MS)
     this.#tailHost = this.#makeTailHost()
-    log.listen(this.#listener())
+    this.#door.listen(this.#listener(), host.failed)
   }
 
   stop(): void {
@@ -88,6 +90,11 @@ export class Histories {
   /** The entries that wait for the log. */
   get waiting(): number {
     return this.#publisher.waiting
+  }
+
+  /** Resolves when no entry waits for the log any more. */
+  drained(): Promise<void> {
+    return this.#publisher.drained()
   }
 
   get telemetry(): Telemetry {

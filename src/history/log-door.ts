@@ -1,9 +1,9 @@
 import { isCount, readFields } from '../ground/argument.ts'
 import type { Clock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
-import { describe, promised } from '../ground/foreign.ts'
-import type { AppendOptions, LogLimits, LogPage, LogPosition, PubSubLog } from '../pubsub/log.ts'
-import type { LogEntries } from '../pubsub/log-entries.ts'
+import { describe, promised, tell } from '../ground/foreign.ts'
+import type { AppendOptions, LogLimits, LogListener, LogPage, LogPosition, PubSubLog } from '../pubsub/log.ts'
+import { LogEntries } from '../pubsub/log-entries.ts'
 import type { MaybePromise } from '../supervision/process.ts'
 
 /** The log of an adapter may take so long to answer. */
@@ -24,6 +24,11 @@ export class LogDoor {
     this.#clock = clock
   }
 
+  /** What fails of it is given to `failed`: entries are then heard of when the log is read. */
+  listen(listener: LogListener, failed: (error: unknown) => void): void {
+    tell(() => this.#log.listen(listener), failed)
+  }
+
   append(topic: string, text: string, options: AppendOptions): MaybePromise<LogPosition> {
     return this.#ask(topic, () => this.#log.append(topicOf(topic), text, options), positionOf)
   }
@@ -42,10 +47,13 @@ export class LogDoor {
 
   here(topic: string): LogEntries | undefined {
     try {
-      return this.#log.here?.(topicOf(topic))
+      const answer: unknown = this.#log.here?.(topicOf(topic))
+      if (answer instanceof LogEntries) return answer
+      promised(answer)?.catch(() => {})
     } catch {
-      return undefined
+      // As one that has nothing.
     }
+    return undefined
   }
 
   /** True where the log is in this process: it answers at once. */

@@ -150,6 +150,7 @@ export class Endpoint {
       hears: (topic) => pubsub.hears(topic),
       checkLength: (topic, bytes) => pubsub.checkLength(topic, bytes),
       announce: (topic) => lane.publish(Buffer.from(topic)),
+      failed: (error) => this.#door.failed('listen', error),
     })
     lane.listen((_node, bytes) => histories.announced(Buffer.from(bytes).toString()))
     pubsub.watch(histories)

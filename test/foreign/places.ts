@@ -71,6 +71,8 @@ export const places: readonly Place[] = [
   ),
   { name: 'adapter.start', isOfTheTree: true },
   ...of('adapter.publish', 'adapter.subscribe', 'adapter.unsubscribe', 'adapter.status'),
+  { name: 'adapter.log.listen', isOfTheTree: true },
+  ...of('adapter.log.append', 'adapter.log.read', 'adapter.log.forget', 'adapter.log.here'),
   { name: 'adapter.stop', isAtTheEnd: true },
   // Fastify calls them too, and drops what they give.
   ...ofJson('a method of the logger', 'isLevelEnabled of the logger', 'child of the logger'),

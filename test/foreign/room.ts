@@ -20,6 +20,9 @@ export function room(world: World): ChannelDefinition {
     socket.push('told', json('a push'))
     socket.broadcast('told', json('a broadcast'))
     socket.broadcastFrom('told', given('a broadcast'))
+    if (!world.hasHistory) return
+    socket.broadcast('logged', { n: 1 })
+    socket.publish('logged', { n: 2 }).catch(() => {})
   }
   return defineChannel('room:*', {
     schema: {
@@ -45,10 +48,11 @@ export function room(world: World): ChannelDefinition {
         work: Any,
         crash: Any,
       },
-      out: { told: checked('an event'), rewritten: Any },
+      out: { told: checked('an event'), rewritten: Any, logged: Any },
       info: { informed: checked('an info') },
       presence: checked('a presence'),
     },
+    ...(world.hasHistory ? { history: { events: ['logged'], size: 5 } } : {}),
     join({ topic, log }) {
       log.debug({}, 'join')
       const give = (): unknown => {

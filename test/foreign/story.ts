@@ -135,6 +135,7 @@ function outside(world: World): void {
     () => app.channels.push(victim.client.id, 'room:1', 'told', { n: 5 }),
     () => world.track('you'),
     () => world.update(),
+    () => world.remember(),
     () => world.scrape(),
     () => world.expectations(),
   ]

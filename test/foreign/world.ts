@@ -6,6 +6,7 @@ import beryl, {
   type ChannelDefinition,
   type Clock,
   defineChannel,
+  type PubSubLog,
   reject,
   type Socket,
 } from 'fastify-beryl'
@@ -14,6 +15,7 @@ import { connect, memoryNetwork, type TestClient } from 'fastify-beryl/testing'
 import { Gauge, Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { systemClock } from '../../src/ground/clock.ts'
+import { local } from '../../src/pubsub/local.ts'
 import type { Behaviour } from './behaviours.ts'
 import type { Place } from './places.ts'
 import { room } from './room.ts'
@@ -36,10 +38,22 @@ export class Victim {
     this.client = client
   }
 
-  tell(topic: string, event: string, payload: unknown, ref = `v${++this.#refs}`): void {
+  tell(topic: string, event: string, given: object, ref = `v${++this.#refs}`): void {
     if (this.client.closed !== undefined) return
-    if (event === 'phx_join') this.#joinRef = ref
+    const isJoin = event === 'phx_join'
+    if (isJoin) this.#joinRef = ref
+    const payload = isJoin ? { ...given, $resume: this.#position(topic) } : given
     this.client.send({ joinRef: this.#joinRef, ref, topic, event, payload })
+  }
+
+  /** The position that the last join was told, or a wish for one. Where there is no history the key does nothing. */
+  #position(topic: string): unknown {
+    const positions = this.client.received.flatMap(({ topic: of, payload }) => {
+      const { response } = (payload ?? {}) as { response?: { $resume?: { epoch: string; offset: number } } }
+      const { epoch, offset } = response?.$resume ?? {}
+      return of === topic && epoch !== undefined ? [{ epoch, offset }] : []
+    })
+    return positions.at(-1) ?? true
   }
 }
 
@@ -110,6 +124,15 @@ export class World {
 
   infoThatSpeaks(): object {
     return { toJSON: () => this.at('toJSON of an info', () => ({ n: 1 })) }
+  }
+
+  /** Writes to the log of room:1, reads it and, where that is to misbehave, forgets it: all positions end with it. */
+  remember(): void {
+    if (!this.hasHistory) return
+    const { channels } = this.app
+    channels.publish('room:1', 'logged', { n: 3 }).catch(() => {})
+    channels.history('room:1').catch(() => {})
+    if (this.place.name === 'adapter.log.forget') channels.forgetHistory('room:1').catch(() => {})
   }
 
   /** Lets Prometheus read; it is told the figures, or that something is wrong. */
@@ -183,8 +206,26 @@ export class World {
     return Object.defineProperty({}, 'assigns', { enumerable: true, get: at })
   }
 
+  /** Its room has a history, of the event `logged`. */
+  get hasHistory(): boolean {
+    return this.place.name.startsWith('adapter.log')
+  }
+
+  #log(log: PubSubLog): PubSubLog {
+    const at = this.at.bind(this)
+    const { here } = log
+    return {
+      listen: (listener) => at('adapter.log.listen', () => log.listen(listener)),
+      append: (...args) => at('adapter.log.append', () => log.append(...args)),
+      read: (...args) => at('adapter.log.read', () => log.read(...args)),
+      forget: (topic) => at('adapter.log.forget', () => log.forget(topic)),
+      here: here && ((topic) => at('adapter.log.here', () => here.call(log, topic))),
+    }
+  }
+
   #adapter(): NonNullable<BerylOptions['pubsub']> {
-    const inner = memoryNetwork().adapter()
+    // Only a log in the memory of the process has its entries there.
+    const inner = this.place.name === 'adapter.log.here' ? local() : memoryNetwork().adapter()
     const isAsync = this.variant === 'async adapter'
     const at = this.at.bind(this)
     return {
@@ -197,6 +238,7 @@ export class World {
           return isAsync ? done : undefined
         }),
       unsubscribe: (topic) => at('adapter.unsubscribe', () => inner.unsubscribe(topic)),
+      log: inner.log && this.#log(inner.log),
       get status() {
         return at('adapter.status', () => inner.status)
       },
