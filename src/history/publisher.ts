@@ -42,6 +42,7 @@ export class Publisher {
   readonly #lanes = new Map<string, Lane>()
   #waiting = 0
   #timer: Timer | undefined
+  #drained: Drained | undefined
 
   constructor(door: LogDoor, clock: Clock) {
     this.#door = door
@@ -67,6 +68,13 @@ export class Publisher {
   /** The log is in reach again. */
   retry(): void {
     for (const [topic, lane] of [...this.#lanes]) this.#resume(topic, lane)
+  }
+
+  /** Resolves when nothing waits: after 5 s at the most, where nothing is added. */
+  drained(): Promise<void> {
+    if (this.#waiting === 0) return Promise.resolve()
+    this.#drained ??= makeDrained()
+    return this.#drained.promise
   }
 
   /** Nothing is tried any more. */
@@ -135,6 +143,10 @@ export class Publisher {
   #over(pending: Pending): Pending {
     pending.isOver = true
     this.#waiting--
+    if (this.#waiting === 0) {
+      this.#drained?.resolve()
+      this.#drained = undefined
+    }
     return pending
   }
 
@@ -170,6 +182,19 @@ export class Publisher {
   async #attempt({ topic, text, options }: Pending): Promise<LogPosition> {
     return this.#door.append(topic, text, options)
   }
+}
+
+interface Drained {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+}
+
+function makeDrained(): Drained {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
 }
 
 function tooMany(topic: string): Error {

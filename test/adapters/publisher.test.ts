@@ -4,9 +4,12 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
 import { defineChannel, type PubSubAdapter } from 'fastify-beryl'
+import { nats } from 'fastify-beryl/nats'
 import { createPublisher, type Publisher, redis } from 'fastify-beryl/redis'
 import { connect, memoryNetwork } from 'fastify-beryl/testing'
+import { Type } from 'typebox'
 import { root } from '../docs/samples.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
@@ -57,6 +60,97 @@ for (const { name, needs, start } of ENGINES) {
     },
   )
 }
+
+/** A room whose event `said` is logged, and `typing` is not. */
+const logged = defineChannel('logged:*', {
+  schema: { out: { said: Type.Integer(), typing: Type.Integer() } },
+  history: { events: ['said'], size: 10 },
+  join: () => ({ assigns: {} }),
+})
+
+interface Position {
+  readonly epoch: string
+  readonly offset: number
+}
+
+/** The reply to a join with `$resume`, and the entries that came: offset and payload. */
+async function follow(app: FastifyInstance, $resume: unknown) {
+  const client = await connect(app)
+  const channel = await client.join(logged, 'logged:1', { $resume } as never)
+  const entries = (): unknown[] =>
+    client.received.filter(({ event }) => event === 'said').map(({ ref, payload }) => [ref, payload])
+  const { $resume: position } = channel.reply as { $resume: Position & { recovered: boolean } }
+  return { client, channel, position, entries }
+}
+
+for (const { name, needs, start } of ENGINES.filter(({ name }) => name === 'memory' || name === 'redis')) {
+  test(
+    `H18 over ${name} what a publisher with channels sends goes into the log that they declare`,
+    needs,
+    async (t) => {
+      const engine = await start()
+      t.after(() => engine.end())
+      const channels = [logged]
+      const [here, there] = [
+        await node(t, engine.adapter(), { channels }),
+        await node(t, engine.adapter(), { channels }),
+      ]
+      const ada = await follow(here.app, true)
+      const bo = await follow(there.app, true)
+      await bo.client.close()
+      const publisher: Publisher = await createPublisher(engine.adapter(), { channels })
+      t.after(() => publisher.close())
+      publisher.broadcast('logged:1', 'said', 1)
+      publisher.broadcast('logged:1', 'typing', 7)
+      const position = await publisher.publish('logged:1', 'said', 2, { id: 'order-17' })
+      assert.deepEqual(await publisher.publish('logged:1', 'said', 3, { id: 'order-17' }), position)
+      assert.equal(position.offset, 2)
+      publisher.broadcast('logged:1', 'said', 4)
+      await publisher.close()
+
+      const wanted = [
+        ['@1', 1],
+        ['@2', 2],
+        ['@3', 4],
+      ]
+      await until('all came', () => ada.entries().length === 3)
+      await ada.channel.expectPush('typing', 7)
+      const back = await follow(there.app, { epoch: bo.position.epoch, offset: 0 })
+      await until('it is told what it missed', () => back.entries().length === 3)
+      assert.equal(back.position.recovered, true)
+      for (const { entries } of [ada, back]) assert.deepEqual(entries(), wanted)
+    },
+  )
+}
+
+test('H18 a publisher that knows of no history refuses to publish, and one whose log is out of reach says so', async (t) => {
+  const network = memoryNetwork()
+  const [knowing, unknowing]: Publisher[] = [
+    await createPublisher(network.adapter(), { channels: [logged] }),
+    await createPublisher(network.adapter()),
+  ]
+  t.after(() => Promise.all([knowing?.close(), unknowing?.close()]))
+  await assert.rejects(async () => unknowing?.publish('logged:1', 'said', 1), {
+    code: 'BERYL_ERR_HISTORY_UNDECLARED',
+    message: /that a publisher without `channels` knows of/,
+  })
+  await assert.rejects(async () => knowing?.publish('logged:1', 'typing', 1), {
+    code: 'BERYL_ERR_HISTORY_UNDECLARED',
+  })
+  network.cut()
+  knowing?.broadcast('logged:1', 'said', 1)
+  const publishing = assert.rejects(async () => knowing?.publish('logged:1', 'said', 2), {
+    code: 'BERYL_ERR_HISTORY_UNAVAILABLE',
+  })
+  await knowing?.close()
+  await publishing
+  assert.equal(knowing?.counts.dropped, 1)
+  await assert.rejects(async () => knowing?.publish('logged:1', 'said', 3), { code: 'BERYL_ERR_NOT_RUNNING' })
+  const logless = nats({ servers: 'nats://127.0.0.1:1' })
+  await assert.rejects(createPublisher(logless, { channels: [logged] }), {
+    code: 'BERYL_ERR_HISTORY_UNSUPPORTED',
+  })
+})
 
 test('X14: a publisher refuses what no node could send, and nothing goes out', async (t) => {
   const network = memoryNetwork()
