@@ -28,7 +28,7 @@ interface Bench extends Relay {
 }
 
 function relays(subscribers: number): Bench[] {
-  const { socketIo, bare, beryl } = NODES
+  const { socketIo, bare, beryl, logged } = NODES
   return [
     {
       id: 'receiving',
@@ -59,7 +59,7 @@ function relays(subscribers: number): Bench[] {
       pacing: { kind: 'paced', everyMs: 2 },
       perTurn: [1],
       stamped: true,
-      peers: [bare, beryl],
+      peers: [bare, beryl, logged],
     },
   ]
 }

@@ -1,13 +1,14 @@
 import { type Ground, wanted } from './compare.ts'
 import { benchWorkload, startPeers, stopPeers, type WorkloadResult } from './measure/bench-workload.ts'
 import type { Options } from './options.ts'
-import { type Peer, VARIANTS, YARDSTICK } from './peers/catalog.ts'
+import { HISTORIES, type Peer, VARIANTS, YARDSTICK } from './peers/catalog.ts'
 import { anyVoid, figuresOf } from './report/figures.ts'
 import { writeResult } from './report/files.ts'
 import { describeMachine } from './report/machine.ts'
 import { svg } from './report/plot.ts'
 import { markdown, number, workloadTable } from './report/table.ts'
-import { type Axis, growthAxes, variantWorkloads } from './workloads/growth.ts'
+import { type Axis, growthAxes, historyWorkloads, variantWorkloads } from './workloads/growth.ts'
+import type { Workload } from './workloads/workload.ts'
 
 /** The results along one axis. */
 interface Growth {
@@ -22,10 +23,17 @@ export async function growth(options: Options, ground: Ground): Promise<void> {
   for (const axis of growthAxes(ground.maxConnections)) {
     if (wanted(options, axis.id)) axes.push(await benchAxis(axis, options, ground))
   }
-  const variants = wanted(options, 'variants') ? await benchVariants(options, ground) : []
-  const results = [...axes.flatMap(({ points }) => points.map(({ result }) => result)), ...variants]
+  const beside = async (part: string, peers: readonly Peer[], workloads: readonly Workload[]) =>
+    wanted(options, part) ? benchBeside(peers, workloads, options, ground) : []
+  const variants = await beside('variants', VARIANTS, variantWorkloads())
+  const histories = await beside('history', HISTORIES, historyWorkloads(options.scale.joins))
+  const results = [
+    ...axes.flatMap(({ points }) => points.map(({ result }) => result)),
+    ...variants,
+    ...histories,
+  ]
   if (anyVoid(results)) process.exitCode = 1
-  const report = { machine: describeMachine(ground.pinned), pace: options.pace, axes, variants }
+  const report = { machine: describeMachine(ground.pinned), pace: options.pace, axes, variants, histories }
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
 }
 
@@ -51,11 +59,17 @@ function peersFor({ allPeers }: Axis, { peers, peersChosen }: Options): readonly
   return peers.filter(({ name }) => name === YARDSTICK || name === 'beryl')
 }
 
-async function benchVariants(options: Options, ground: Ground): Promise<WorkloadResult[]> {
-  const running = await startPeers(VARIANTS, ground)
+/** Ways to use beryl, side by side. */
+async function benchBeside(
+  peers: readonly Peer[],
+  workloads: readonly Workload[],
+  options: Options,
+  ground: Ground,
+): Promise<WorkloadResult[]> {
+  const running = await startPeers(peers, ground)
   const results: WorkloadResult[] = []
   try {
-    for (const workload of variantWorkloads()) {
+    for (const workload of workloads) {
       const result = await benchWorkload(workload, running, { ...ground, pace: options.pace })
       console.log(`\n${workloadTable(result)}`)
       results.push(result)

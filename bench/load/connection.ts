@@ -10,6 +10,8 @@ export interface Target {
   readonly dialects: readonly Dialect[]
   /** Before every topic's number: chooses the kind of channel. */
   readonly topicPrefix: string
+  /** Gets what comes right behind the joins. @default nobody, until {@link Connection.listen} */
+  readonly listener?: Listener
 }
 
 /** Gets what a joined connection receives. */
@@ -64,6 +66,7 @@ export class Connection {
     this.index = index
     this.dialect = dialectOf(target, index)
     this.topics = topics
+    this.#listener = target.listener
     this.#unjoined = topics.length
     this.#ready = ready
     this.#failed = failed

@@ -13,6 +13,8 @@ export interface Dialect {
   joined(text: string): number | undefined
   /** A push with {@link PLACEHOLDER} for the message's number; `joinRef` is the ref that joined the topic. */
   push(topic: string, joinRef: number, event: 'say' | 'echo', payload: string): string | Uint8Array
+  /** True where a join asks for the positions of entries. */
+  readonly asksPositions?: boolean
   /** The frame that answers a keep-alive of the server, or undefined where `text` is none. */
   pong?(text: string): string | undefined
 }
@@ -29,6 +31,14 @@ export const phoenixV2: Dialect = {
   },
   push: (topic, joinRef, event, payload) =>
     `["${joinRef}","${PLACEHOLDER}","${topic}","${event}",${payload}]`,
+}
+
+/** The same, of a client that asks for the positions of entries. */
+export const phoenixV2Positions: Dialect = {
+  ...phoenixV2,
+  name: 'phoenix-v2-positions',
+  asksPositions: true,
+  join: (topic, ref) => JSON.stringify([String(ref), String(ref), topic, 'phx_join', { $resume: true }]),
 }
 
 /** Phoenix V2 with binary pushes: `00`, four lengths, join_ref, ref, topic, event, data. Joins stay text. */

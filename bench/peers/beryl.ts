@@ -12,12 +12,27 @@ const Empty = Type.Object({})
 const Numbered = Type.Object({ seq: Type.Integer(), body: Type.String({ maxLength: 65_536 }) })
 const Bytes = Binary({ maxBytes: 65_536 })
 
+const schema = {
+  join: { payload: Empty, reply: Empty },
+  in: { say: Numbered, echo: { payload: Numbered, reply: Numbered } },
+  out: { said: Numbered },
+}
+
 const typed = defineChannel('bench:*', {
-  schema: {
-    join: { payload: Empty, reply: Empty },
-    in: { say: Numbered, echo: { payload: Numbered, reply: Numbered } },
-    out: { said: Numbered },
+  schema,
+  join: () => ({ assigns: {}, reply: {} }),
+  in: {
+    say(payload, socket) {
+      socket.broadcast('said', payload)
+    },
+    echo: (payload) => payload,
   },
+})
+
+/** What is said goes through a log in the memory of the process. */
+const logged = defineChannel('logged:*', {
+  schema,
+  history: { events: ['said'], ttlMs: 3_600_000 },
   join: () => ({ assigns: {}, reply: {} }),
   in: {
     say(payload, socket) {
@@ -61,7 +76,7 @@ const binary = defineChannel('binary:*', {
 const app = fastify()
 await app.register(beryl, {
   path: '/socket',
-  channels: [typed, untyped, binary],
+  channels: [typed, logged, untyped, binary],
   presence: true,
   groups: true,
   heartbeat: { timeoutMs: 600_000 },

@@ -1,4 +1,11 @@
-import { type Dialect, phoenixBinary, phoenixV1, phoenixV2, socketIo } from '../load/dialect.ts'
+import {
+  type Dialect,
+  phoenixBinary,
+  phoenixV1,
+  phoenixV2,
+  phoenixV2Positions,
+  socketIo,
+} from '../load/dialect.ts'
 
 /** A server to load: its file in this folder, and how the load speaks to it. */
 export interface Peer {
@@ -36,9 +43,17 @@ export const VARIANTS: readonly Peer[] = [
   { name: 'beryl, V1 and V2', file: 'beryl', dialects: [phoenixV2, phoenixV1], topicPrefix: 'bench' },
 ]
 
+/** A broadcast without a log, through one, and with the positions of its entries. */
+export const HISTORIES: readonly Peer[] = [
+  { name: 'beryl', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'beryl, logged', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'logged' },
+  { name: 'beryl, logged, positions', file: 'beryl', dialects: [phoenixV2Positions], topicPrefix: 'logged' },
+]
+
 /** Nodes with a broker between them; the first is the one by which the others are divided. */
 export const NODES = {
   socketIo: { name: 'socket.io', file: 'socket-io-node', dialects: [socketIo], topicPrefix: 'bench' },
   bare: { name: 'bare', file: 'bare-node', dialects: [phoenixV2], topicPrefix: 'bench' },
   beryl: { name: 'beryl', file: 'beryl-node', dialects: [phoenixV2], topicPrefix: 'bench' },
+  logged: { name: 'beryl, logged', file: 'logged-node', dialects: [phoenixV2], topicPrefix: 'bench' },
 } as const satisfies Record<string, Peer>

@@ -16,6 +16,7 @@ interface Comparison {
   /** Ids of the results that it and the other are taken from. */
   readonly from: string
   readonly against: string
+  readonly ours: string
   readonly peer: string
   readonly figure: Figure
   /** The highest ratio that is good; undefined where the ratio is only told. */
@@ -55,6 +56,11 @@ const COMPARISONS: readonly Comparison[] = [
   comparison('the same', 'sending-16', 'bare', CPU),
   comparison('from broadcast to deliver, p50', 'latency', 'bare', P50, { target: 1.3 }),
   comparison('the same, p99', 'latency', 'bare', P99, { target: 2 }),
+  comparison('from broadcast to deliver through a log, p50', 'latency', 'bare', P50, {
+    ours: 'beryl, logged',
+    target: 1.5,
+  }),
+  comparison('the same, p99', 'latency', 'bare', P99, { ours: 'beryl, logged', target: 2.5 }),
 ]
 
 /** All figures with targets as one Markdown table, to be pasted. */
@@ -86,19 +92,21 @@ function comparison(
   from: string,
   peer: string,
   figure: Figure,
-  more: Partial<Pick<Comparison, 'against' | 'target'>> = {},
+  more: Partial<Pick<Comparison, 'against' | 'ours' | 'target'>> = {},
 ): Comparison {
-  return { what, from, against: from, peer, figure, ...more }
+  return { what, from, against: from, ours: 'beryl', peer, figure, ...more }
 }
 
 /** Without those whose parts did not run. */
 function relayRows(results: readonly WorkloadResult[]): Row[] {
-  return COMPARISONS.flatMap(({ what, from, against, peer, figure: { unit, of }, target }) => {
-    const ours = samplesOf(results, from, 'beryl')
-    const theirs = samplesOf(results, against, peer)
+  return COMPARISONS.flatMap((row) => {
+    const { what, peer: beside, target } = row
+    const { unit, of } = row.figure
+    const ours = samplesOf(results, row.from, row.ours)
+    const theirs = samplesOf(results, row.against, beside)
     if (ours.length === 0) return []
     const faults = describeFaults([...ours, ...theirs])
-    return [{ what, unit, ours: ours.map(of), theirs: theirs.map(of), beside: peer, target, faults }]
+    return [{ what, unit, ours: ours.map(of), theirs: theirs.map(of), beside, target, faults }]
   })
 }
 

@@ -1,5 +1,6 @@
 import { echo } from './echo.ts'
 import { fanOut } from './fan-out.ts'
+import { resume } from './resume.ts'
 import type { Workload } from './workload.ts'
 
 /** One quantity that is made larger step by step, all else the same. */
@@ -40,6 +41,15 @@ export function variantWorkloads(): readonly Workload[] {
       bodyBytes: 100,
       outstanding: 16,
     }),
+  ]
+}
+
+/** Loads in which a history is compared with none. */
+export function historyWorkloads(clients: number): readonly Workload[] {
+  const size = `${clients.toLocaleString('en')} clients`
+  return [
+    ...variantWorkloads().filter(({ id }) => id !== 'echo-16'),
+    resume({ id: 'resume', title: `${size} that connect, join, and are told 50 messages`, size: clients }),
   ]
 }
 
