@@ -1,5 +1,5 @@
 /**
- * What a history costs: an append, a logged broadcast beside one that is not, the memory of an entry and of a topic with a log,
+ * The costs of a history: an append, a logged broadcast beside one that is not, the memory of an entry and of a topic with a log,
  * a join with and without it, and thousands of clients that come back at once.
  *
  * Times are CPU time of this process (user and system), and none of it is the kernel's for a socket: clients are sessions whose

@@ -29,7 +29,7 @@ const typed = defineChannel('bench:*', {
   },
 })
 
-/** What is said goes through a log in the memory of the process. */
+/** The same, through a log in the memory of the process. */
 const logged = defineChannel('logged:*', {
   schema,
   history: { events: ['said'], ttlMs: 3_600_000 },

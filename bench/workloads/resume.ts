@@ -7,7 +7,7 @@ import { findNumber, PLACEHOLDER, payloadText, readNumber } from '../load/sequen
 import { Latencies } from '../measure/latencies.ts'
 import { type Bout, type Outcome, PATIENCE_MS, type Workload } from './workload.ts'
 
-/** How much of a run's size warms the server up. */
+/** The share of a run's size that warms the server up: one in so many. */
 const WARM_SHARE = 10
 const MISSED = 50
 const BODY_BYTES = 100

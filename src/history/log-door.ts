@@ -24,7 +24,7 @@ export class LogDoor {
     this.#clock = clock
   }
 
-  /** What fails of it is given to `failed`: entries are then heard of when the log is read. */
+  /** A failure of it is given to `failed`: entries are then heard of when the log is read. */
   listen(listener: LogListener, failed: (error: unknown) => void): void {
     tell(() => this.#log.listen(listener), failed)
   }

@@ -98,7 +98,7 @@ function decided(histories: Histories, asker: Asker, tail: Tail): Resumption {
   return resumption
 }
 
-/** Who had no position has not come back. */
+/** A client that had no position has not come back. */
 function report(
   { telemetry }: Histories,
   { topic, connectionId, claim }: Asker,
