@@ -140,6 +140,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   // The way to other nodes
 
+  'adapters/publisher.ts listener on': 'one, on telemetry of its own',
   'adapters/interest.ts field #topics': 'as pubsub.ts #topics, and what lingers: the joins of 2 s',
   'adapters/interest.ts field #asking': 'as #topics: the topics of one turn',
   'adapters/interest.ts field #leaving': 'as #topics: the topics of one turn',
