@@ -55,7 +55,7 @@ test('@fastify/autoload loads a feature with its channel, its route and its line
 })
 
 test('a provider of NestJS publishes to a channel, and SIGTERM drains', async (t) => {
-  const project = writeProject(folder, { name: 'tsconfig.nest.json' })
+  const project = writeProject(folder, { name: 'tsconfig.nest.json', runs: true })
   const command = [process.execPath, '--import', 'tsx', join(folder, 'nest.ts')]
   const nest = new Program(t, command, { cwd: root, env: { PORT: '0', TSX_TSCONFIG_PATH: project } })
   const [, address = ''] = await nest.line(/^listening at http:\/\/(\S+)$/)

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { declarations } from '../support/declarations.ts'
 
 // The convention of samples is told in docs/README.md.
 
@@ -86,20 +87,16 @@ export function importSample(folder: string, file: string): Promise<unknown> {
 /** Where `tsc` finds the samples: their own project, as strict as the project itself. */
 export function writeProject(
   folder: string,
-  { name = 'tsconfig.json', include = ['*.ts'], options = {} }: ProjectOptions = {},
+  { name = 'tsconfig.json', include = ['*.ts'], options = {}, runs = false }: ProjectOptions = {},
 ): string {
   const up = '../../..'
-  const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
-  const paths = Object.entries<string[]>(compilerOptions.paths).map(
-    ([entry, targets]) => [entry, targets.map((target) => join(up, target))] as const,
-  )
   const project = join(folder, name)
   writeFileSync(
     project,
     JSON.stringify({
       extends: `${up}/tsconfig.json`,
       compilerOptions: {
-        paths: Object.fromEntries(paths),
+        paths: runs ? sources() : declared(),
         typeRoots: [`${up}/node_modules/@types`],
         // Nest's decorators are those.
         experimentalDecorators: true,
@@ -112,8 +109,29 @@ export function writeProject(
   return project
 }
 
+/** The sources of the package: what is run needs more than types. */
+function sources(): Record<string, string[]> {
+  const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
+  return Object.fromEntries(
+    Object.entries<string[]>(compilerOptions.paths).map(([entry, targets]) => [
+      entry,
+      targets.map((target) => join(root, target)),
+    ]),
+  )
+}
+
+let paths: Record<string, string[]> | undefined
+
+/** The types of the package, emitted once for a file of tests. */
+function declared(): Record<string, string[]> {
+  paths ??= declarations(basename(process.argv[1] ?? '', '.test.ts'))
+  return paths
+}
+
 interface ProjectOptions {
   readonly name?: string
+  /** Whether it is run by it, and not compiled. */
+  readonly runs?: boolean
   readonly include?: readonly string[]
   readonly options?: object
 }

@@ -168,6 +168,16 @@ test('S47 N19 a kill that fails is told as a warning, one that comes to nothing 
   await tree.stop()
 })
 
+for (const shutdown of ['throws', 'throws something that is no error', 'rejects'] as const)
+  test(`N19 a process whose shutdown ${shutdown} is killed for it, however long it may take to end`, async () => {
+    const lab = new Lab()
+    const start = (): Process => misbehaving('settles', shutdown, 'obeys')
+    const tree = await lab.supervise({ children: [{ id: 'odd', start, shutdownMs: 'infinity' }] })
+    await tree.terminateChild('odd')
+    assert.equal(tree.children()[0]?.state, 'stopped')
+    await tree.stop()
+  })
+
 const half: Readonly<Record<string, () => unknown>> = {
   nothing: () => undefined,
   null: () => null,

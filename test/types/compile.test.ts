@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Compiler, type Complaint, compile, compilers } from '../support/compile.ts'
+import { declarations } from '../support/declarations.ts'
 import { holds, promisesOf } from './promises.ts'
 
 // Compiles the projects beside this file: `accepted.ts` without a complaint, `refused.ts` with exactly those that the
@@ -23,6 +26,19 @@ for (const compiler of compilers) {
 }
 
 async function complaintsOf(compiler: Compiler, project: string): Promise<(file: string) => Complaint[]> {
-  const all = await compile(compiler, fileURLToPath(new URL(`projects/${project}`, import.meta.url)))
+  const all = await compile(compiler, withDeclarations(project))
   return (file) => all.filter((complaint) => complaint.file.endsWith(`/${file}`))
+}
+
+const paths = declarations('types')
+const folder = fileURLToPath(new URL('../../.tmp/types', import.meta.url))
+const typeRoots = fileURLToPath(new URL('../../node_modules/@types', import.meta.url))
+mkdirSync(folder, { recursive: true })
+
+/** The project as its author sees it, but with the types that users get. */
+function withDeclarations(project: string): string {
+  const file = join(folder, `${project}.json`)
+  const own = fileURLToPath(new URL(`projects/${project}/tsconfig.json`, import.meta.url))
+  writeFileSync(file, JSON.stringify({ extends: own, compilerOptions: { paths, typeRoots: [typeRoots] } }))
+  return file
 }
