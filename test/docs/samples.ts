@@ -130,7 +130,7 @@ function declared(): Record<string, string[]> {
 
 interface ProjectOptions {
   readonly name?: string
-  /** Whether it is run by it, and not compiled. */
+  /** True where it is for running them: that takes the sources. */
   readonly runs?: boolean
   readonly include?: readonly string[]
   readonly options?: object
