@@ -91,6 +91,14 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/longpoll/poll-wire.ts timer setTimeout': 'one for each session',
   'transport/longpoll/body-budget.ts field #bySession':
     'the POSTs that are being read: MAX_BODIES_BYTES (256 MiB)',
+  'transport/longpoll/pages.ts field #pages': 'the bytes that were announced, or MAX_ANSWER_BYTES (64 MiB)',
+  'transport/longpoll/pages.ts bytes Buffer.concat': 'as #pages',
+  'transport/longpoll/relay.ts field #asked': 'limits.connections',
+  'transport/longpoll/relay.ts timer setTimeout': 'one for each request that waits for another node',
+  'transport/longpoll/relay-seat.ts field #entrances': 'the entrances that the application opens',
+  'transport/longpoll/relay-seat.ts field #polls': 'limits.connections: one for each session',
+  'transport/longpoll/relay-seat.ts field #posts': 'body-budget.ts, for 2 s without a page',
+  'transport/longpoll/relay-seat.ts timer setTimeout': 'one for each POST whose pages are not all there',
   'transport/longpoll/route.ts listener once': 'one for each POST that is being read',
   'transport/longpoll/http-poll.ts listener once': 'one for each poll: limits.connections',
   'transport/websocket/upgrades.ts field #pending':

@@ -17,6 +17,7 @@ import { Turn } from '../session/outbox.ts'
 import type { SessionTerms } from '../session/runtime.ts'
 import { Sessions } from '../session/sessions.ts'
 import type { SupervisorEvent } from '../supervision/events.ts'
+import { PollRelay } from '../transport/longpoll/relay.ts'
 import { Entrances } from './entrances.ts'
 import { FastifyHost } from './host.ts'
 import { ConnectionsInbox } from './inbox.ts'
@@ -49,6 +50,8 @@ export class Endpoint {
   /** True where connections have names by which they can be found. */
   namesConnections: boolean
   readonly telemetry = new Telemetry()
+  /** The way of polls whose session is on another node. */
+  readonly polls: PollRelay
   readonly presence: PresenceRegister | undefined
   readonly groups: GroupRegister | undefined
   pubsub: PubSub | undefined
@@ -77,6 +80,7 @@ export class Endpoint {
     this.clock = options.clock
     this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
     this.#turn = new Turn(options.clock)
+    this.polls = new PollRelay(options.clock)
     this.router = this.makeRouter(options.channels)
     this.routers.add(this.router)
     this.terms = termsOf(options.limits, this.router)
@@ -106,6 +110,7 @@ export class Endpoint {
     }
     this.pubsub = pubsub
     this.history = history
+    this.polls.attach(pubsub.lane('longpoll'))
     for (const listening of this.#listening)
       listening.end = pubsub.listen(listening.topic, listening.listener)
     return pubsub

@@ -50,7 +50,8 @@ export async function openEntrance(
   await endpoint.entrances.open(path, contract, async () => {
     const door = await mountWebSocket(app, way, entrance)
     const { longPoll } = options
-    if (longPoll !== undefined) await mountLongPoll(app, { ...way, longPoll }, { entrance, door })
+    if (longPoll !== undefined)
+      await mountLongPoll(app, { ...way, longPoll }, { entrance, door, relay: endpoint.polls })
     return door
   })
 }

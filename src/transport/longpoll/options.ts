@@ -8,6 +8,8 @@ export interface LongPollOptions {
    * it is gone. Less than the time after which clients give up a request (phoenix.js: `longpollerTimeout`, 20 s). @default 10_000
    */
   readonly windowMs?: number | undefined
+  /** Another node has so long to say that it has a session, in milliseconds. Above: 410. @default 2000 */
+  readonly pubsubTimeoutMs?: number | undefined
   /**
    * The key that signs tokens: at least 32 bytes, the same on all nodes. Without it a node makes one of its own, which is refused
    * where there may be others. @default random
@@ -18,10 +20,11 @@ export interface LongPollOptions {
 /** {@link LongPollOptions} checked and filled in. */
 export interface ResolvedLongPollOptions {
   readonly windowMs: number
+  readonly pubsubTimeoutMs: number
   readonly secret: Uint8Array | undefined
 }
 
-const NAMES: readonly (keyof LongPollOptions)[] = ['windowMs', 'secret']
+const NAMES: readonly (keyof LongPollOptions)[] = ['windowMs', 'pubsubTimeoutMs', 'secret']
 const MIN_SECRET_BYTES = 32
 const DAY_MS = 86_400_000
 
@@ -33,6 +36,7 @@ export function resolveLongPoll(value: unknown): ResolvedLongPollOptions | undef
   const given = section('longPoll', value === true ? {} : value, NAMES)
   return Object.freeze({
     windowMs: whole('longPoll.windowMs', given.windowMs, 10_000, 1, DAY_MS),
+    pubsubTimeoutMs: whole('longPoll.pubsubTimeoutMs', given.pubsubTimeoutMs, 2_000, 1, DAY_MS),
     secret: given.secret === undefined ? undefined : secretOf(given.secret),
   })
 }

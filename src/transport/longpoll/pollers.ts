@@ -1,5 +1,6 @@
 import type { Clock } from '../../ground/clock.ts'
-import { type Batch, readBody } from './body.ts'
+import { BATCH_LINES, type Batch, readBody } from './body.ts'
+import { BodyBudget, type BudgetRefusal } from './body-budget.ts'
 import { PollMessages } from './messages.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { type PollHost, PollWire, type TakenStatus } from './poll-wire.ts'
@@ -20,6 +21,9 @@ export interface PostAnswer {
   readonly taken?: number
 }
 
+/** The bodies that all clients of an entrance send at a time. */
+const MAX_BODIES_BYTES = 268_435_456
+
 /** A session lives so many windows after its last answer at the most: the poll that waits for it, and the time after. */
 const TOKEN_WINDOWS = 4
 
@@ -28,8 +32,11 @@ export class Pollers implements PollHost {
   readonly clock: Clock
   readonly windowMs: number
   readonly messages = new PollMessages()
+  /** Bytes of one body. */
+  readonly bodyBytes: number
   readonly #tokens: Tokens
   readonly #payloadBytes: number
+  readonly #budget: BodyBudget
   readonly #wires = new Map<string, PollWire>()
 
   constructor({ clock, windowMs, secret, path, payloadBytes }: PollersOptions) {
@@ -37,6 +44,13 @@ export class Pollers implements PollHost {
     this.windowMs = windowMs
     this.#tokens = new Tokens(secret, path, TOKEN_WINDOWS * windowMs)
     this.#payloadBytes = payloadBytes
+    this.bodyBytes = Math.min(payloadBytes * BATCH_LINES, Number.MAX_SAFE_INTEGER)
+    const isBounded = Number.isFinite(payloadBytes)
+    const ofSession = isBounded ? this.bodyBytes : Number.POSITIVE_INFINITY
+    this.#budget = new BodyBudget(
+      ofSession,
+      isBounded ? Math.max(MAX_BODIES_BYTES, ofSession) : Number.POSITIVE_INFINITY,
+    )
   }
 
   /** The claims of a token of this entrance, of whatever node. */
@@ -63,6 +77,11 @@ export class Pollers implements PollHost {
     this.#wires.delete(id)
   }
 
+  /** Room for the body of a session that is about to be read: the function that gives it back. */
+  room(session: string, bytes: number): (() => void) | BudgetRefusal {
+    return this.#budget.take(session, bytes)
+  }
+
   /** Hands the frames of a body to a session. */
   post(session: string, body: Buffer, isNdjson: boolean, done: (answer: PostAnswer) => void): void {
     const wire = this.#wires.get(session)
@@ -72,6 +91,12 @@ export class Pollers implements PollHost {
     if (batch === 413) wire.session?.limitReached('limits.payloadBytes')
     done({ status: batch })
   }
+}
+
+/** The answer of another node, as it was written there. */
+export function readPostAnswer(text: string): PostAnswer {
+  const { status, taken } = JSON.parse(text) as PostAnswer
+  return taken === undefined ? { status } : { status, taken }
 }
 
 function answerOf({ frames, hasMore }: Batch, status: TakenStatus): PostAnswer {

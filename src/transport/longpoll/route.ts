@@ -2,18 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { asError } from '../../ground/foreign.ts'
 import type { Admission } from '../../session/admission.ts'
+import { onCloseCalled } from '../closing.ts'
 import type { Doorkeeper, DoorOptions, Handshake } from '../doorkeeper.ts'
 import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf } from '../handshake.ts'
 import { logSerializers, withTrailingSlash } from '../mounting.ts'
 import { reword, rewordClosing, sendJson, sendPostAnswer, sendRefusal } from './answers.ts'
 import { type Asked, askedOf, authTokenOf } from './asked.ts'
-import { BATCH_LINES } from './body.ts'
-import { BodyBudget } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
 import { HttpPoll } from './http-poll.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
-import { Pollers } from './pollers.ts'
+import { Pollers, type PostAnswer, readPostAnswer } from './pollers.ts'
+import type { PollRelay, Relayed } from './relay.ts'
 import type { Claims } from './token.ts'
 
 export interface LongPollRouteOptions {
@@ -27,13 +27,11 @@ export interface LongPollRouteOptions {
 export interface LongPollWay {
   readonly entrance: Entrance
   readonly door: Doorkeeper
+  readonly relay: PollRelay
 }
 
 /** Phoenix's word to caches, where an answer has no body. */
 const NOT_CACHED = 'max-age=0, private, must-revalidate'
-
-/** The bodies that all clients of an entrance send at a time. */
-const MAX_BODIES_BYTES = 268_435_456
 
 /** Mounts `<path>/longpoll`, where Phoenix clients look for it. */
 export async function mountLongPoll(
@@ -48,6 +46,7 @@ export async function mountLongPoll(
     app,
     urls.map((url) => `${path}${url}`),
   )
+  onCloseCalled(app, () => way.relay.close())
   const route = new LongPollRoute(options, path, way)
   // A scope of its own: bodies are read as they come, and whatever type they claim to be of.
   await app.register(async (scope) => {
@@ -72,6 +71,7 @@ type Done = (error?: Error) => void
 
 /** The facts of a POST that are known before its body is read. */
 interface Posting extends Claims {
+  readonly token: string
   /** Gives the room for its body back. */
   readonly release: () => void
 }
@@ -91,21 +91,20 @@ class LongPollRoute {
   readonly #options: LongPollRouteOptions
   readonly #entrance: Entrance
   readonly #door: Doorkeeper
+  readonly #relay: PollRelay
   readonly #pollers: Pollers
-  readonly #bodyLimit: number
-  readonly #budget: BodyBudget
+  readonly #path: string
 
-  constructor(options: LongPollRouteOptions, path: string, { entrance, door }: LongPollWay) {
+  constructor(options: LongPollRouteOptions, path: string, { entrance, door, relay }: LongPollWay) {
     const { limits, longPoll } = options
     const { payloadBytes } = limits
     this.#options = options
     this.#entrance = entrance
     this.#door = door
     this.#pollers = new Pollers({ ...longPoll, path, payloadBytes, clock: entrance.clock })
-    this.#bodyLimit = Math.min(payloadBytes * BATCH_LINES, Number.MAX_SAFE_INTEGER)
-    const isBounded = Number.isFinite(payloadBytes)
-    const ofAll = isBounded ? Math.max(MAX_BODIES_BYTES, this.#bodyLimit) : Number.POSITIVE_INFINITY
-    this.#budget = new BodyBudget(isBounded ? this.#bodyLimit : Number.POSITIVE_INFINITY, ofAll)
+    this.#path = path
+    this.#relay = relay
+    relay.serve(path, this.#pollers)
     this.routes = this.#makeRoutes()
   }
 
@@ -122,7 +121,7 @@ class LongPollRoute {
       {
         ...shared,
         method: 'POST',
-        bodyLimit: this.#bodyLimit,
+        bodyLimit: this.#pollers.bodyBytes,
         onRequest: [onRequest, (request, reply, done) => this.#expectBody(request, reply, done)],
         handler: (request, reply) => this.#post(request, reply),
       },
@@ -157,10 +156,28 @@ class LongPollRoute {
   #get(request: FastifyRequest, reply: FastifyReply): void {
     const asked = askedOf(request.raw)
     const claims = this.#pollers.read(asked.token)
+    if (claims !== undefined && claims.node !== this.#entrance.node)
+      return this.#pollElsewhere(request, reply, asked, claims)
     const wire = claims && this.#pollers.get(claims.session)
     if (wire === undefined || claims === undefined) return this.#open(request, reply, asked, claims)
     const poll: HttpPoll = new HttpPoll(reply).watch(() => wire.gaveUp(poll))
     wire.poll(claims.last, request.url.length, poll)
+  }
+
+  #pollElsewhere(request: FastifyRequest, reply: FastifyReply, asked: Asked, claims: Claims): void {
+    if (this.#relay.count >= this.#options.limits.connections) return sendRefusal(reply, 503)
+    const poll = new HttpPoll(reply)
+    const cancel = this.#relay.poll(this.#relayed(claims, asked.token), request.url.length, {
+      answered: (body) => poll.answer(body.toString()),
+      gone: () => this.#open(request, reply, asked, claims),
+      // It is asked again, with the same token: whatever was lost comes with the next answer.
+      lost: () => poll.answer(`{"messages":[],"status":204,"token":"${asked.token}"}`),
+    })
+    poll.watch(cancel)
+  }
+
+  #relayed({ node }: Claims, token: string): Relayed {
+    return { node, token, path: this.#path, pubsubTimeoutMs: this.#options.longPoll.pubsubTimeoutMs }
   }
 
   /** @param former of a session that is gone */
@@ -201,27 +218,37 @@ class LongPollRoute {
 
   /** Looks at the head: nothing is read of a body that is too long, or for nobody. */
   #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {
-    const claims = this.#pollers.read(askedOf(raw).token)
-    const wire = claims && this.#pollers.get(claims.session)
-    if (claims === undefined || wire === undefined) return sendPostAnswer(reply, { status: 410 })
+    const { token } = askedOf(raw)
+    const claims = this.#pollers.read(token)
+    const isHere = claims?.node === this.#entrance.node
+    const wire = isHere ? this.#pollers.get(claims.session) : undefined
+    if (claims === undefined || (isHere && wire === undefined)) return sendPostAnswer(reply, { status: 410 })
+    const { bodyBytes } = this.#pollers
     // Without a length it may be as long as may be.
-    const bytes = Number(raw.headers['content-length'] ?? this.#bodyLimit)
-    if (bytes > this.#bodyLimit) wire.session?.limitReached('limits.payloadBytes')
-    if (bytes > this.#bodyLimit) return sendPostAnswer(reply, { status: 413 })
-    const release = this.#budget.take(claims.session, bytes)
+    const bytes = Number(raw.headers['content-length'] ?? bodyBytes)
+    if (bytes > bodyBytes) wire?.session?.limitReached('limits.payloadBytes')
+    if (bytes > bodyBytes) return sendPostAnswer(reply, { status: 413 })
+    const release = this.#pollers.room(claims.session, bytes)
     if (typeof release === 'number') return sendPostAnswer(reply, { status: release })
     reply.raw.once('close', release)
-    ;(raw as Posted)[kPosting] = { ...claims, release }
+    ;(raw as Posted)[kPosting] = { ...claims, token, release }
     done()
   }
 
   #post(request: FastifyRequest, reply: FastifyReply): void {
-    const { session, release } = (request.raw as Posted)[kPosting] as Posting
-    const { body } = request
+    const posting = (request.raw as Posted)[kPosting] as Posting
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
-    this.#pollers.post(session, Buffer.isBuffer(body) ? body : Buffer.alloc(0), isNdjson, (answer) => {
-      release()
+    const done = (answer: PostAnswer): void => {
+      posting.release()
       sendPostAnswer(reply, answer)
+    }
+    if (posting.node === this.#entrance.node) return this.#pollers.post(posting.session, body, isNdjson, done)
+    if (this.#relay.count >= this.#options.limits.connections) return done({ status: 503 })
+    this.#relay.post(this.#relayed(posting, posting.token), body, isNdjson, {
+      answered: (answer) => done(readPostAnswer(answer.toString())),
+      gone: () => done({ status: 410 }),
+      lost: () => done({ status: 500 }),
     })
   }
 }

@@ -51,6 +51,7 @@ const FIELDS = [
   'compression',
   'longPoll',
   'longPoll.windowMs',
+  'longPoll.pubsubTimeoutMs',
   'longPoll.secret',
   'presence',
   'presence.broadcastMs',
