@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
 import type { PayloadOut } from '../contract/binary.ts'
-import type { IsAnySchema, OrSentence } from '../contract/schema.ts'
+import type { EventPayload, IsAnySchema, OrSentence } from '../contract/schema.ts'
 import type { Later, Rejection, Reply, Stop } from './result.ts'
 import type { PayloadIn } from './schema.ts'
 
@@ -118,12 +118,7 @@ export type InfoEvent<S> =
 type TakesNoInfos = 'this channel takes no infos: declare them in `info` of its schema'
 
 /** The payload of an info, as it is sent. */
-export type InfoPayload<S, E> =
-  IsAnySchema<S> extends true
-    ? unknown
-    : E extends keyof InfosOf<S>
-      ? PayloadOut<InfosOf<S>[E] & TSchema>
-      : never
+export type InfoPayload<S, E> = EventPayload<S, InfosOf<S>, E>
 
 /** The payload of an info, as its handler gets it. */
 export type InfoReceived<S, E> = E extends keyof InfosOf<S> ? PayloadIn<InfosOf<S>[E] & TSchema> : never

@@ -72,12 +72,11 @@ type NoBytes<S> = keyof EventsOut<S> & string extends JsonEvent<S> ? never : Kee
 type KeepsNoBytes = 'a history keeps JSON: an event that is Binary() cannot be in it'
 
 /** The payload of an event that a channel sends. */
-export type PayloadOutOf<S, E> =
-  IsAnySchema<S> extends true
-    ? unknown
-    : E extends keyof EventsOut<S>
-      ? PayloadOut<EventsOut<S>[E] & TSchema>
-      : never
+export type PayloadOutOf<S, E> = EventPayload<S, EventsOut<S>, E>
+
+/** The payload of one of these events, as the server gives it. */
+export type EventPayload<S, Events, E> =
+  IsAnySchema<S> extends true ? unknown : E extends keyof Events ? PayloadOut<Events[E] & TSchema> : never
 
 /** The events that clients push, by name. */
 export type EventsIn<S> = S extends { in: infer I extends object } ? I : Record<never, never>

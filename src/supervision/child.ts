@@ -4,7 +4,7 @@ import { ChildRecord, type RecordOwner } from './child-record.ts'
 import { type ExitReason, endRequest, isNormal } from './exit-reason.ts'
 import { detailsOf, endLate, exitOf, failureOf, handleOf } from './foreign-process.ts'
 import { Life, type Place } from './life.ts'
-import type { MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
+import type { ChildState, MaybePromise, Process, StartContext, StartResult, TreeNode } from './process.ts'
 import { StartFailure, type StartOutcome } from './start-failure.ts'
 import { type Deadlines, TimeLimit } from './time-limit.ts'
 
@@ -12,6 +12,15 @@ import { type Deadlines, TimeLimit } from './time-limit.ts'
 export interface ChildOwner extends RecordOwner {
   /** A running child ended by itself. By the time this is looked at it may have been stopped: see `takeExit`. */
   childExited(child: Child): void
+}
+
+/** One child as `children` lists it. */
+export interface ChildInfo {
+  readonly id: string
+  readonly state: ChildState
+  readonly type: 'worker' | 'supervisor'
+  /** The current handle; `undefined` while there is no living process. */
+  readonly handle: unknown
 }
 
 /** The end of a child by itself: its exit reason, and the error behind it where that names none. */
@@ -39,6 +48,10 @@ export abstract class Child extends ChildRecord<ChildOwner> implements Place {
   /** The process, unless it has ended. */
   get process(): Process | undefined {
     return this.#life?.exit === undefined ? this.#life?.process : undefined
+  }
+
+  get info(): ChildInfo {
+    return { id: this.id, state: this.state, type: this.policy.type, handle: this.handle }
   }
 
   start(): MaybePromise<StartOutcome> {

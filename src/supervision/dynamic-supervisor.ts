@@ -1,6 +1,7 @@
 import { berylError, show } from '../ground/errors.ts'
 import { Actor, type ActorClass, type ActorStart, type InitArgs } from './actor.ts'
 import { check, checkKeys, checkReadable, refuseSpec } from './check.ts'
+import type { ChildInfo } from './child.ts'
 import {
   type ChildInit,
   checkSignificant,
@@ -12,7 +13,6 @@ import { type ChildTemplate, DynamicChild, type Template } from './dynamic-child
 import { checkReason, type ExitReason } from './exit-reason.ts'
 import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
 import { type StartFailure, type StartOutcome, startFailed } from './start-failure.ts'
-import type { ChildInfo } from './supervisor.ts'
 import { type CommonOptions, checkSupervisorOptions, refuseAutoShutdown } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess, type Surroundings } from './supervisor-process.ts'
 import { Deadlines } from './time-limit.ts'
@@ -109,12 +109,7 @@ export class DynamicSupervisor<
    */
   children(): ChildInfo[] {
     this.checkAlive()
-    return Array.from(this.#children.values(), (child) => ({
-      id: child.id,
-      state: child.state,
-      type: child.policy.type,
-      handle: child.handle,
-    }))
+    return Array.from(this.#children.values(), ({ info }) => info)
   }
 
   /** @throws BERYL_ERR_NOPROC once it has ended */

@@ -17,6 +17,7 @@ export {
   withTimeout,
 } from './actor-ref.ts'
 export type { Backoff } from './backoff.ts'
+export type { ChildInfo } from './child.ts'
 export type {
   AutoShutdown,
   ChildInit,
@@ -52,7 +53,6 @@ export type {
 export type { Intensity, Strategy } from './restart-policy.ts'
 export type { Emitter, Owned } from './scope.ts'
 export {
-  type ChildInfo,
   type Supervisor,
   type SupervisorOptions,
   startSupervisor,

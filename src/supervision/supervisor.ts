@@ -1,8 +1,9 @@
 import { berylError } from '../ground/errors.ts'
 import { checkNonEmpty, checkReadable, refuseSpec } from './check.ts'
+import type { ChildInfo } from './child.ts'
 import { type ChildInit, type ChildSpec, checkSignificant, resolveChildSpec } from './child-spec.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
-import type { ChildState, HandleOf, ProcessDetails, StartResult } from './process.ts'
+import type { HandleOf, ProcessDetails, StartResult } from './process.ts'
 import { restartGroup, type Strategy } from './restart-policy.ts'
 import { SpecChild } from './spec-child.ts'
 import { StartFailure, type StartOutcome, startFailed } from './start-failure.ts'
@@ -17,15 +18,6 @@ export interface SupervisorOptions<C extends readonly ChildInit[] = readonly Chi
   readonly strategy?: Strategy | undefined
   /** In start order. Stopped in the reverse of it. @default none */
   readonly children?: C | undefined
-}
-
-/** One child as `children` lists it. */
-export interface ChildInfo {
-  readonly id: string
-  readonly state: ChildState
-  readonly type: 'worker' | 'supervisor'
-  /** The current handle; `undefined` while there is no living process. */
-  readonly handle: unknown
 }
 
 type IdIn<C extends readonly ChildInit[]> = C[number]['id']
@@ -73,12 +65,7 @@ export class Supervisor<
   /** All children in start order, also those without a process. @throws BERYL_ERR_NOPROC once it has ended */
   children(): ChildInfo[] {
     this.checkAlive()
-    return Array.from(this.#children.values(), (child) => ({
-      id: child.id,
-      state: child.state,
-      type: child.policy.type,
-      handle: child.handle,
-    }))
+    return Array.from(this.#children.values(), ({ info }) => info)
   }
 
   /** The current handle of a child; `undefined` while it is not running, and for an unknown id. */

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
-import beryl, { type BerylOptions, defineChannel, type PubSubAdapter } from 'fastify-beryl'
+import beryl, { type BerylOptions, defineChannel, type PubSubAdapter, type PubSubReport } from 'fastify-beryl'
+import { connect } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 
 export const room = defineChannel('room:*', {
@@ -46,4 +48,24 @@ export async function node(
   })
   await app.ready()
   return { app, log }
+}
+
+/** The way of a node to the others, as it reports it. */
+export function report({ app }: Pick<ClusterNode, 'app'>): PubSubReport {
+  const { pubsub } = app.channels.status()
+  assert.ok(pubsub !== undefined)
+  return pubsub
+}
+
+export function isUp(each: ClusterNode): boolean {
+  return report(each).status === 'up'
+}
+
+/** Resolves when a broadcast of `here` has come to a client of `there`. */
+export async function hears(here: ClusterNode, there: ClusterNode): Promise<void> {
+  const client = await connect(there.app)
+  const channel = await client.join(room, 'room:hears')
+  here.app.channels.broadcast('room:hears', 'said', { n: 1 })
+  await channel.expectPush('said', { n: 1 })
+  await client.close()
 }

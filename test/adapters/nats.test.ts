@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { connect as connectNats } from '@nats-io/transport-node'
-import type { FastifyInstance } from 'fastify'
 import { createPublisher, type NatsOptions, nats } from 'fastify-beryl/nats'
 import { connect } from 'fastify-beryl/testing'
 import { NatsLink } from '../../src/adapters/nats-link.ts'
@@ -14,7 +13,8 @@ import { NatsServer } from '../support/nats.ts'
 import { need } from '../support/need.ts'
 import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
-import { type ClusterNode, node, room } from './cluster.ts'
+import { type ClusterNode, hears, isUp, node, report, room } from './cluster.ts'
+import { outages } from './outages.ts'
 
 // A real nats-server, which each test starts, freezes and kills as it likes.
 
@@ -28,23 +28,9 @@ async function twoNodes(t: TestContext, options: NatsOptions): Promise<[ClusterN
   return [await node(t, nats(options)), await node(t, nats(options))]
 }
 
-function report({ app }: { app: FastifyInstance }) {
-  const { pubsub } = app.channels.status()
-  assert.ok(pubsub !== undefined)
-  return pubsub
-}
-
-const isUp = (each: ClusterNode): boolean => report(each).status === 'up'
-
-async function hears(here: ClusterNode, there: ClusterNode): Promise<void> {
-  const client = await connect(there.app)
-  const channel = await client.join(room, 'room:hears')
-  here.app.channels.broadcast('room:hears', 'said', { n: 1 })
-  await channel.expectPush('said', { n: 1 })
-  await client.close()
-}
-
 suite('nats', need('nats-server'), () => {
+  outages({ start, adapter: (servers) => nats({ servers }) })
+
   test('X7: a probe that comes back tells that all was taken which was published before it', async (t) => {
     const server = await start(t)
     const connection = await connectNats({ servers: server.url })
@@ -60,62 +46,6 @@ suite('nats', need('nats-server'), () => {
     assert.equal(link.pendingBytes, 10)
     await link.probe()
     assert.equal(link.pendingBytes, 0)
-  })
-
-  test('X4, X8: the server is killed under 10,000 topics and started again: local delivery goes on, nothing stale comes, all is heard again', async (t) => {
-    const server = await start(t)
-    const [here, there] = await twoNodes(t, { servers: server.url })
-    const heard: number[] = []
-    const topics = Array.from({ length: 10_000 }, (_, n) => `room:${n}`)
-    for (const topic of topics)
-      there.app.channels.subscribe(topic, ({ payload }) => heard.push((payload as { n: number }).n))
-    const local = await (await connect(here.app)).join(room, 'room:1')
-    // It is asked for behind them all.
-    await (await connect(there.app)).join(room, 'room:last')
-    await server.kill()
-    await until('both are degraded', () => !isUp(here) && !isUp(there))
-    assert.equal(here.app.channels.status().state, 'degraded')
-    for (let n = 0; n < 50; n++) {
-      here.app.channels.broadcast('room:1', 'said', { n })
-      await local.expectPush('said', { n })
-    }
-    assert.equal(report(here).dropped >= 50, true)
-    const late = await (await connect(there.app)).join(room, 'room:late')
-    await server.start()
-    const openedAt = performance.now()
-    await until('both are up', () => isUp(here) && isUp(there))
-    t.diagnostic(`${Math.round(performance.now() - openedAt)} ms until 10,000 topics were heard again`)
-    assert.ok(performance.now() - openedAt < 5_000)
-    assert.equal(report(there).resubscribed >= 10_000, true)
-    assert.deepEqual(heard, [], 'nothing of the outage')
-    for (const topic of ['room:1', 'room:5000', 'room:9999'])
-      here.app.channels.broadcast(topic, 'said', { n: 7 })
-    here.app.channels.broadcast('room:late', 'said', { n: 8 })
-    await late.expectPush('said', { n: 8 })
-    await until('they came', () => heard.length === 3)
-  })
-
-  test('X7: a server that falls silent is found out within 20 s, and repaired within 5 s after; it is never up meanwhile', async (t) => {
-    const server = await start(t)
-    const [here, there] = await twoNodes(t, { servers: server.url })
-    const statuses: string[] = []
-    here.app.channels.onTelemetry('pubsub.status', (_, { status }) => void statuses.push(status))
-    server.freeze()
-    t.after(() => server.thaw())
-    const frozenAt = performance.now()
-    await until('both are degraded', () => !isUp(here) && !isUp(there))
-    const foundMs = performance.now() - frozenAt
-    assert.ok(foundMs < 20_000)
-    // Long enough for several attempts to connect, which the kernel takes and nobody answers.
-    await until('some attempts', () => performance.now() - frozenAt > foundMs + 3_000)
-    assert.deepEqual(statuses, ['down'])
-    server.thaw()
-    const thawedAt = performance.now()
-    await until('both are up', () => isUp(here) && isUp(there))
-    const repairedMs = performance.now() - thawedAt
-    assert.ok(repairedMs < 5_000)
-    t.diagnostic(`found after ${Math.round(foundMs)} ms, repaired after ${Math.round(repairedMs)} ms`)
-    await hears(here, there)
   })
 
   test('X15: a connection of the application is used, followed through an outage, and left open', async (t) => {

@@ -30,6 +30,8 @@ export abstract class Broker {
     this.#folder = mkdtempSync(join(tmpdir(), `beryl-${program}-`))
   }
 
+  abstract get url(): string
+
   /** The lines of its configuration, with a folder that is its own. */
   protected abstract configuration(folder: string): readonly string[]
   /** The arguments that lead to the configuration. */

@@ -16,7 +16,7 @@ export class NatsServer extends Broker {
     return server
   }
 
-  get url(): string {
+  override get url(): string {
     return `nats://127.0.0.1:${this.port}`
   }
 

@@ -17,7 +17,7 @@ export class RedisServer extends Broker {
     return server
   }
 
-  get url(): string {
+  override get url(): string {
     return `redis://127.0.0.1:${this.port}`
   }
 
