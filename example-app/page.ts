@@ -5,6 +5,7 @@ const FILES = [
   ['/', new URL('page/index.html', import.meta.url), 'text/html; charset=utf-8'],
   ['/chat.css', new URL('page/chat.css', import.meta.url), 'text/css; charset=utf-8'],
   ['/chat.js', new URL('page/chat.js', import.meta.url), 'text/javascript; charset=utf-8'],
+  ['/resume.js', new URL('page/resume.js', import.meta.url), 'text/javascript; charset=utf-8'],
   // The client that everybody else uses, as npm delivers it.
   ['/phoenix.mjs', new URL(import.meta.resolve('phoenix')), 'text/javascript; charset=utf-8'],
 ] as const
@@ -19,7 +20,7 @@ function headers(nodes: readonly string[]): Record<string, string> {
 }
 
 /**
- * Serves the page: four files, read at each request so that a reload shows what was just edited.
+ * Serves the page: five files, read at each request so that a reload shows what was just edited.
  *
  * @param nodes the origins of other nodes, to which it may connect as well
  */

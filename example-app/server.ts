@@ -11,7 +11,6 @@ import {
 import { asyncapi } from 'fastify-beryl/asyncapi'
 import { Type } from 'typebox'
 import { EVERY_ROOM, room } from './channels/room.ts'
-import { History } from './history.ts'
 import { servePage } from './page.ts'
 
 declare module 'fastify-beryl' {
@@ -44,7 +43,6 @@ export async function buildChat(
 ): Promise<FastifyInstance> {
   const nodes = cluster?.nodes ?? []
   const app = Fastify(options)
-  app.decorate('history', new History({ rooms: 100, messages: 50 }))
   app.decorate('nodes', nodes)
   if (cluster) await app.register(cors, { origin: pagesOf(nodes), methods: ['POST'] })
   await app.register(beryl, {

@@ -1,5 +1,6 @@
+import type { FastifyInstance } from 'fastify'
 import { defineChannel, fail, reject } from 'fastify-beryl'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 
 /** The group of all rooms in which somebody is. */
 export const EVERY_ROOM = 'every room'
@@ -12,7 +13,10 @@ const Message = Type.Object({
   at: Type.Integer(),
 })
 
-/** One room of the chat. Who is in it, with how many tabs, presence knows; what was said last, the history. */
+/** Whoever comes for the first time, or was away for too long, sees so many messages. */
+const RECENT = 50
+
+/** One room of the chat. Who is in it, with how many tabs, presence knows; what was said last, and who missed what of it, the history. */
 export const room = defineChannel('room:*', {
   schema: {
     join: {
@@ -40,13 +44,17 @@ export const room = defineChannel('room:*', {
     presence: Type.Object({ status: Status }),
   },
 
+  history: { events: ['said'], size: 100, ttlMs: 3_600_000 },
+
   join({ id, payload, connection }) {
     if (!/^[\p{L}\p{N}-]{1,32}$/u.test(id)) return reject({ reason: 'no such room' })
     return { assigns: { name: connection.assigns.name, status: payload.status } }
   },
 
   // Not in `join`: what is said between that read and the subscription would be lost.
-  snapshot: ({ topic, server }) => ({ recent: server.history.recent(topic), nodes: [...server.nodes] }),
+  async snapshot({ topic, server }, { recovered }) {
+    return { recent: recovered ? [] : await recent(server, topic), nodes: [...server.nodes] }
+  },
 
   joined({ topic, assigns, presence, server }) {
     presence.track(assigns.name, { status: assigns.status })
@@ -54,12 +62,16 @@ export const room = defineChannel('room:*', {
   },
 
   in: {
-    say({ body }, socket) {
+    async say({ body }, socket) {
       if (body.trim() === '') return fail({ reason: 'empty' })
-      const said = { id: crypto.randomUUID(), from: socket.assigns.name, body, at: Date.now() }
-      socket.server.history.add(socket.topic, said)
-      socket.broadcast('said', said)
-      return { id: said.id }
+      const id = crypto.randomUUID()
+      try {
+        await socket.publish('said', { id, from: socket.assigns.name, body, at: Date.now() }, { id })
+      } catch (error) {
+        socket.log.warn(error)
+        return fail({ reason: 'the log is out of reach' })
+      }
+      return { id }
     },
     typing({ on }, socket) {
       socket.broadcastFrom('typing', { from: socket.assigns.name, on })
@@ -76,3 +88,8 @@ export const room = defineChannel('room:*', {
     if (server.presence.count(topic) === 0) server.groups.remove(EVERY_ROOM, topic)
   },
 })
+
+async function recent(server: FastifyInstance, topic: `room:${string}`): Promise<Static<typeof Message>[]> {
+  const { entries } = await server.channels.history(topic, { limit: RECENT })
+  return entries.map(({ payload }) => payload as Static<typeof Message>)
+}

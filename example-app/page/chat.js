@@ -1,7 +1,11 @@
 import { Presence, Socket } from './phoenix.mjs'
+import { resumingChannel } from './resume.js'
 
 const IDLE_AFTER_MS = 60_000
 const TYPING_FADES_AFTER_MS = 4_000
+const CUT_FOR_MS = 10_000
+/** The connection was closed without a code: nobody but this page does that. */
+const CLOSED_HERE = 1005
 const MESSAGES_SHOWN = 200
 const ROOMS = ['lobby', 'garden', 'workshop']
 
@@ -25,9 +29,9 @@ async function askName() {
 // The connection: one socket, one channel for the room that is open
 
 const socket = new Socket('/socket', { params: { name: me } })
-socket.onClose(() => {
+socket.onClose(({ code }) => {
   show('reconnecting')
-  turnToNextNode()
+  if (code !== CLOSED_HERE) turnToNextNode()
 })
 socket.connect()
 
@@ -49,10 +53,19 @@ const typers = new Map()
 let isSyncing = true
 let isAtEnd = true
 let status = 'online'
+/** Messages with a lower offset, or this one, were said while we were away; 0 where none are awaited. */
+let missedUpTo = 0
 let channel = enter(roomInAddress())
 
 function enter(room) {
-  const joining = socket.channel(`room:${room}`, () => ({ status }))
+  // The status is that of the moment, at each join.
+  const params = {
+    get status() {
+      return status
+    },
+  }
+  const joining = resumingChannel(socket, `room:${room}`, params)
+  let isFirst = true
   const presence = new Presence(joining)
   presence.onSync(() => {
     isSyncing = false
@@ -60,28 +73,43 @@ function enter(room) {
   })
   presence.onJoin((name, before) => before || drawComing(name, 'came in'))
   presence.onLeave((name, { metas }) => metas.length > 0 || goodbye(name))
-  joining.on('said', drawMessage)
+  joining.onEntry('said', (message, ref) => {
+    drawMissed(ref)
+    drawMessage(message)
+  })
   joining.on('typing', ({ from, on }) => markTyping(from, on))
   joining.on('announced', ({ body }) => drawNote(body, 'announcement'))
   joining.onError(() => socket.isConnected() && show('rejoining'))
-  joining.join().receive('ok', entered).receive('error', refused)
+  joining.joinPush
+    .receive('ok', (reply) => {
+      entered(reply, isFirst)
+      isFirst = false
+    })
+    .receive('error', refused)
   drawRoom(room)
   return joining
 }
 
-/** Runs after each join: the first, and those after the connection or the channel was lost. */
-function entered({ recent, nodes: all }) {
+/** Runs after each join: the first, and those after the connection or the channel was lost. What was missed follows. */
+function entered({ recent, nodes: all, $resume: { recovered, offset } }, isFirst) {
   isSyncing = true
   nodes = all
+  missedUpTo = recovered ? offset : 0
+  if (!isFirst && !recovered) drawNote('Messages may be missing here', 'gap')
   for (const message of recent) drawMessage(message)
   const hasMoved = home !== '' && home !== node
   home = node
   drawNode()
   if (hasMoved) return show('moved')
-  show(['reconnecting', 'rejoining', 'back'].includes(document.body.dataset.state) ? 'back' : 'online')
+  show(
+    ['reconnecting', 'rejoining', 'unavailable', 'back'].includes(document.body.dataset.state)
+      ? 'back'
+      : 'online',
+  )
 }
 
 function refused({ reason }) {
+  if (reason === 'history_unavailable') return show('unavailable')
   show('online')
   drawNote(`You cannot join: ${reason}.`, 'trouble')
 }
@@ -151,6 +179,10 @@ onSubmit('announce', 'announcement', (body) =>
 )
 $('body').addEventListener('input', ({ target }) => beTyping(target.value !== ''))
 $('crash').addEventListener('click', () => channel.push('crash', {}))
+$('cut').addEventListener('click', () => {
+  setTimeout(() => socket.connect(), CUT_FOR_MS)
+  socket.disconnect()
+})
 
 function onSubmit(form, field, act) {
   $(form).addEventListener('submit', (event) => {
@@ -167,6 +199,7 @@ function show(state) {
   const sayings = {
     reconnecting: 'Connection lost. Reconnecting…',
     rejoining: 'The channel crashed. Joining again…',
+    unavailable: 'The log of this room is out of reach. Joining again…',
     back: 'Back again.',
     moved: `That node is gone: moved to ${hostOf(node)}.`,
   }
@@ -214,7 +247,7 @@ function person({ name, metas }) {
   return row
 }
 
-/** A join gives again some that are shown already and, at another node, some that are older than those. */
+/** A join that is told the last messages may give some that are shown already, or older than those. */
 function drawMessage({ id, from, body, at }) {
   if ($(`said-${id}`)) return
   markTyping(from, false)
@@ -232,6 +265,13 @@ function drawMessage({ id, from, body, at }) {
   append(row, later)
   for (const drawn of [row, later])
     drawn?.classList.toggle('more', drawn.previousElementSibling?.dataset.from === drawn.dataset.from)
+}
+
+/** Draws the mark above the first message that we missed, which says how many there are. @param ref such as "@42" */
+function drawMissed(ref) {
+  const count = missedUpTo - Number(ref?.slice(1)) + 1
+  missedUpTo = 0
+  if (count > 0) drawNote(`${count === 1 ? 'A message' : `${count} messages`} while you were away`, 'missed')
 }
 
 function drawNote(text, kind) {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { buildChat } from '../../example-app/server.ts'
 import { launchChromium } from '../support/chromium.ts'
+import { Wire } from './wire.ts'
 
 const DEADLINE_MS = 45_000
 
@@ -36,6 +37,19 @@ export class ChatStage {
     this.#app = await buildChat()
     await this.#app.listen({ port: this.#port, host: '127.0.0.1' })
     this.#port = (this.#app.server.address() as AddressInfo).port
+  }
+
+  /** A way to the server that can be cut. */
+  wire(): Promise<Wire> {
+    return Wire.to(this.#port)
+  }
+
+  /** A job of the server says something in a room, in the name of somebody. */
+  async publish(room: string, bodies: readonly string[]): Promise<void> {
+    for (const body of bodies) {
+      const said = { id: body, from: 'Robot', body, at: Date.now() }
+      await this.#app?.channels.publish(`room:${room}` as never, 'said' as never, said as never)
+    }
   }
 
   async stopServer(): Promise<void> {
@@ -131,6 +145,16 @@ export class ChatWindow {
   /** The text of the line on the connection, now. */
   async told(): Promise<string> {
     return (await this.page.locator('#state').textContent()) ?? ''
+  }
+
+  /** The marks of those who were away, as they stand there now. */
+  marks(): Promise<string[]> {
+    return this.page.locator('#messages .note:is(.missed, .gap)').allTextContents()
+  }
+
+  /** The text that stands right behind a mark. */
+  behindMark(): Promise<string | null> {
+    return this.page.locator('#messages .note:is(.missed, .gap) + .said p').textContent()
   }
 
   /** All that was said, as it stands there now. */

@@ -4,6 +4,7 @@ import { need } from '../support/need.ts'
 import { ChatStage, type ChatWindow } from './chat-stage.ts'
 
 const PHONE = { width: 390, height: 844 }
+const MAY_BE_MISSING = 'Messages may be missing here'
 
 describe('the example chat in Chromium', { ...need('chromium'), timeout: 300_000 }, () => {
   let stage: ChatStage
@@ -112,7 +113,71 @@ describe('the example chat in Chromium', { ...need('chromium'), timeout: 300_000
     await ada.isTold('Back again.')
     await ada.say('That was me')
     await bo.sees('That was me')
+    assert.deepEqual(await ada.marks(), [])
     assert.equal(await bo.told(), '')
+  })
+
+  test('who was cut off sees what was said meanwhile, once and in order, below a mark that counts it', async (t) => {
+    const wire = await stage.wire()
+    t.after(() => wire.end())
+    const bo = await visit('Bo', { room: 'tunnel' })
+    const ada = await visit('Ada', { room: 'tunnel', at: wire.url })
+    await bo.say('Do you hear me?')
+    await ada.sees('Do you hear me?')
+    const said = ['Do you hear me?']
+    for (const round of [1, 2, 3]) {
+      wire.cut()
+      await ada.isTold('Connection lost. Reconnecting…')
+      for (const body of [`${round}: nobody`, `${round}: hears`, `${round}: me`]) {
+        await bo.say(body)
+        await bo.sees(body)
+        said.push(body)
+      }
+      wire.mend()
+      await ada.isTold('Back again.')
+      await ada.sees(`${round}: me`)
+      await bo.say(`${round}: there you are`)
+      await ada.sees(`${round}: there you are`)
+      said.push(`${round}: there you are`)
+      assert.deepEqual(await ada.said(), said)
+    }
+    assert.deepEqual(await ada.marks(), Array(3).fill('3 messages while you were away'))
+    assert.equal(await ada.page.locator('.note.missed + .said p').first().textContent(), '1: nobody')
+    assert.deepEqual(await bo.marks(), [])
+  })
+
+  test('who was away for more than the log keeps is told that something may be missing, and sees the last messages', async (t) => {
+    const wire = await stage.wire()
+    t.after(() => wire.end())
+    const ada = await visit('Ada', { room: 'cave', at: wire.url })
+    await stage.publish('cave', ['before'])
+    await ada.sees('before')
+    wire.cut()
+    await ada.isTold('Connection lost. Reconnecting…')
+    const missed = Array.from({ length: 120 }, (_, n) => `said ${n}`)
+    await stage.publish('cave', missed)
+    wire.mend()
+    await ada.isTold('Back again.')
+    await ada.sees('said 119')
+    assert.deepEqual(await ada.said(), ['before', ...missed.slice(-50)])
+    assert.deepEqual(await ada.marks(), [MAY_BE_MISSING])
+    assert.equal(await ada.behindMark(), 'said 70')
+  })
+
+  test('the page cuts its own connection for ten seconds, to show what comes of it', async () => {
+    const [ada, bo] = [
+      await visit('Ada', { room: 'hall', ownClock: true }),
+      await visit('Bo', { room: 'hall' }),
+    ]
+    await ada.page.getByText('Try it out').click()
+    await ada.page.getByRole('button', { name: 'Cut me off for 10 s' }).click()
+    await ada.isTold('Connection lost. Reconnecting…')
+    await bo.say('Only a word')
+    await bo.sees('Only a word')
+    assert.equal(await ada.count('Only a word'), 0)
+    await ada.page.clock.fastForward(11_000)
+    await ada.sees('Only a word')
+    assert.deepEqual(await ada.marks(), ['A message while you were away'])
   })
 
   test('a restart of the server is told, survived, and loses nothing that was said meanwhile', async () => {
@@ -128,6 +193,9 @@ describe('the example chat in Chromium', { ...need('chromium'), timeout: 300_000
     await bo.sees('Said into the void')
     await bo.person('Ada').waitFor()
     assert.equal(await bo.count('Said into the void'), 1)
+    // The log was in the memory of the server.
+    assert.deepEqual(await bo.marks(), [MAY_BE_MISSING])
+    assert.equal(await bo.behindMark(), 'Said into the void')
   })
 
   test('an announcement over HTTP reaches all rooms through their group', async () => {

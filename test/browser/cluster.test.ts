@@ -54,10 +54,14 @@ describe('the example of a cluster in Chromium', { timeout: 300_000 }, () => {
     await bo.sees('From the first node')
 
     process.kill(one.pid, 'SIGKILL')
+    const whileAway = ['Gone?', 'So it seems', 'It comes back']
+    for (const body of whileAway) await bo.say(body)
     await ada.isTold(`That node is gone: moved to ${new URL(two.address).host}.`)
     await ada.isServedBy(two.address)
     await ada.sees('Before anybody came')
-    assert.deepEqual(await ada.said(), ['Before anybody came', 'From the first node'])
+    await ada.sees('It comes back')
+    assert.deepEqual(await ada.said(), ['Before anybody came', 'From the first node', ...whileAway])
+    assert.equal(await ada.page.locator('#messages .note.gap').count(), 0)
     await ada.say('From the second node')
     await bo.sees('From the second node')
     await bo.say('Welcome')

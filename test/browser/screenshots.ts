@@ -31,8 +31,34 @@ await stage.stopServer()
 await bo.page.getByLabel('Message', { exact: true }).click()
 for (const window of [ada, bo]) await window.isTold('Connection lost. Reconnecting…')
 await shoot(bo, 'chat-reconnecting')
+await stage.startServer()
+await cutOff()
 await killNode()
 await stage.close()
+
+/** The page of somebody who was in a tunnel. */
+async function cutOff(): Promise<void> {
+  const wire = await stage.wire()
+  const seen = { viewport: { width: 900, height: 560 }, colorScheme: 'light', room: 'train' } as const
+  const bo = await stage.visit('Bo', seen)
+  const ada = await stage.visit('Ada', { ...seen, at: wire.url })
+  await bo.say('Still there?')
+  await ada.sees('Still there?')
+  await ada.say('For two minutes more. Then comes the tunnel.')
+  await bo.sees('For two minutes more. Then comes the tunnel.')
+  wire.cut()
+  await ada.isTold('Connection lost. Reconnecting…')
+  for (const body of ['So, what I wanted to say', 'We take the blue one.', 'And Cleo brings the cake.']) {
+    await bo.say(body)
+    await bo.sees(body)
+  }
+  wire.mend()
+  await ada.sees('And Cleo brings the cake.')
+  await ada.say('Blue, then. And cake!')
+  await bo.sees('Blue, then. And cake!')
+  await shoot(ada, 'chat-missed')
+  await wire.end()
+}
 
 /** The page of somebody whose node has just died. */
 async function killNode(): Promise<void> {
