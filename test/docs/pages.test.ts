@@ -31,7 +31,7 @@ for (const page of pages()) {
     for (const { language, marks, above, line } of samples) {
       assert.match(
         language,
-        /^(|ts|js|sh|json|html|css|text|mermaid|nginx|haproxy|caddyfile|dockerfile|yaml|py)$/,
+        /^(|ts|js|sh|json|html|css|text|mermaid|nginx|haproxy|caddyfile|dockerfile|elixir|yaml|py)$/,
         `line ${line}`,
       )
       for (const mark of marks) assert.match(mark, /^(run|skip)$/, `line ${line}`)
