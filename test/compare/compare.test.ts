@@ -19,7 +19,8 @@ test('the table of docs/compare.md is what a run of the same chat on each side g
       .join('\n'),
   )
   const KB = 3
-  const withoutBytes = (rows: string[][]): string[][] => rows.map((row) => row.filter((_, index) => index !== KB))
+  const withoutBytes = (rows: string[][]): string[][] =>
+    rows.map((row) => row.filter((_, index) => index !== KB))
   assert.deepEqual(withoutBytes(told), withoutBytes(now))
   // A library's next version may weigh a little more, or less.
   for (const [index, row] of now.slice(2).entries()) {
