@@ -103,9 +103,9 @@ export function lateTransport({ Wire, ask, timeoutMs, expired }: Opener): WireCl
   }
 }
 
-/** As phoenix.js carries it, in the sub-protocol. */
+/** As phoenix.js carries it, in the sub-protocol; but a slash, which phoenix.js leaves in it, may not stand there. */
 function bearer(token: string): string {
-  return `base64url.bearer.phx.${btoa(token).replaceAll('=', '')}`
+  return `base64url.bearer.phx.${btoa(token).replaceAll('=', '').replaceAll('/', '_')}`
 }
 
 function nothing(_event: unknown): void {}

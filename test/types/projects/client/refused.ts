@@ -70,9 +70,7 @@ room.join().catch((error) => error.reason === 'closed' && error.response?.seats)
 // refused: Property 'recovered' does not exist on type
 room.onState((state, detail) => state === 'offline' && detail.recovered)
 // refused: This comparison appears to be unintentional
-room.onState((state) => {
-  state === 'jonied'
-})
+room.onState((state) => void (state === 'jonied'))
 
 // Presence
 

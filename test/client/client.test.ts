@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { WebSocket } from 'ws'
+import { launchChromium } from '../support/chromium.ts'
+import { need, type Tool } from '../support/need.ts'
+import { bundleFacts } from './bundle.ts'
+import { facts } from './facts.ts'
+import { TryServer } from './server.ts'
+import type { Place } from './stage.ts'
+
+// The facts of the typed client, over real sockets: in Node with each phoenix.js, and in a page.
+
+type Prove = (name: string, place: Place) => Promise<string | undefined>
+
+/** A place where the client runs. */
+interface Ground {
+  readonly name: string
+  readonly needs: readonly Tool[]
+  /** Names of facts, each with the reason why it is not tried here. */
+  readonly skips: Readonly<Record<string, string>>
+  open(server: TryServer): Promise<{ readonly prove: Prove; close(): Promise<void> }>
+}
+
+// Node 20 has no WebSocket, and no version tells when it is online.
+const events = new EventTarget()
+Object.assign(globalThis, {
+  WebSocket,
+  addEventListener: events.addEventListener.bind(events),
+  removeEventListener: events.removeEventListener.bind(events),
+  dispatchEvent: events.dispatchEvent.bind(events),
+})
+
+const grounds: readonly Ground[] = [
+  inNode('phoenix'),
+  inNode('phoenix-1.7'),
+  { name: 'Chromium', needs: ['chromium'], skips: {}, open: inChromium },
+]
+
+function inNode(phoenix: 'phoenix' | 'phoenix-1.7'): Ground {
+  return {
+    name: `Node, ${phoenix}`,
+    needs: [],
+    skips: {},
+    async open() {
+      const folder = mkdtempSync(join(tmpdir(), 'beryl-client-'))
+      const file = join(folder, 'facts.mjs')
+      writeFileSync(file, await bundleFacts(phoenix))
+      const { prove }: { prove: Prove } = await import(pathToFileURL(file).href)
+      return { prove, close: async () => rmSync(folder, { recursive: true }) }
+    },
+  }
+}
+
+async function inChromium(server: TryServer): Promise<{ prove: Prove; close(): Promise<void> }> {
+  const browser: Browser = await launchChromium()
+  const page: Page = await browser.newPage()
+  await page.goto(server.origin)
+  await page.waitForFunction('globalThis.prove !== undefined')
+  const prove: Prove = async (...args) =>
+    (await page.evaluate<string | null>(
+      `globalThis.prove(...${JSON.stringify(args)}).then((said) => said ?? null)`,
+    )) ?? undefined
+  return { prove, close: () => browser.close() }
+}
+
+for (const { name, needs, skips, open } of grounds)
+  describe(name, need(...needs), () => {
+    const server = new TryServer((app) => {
+      app.get('/', (_request, reply) =>
+        reply
+          .type('text/html')
+          .send('<!doctype html><script type="module">import { prove } from "/facts.js"; globalThis.prove = prove</script>'),
+      )
+      app.get('/facts.js', async (_request, reply) => reply.type('text/javascript').send(await bundleFacts('phoenix')))
+    })
+    let ground: Awaited<ReturnType<Ground['open']>> | undefined
+
+    before(async () => {
+      await server.start()
+      ground = await open(server)
+    })
+    after(async () => {
+      await ground?.close()
+      await server.stop()
+    })
+
+    for (const [index, fact] of Object.keys(facts).entries())
+      test(fact, { skip: skips[fact] ?? false, timeout: 120_000 }, async () => {
+        const { url, control } = server
+        assert.equal(await ground?.prove(fact, { url, control, topic: `room:${index}` }), undefined)
+      })
+  })
