@@ -1,5 +1,5 @@
 import type { EventOut, PayloadArgument, Sent } from '../contract/schema.ts'
-import { ChannelError } from './error.ts'
+import { ChannelError, JOIN } from './error.ts'
 import { eventsOf } from './events.ts'
 import { Listeners } from './listeners.ts'
 import type { Topic, User } from './topic.ts'
@@ -53,6 +53,7 @@ export interface Channel<S, T extends string = string> {
   events<E extends EventOut<S>>(event: E): AsyncIterableIterator<Heard<S, E>>
   /** Listens to the state, until it is left. Gives what ends it sooner. */
   onState(handler: (...change: ChannelChange<OkReply<JoinOf<S>>, FailureOf<JoinOf<S>>>) => void): () => void
+  onState(handler: (state: ChannelState) => void): () => void
   /** Leaves. Its handlers are gone at once; the server is told when all that share the topic have left. */
   leave(): void
 }
@@ -124,10 +125,8 @@ export class TopicUser implements User {
   }
 
   push(event: string, payload?: unknown): Promise<unknown> {
-    const { topic } = this
     return quiet(
-      this.#joined?.push(event, payload) ??
-        Promise.reject(new ChannelError({ topic, event, reason: 'closed' })),
+      this.#joined?.push(event, payload) ?? Promise.reject(new ChannelError(this.topic, event, 'closed')),
     )
   }
 
@@ -154,9 +153,7 @@ export class TopicUser implements User {
     this.#ofEvents.clear()
     this.#ofState.clear()
     this.#ofPresence.clear()
-    const { topic } = this
-    for (const reject of this.#leaving)
-      reject(new ChannelError({ topic, event: 'phx_join', reason: 'closed' }))
+    for (const reject of this.#leaving) reject(new ChannelError(this.topic, JOIN, 'closed'))
     this.#leaving.clear()
   }
 

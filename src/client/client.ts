@@ -1,6 +1,6 @@
 import type { PayloadArgument } from '../contract/schema.ts'
 import { type Channel, type Topics, TopicUser } from './channel.ts'
-import { ChannelError } from './error.ts'
+import { ChannelError, JOIN } from './error.ts'
 import { Listeners } from './listeners.ts'
 import type { PhoenixChannel, PhoenixSocket } from './phoenix.ts'
 import { type Line, type OwnLine, openSocket, type SocketOptions } from './socket.ts'
@@ -49,7 +49,8 @@ export function createClient<App extends AnyApp = AnyApp>(
   options: ClientOptions = {},
 ): Client<App> {
   const { timeoutMs = 10_000, ...others } = options
-  if (!(timeoutMs > 0)) throw new TypeError(`createClient: timeoutMs: wanted milliseconds, got ${timeoutMs}`)
+  if (!(timeoutMs > 0))
+    throw new TypeError(`createClient: timeoutMs: wanted a number above 0, got ${timeoutMs}`)
   if (typeof target === 'string')
     return new SocketClient(openSocket(target, others, timeoutMs), timeoutMs) as unknown as Client<App>
   if (typeof target?.channel === 'function')
@@ -57,7 +58,7 @@ export function createClient<App extends AnyApp = AnyApp>(
       { socket: target, connect: () => target.connect() },
       timeoutMs,
     ) as unknown as Client<App>
-  throw new TypeError('createClient: wanted the URL of a socket, or a Socket of phoenix.js, got neither')
+  throw new TypeError(`createClient: wanted a URL or a Socket of phoenix.js, got ${String(target)}`)
 }
 
 type StateChange = [state: ClientState, detail: { readonly error?: unknown }]
@@ -79,7 +80,7 @@ class SocketClient implements Link, Topics {
     if (socket.isConnected()) this.state = 'connected'
     this.#refs = [
       socket.onOpen(() => this.#opened()),
-      socket.onClose(() => this.#change('offline')),
+      socket.onClose((event) => this.#closed(event)),
       socket.onError((error) => this.#change('offline', error)),
       socket.onMessage((message) => this.#heard(message)),
     ]
@@ -108,7 +109,7 @@ class SocketClient implements Link, Topics {
   // For its channels
 
   topic(name: string, payload: unknown, from: Position | undefined): Topic {
-    if (this.state === 'closed') throw new ChannelError({ topic: name, event: 'phx_join', reason: 'closed' })
+    if (this.state === 'closed') throw new ChannelError(name, JOIN, 'closed')
     this.#refuseOther(name, payload)
     const known = this.#topics.get(name)
     if (known !== undefined && isSame(known.payload, payload)) return known
@@ -123,7 +124,7 @@ class SocketClient implements Link, Topics {
     const known = this.#topics.get(name)
     if (known?.isUsed && !isSame(known.payload, payload))
       throw new TypeError(
-        `channel '${name}': payload: wanted the one that it is joined with, ${text(known.payload)}, got ${text(payload)}: leave it first`,
+        `${name}: joined with ${text(known.payload)}, wanted with ${text(payload)}: leave it first`,
       )
   }
 
@@ -157,7 +158,13 @@ class SocketClient implements Link, Topics {
     for (const topic of [...this.#topics.values()]) topic.connected()
   }
 
-  /** `connect` alone does nothing while phoenix.js waits for its next try. */
+  /** A socket that was given is its maker's. */
+  #closed(event: unknown): void {
+    this.#change('offline')
+    if (this.#isOwn && Object(event).reason === 'expired') this.#online()
+  }
+
+  /** At once. `connect` alone does nothing while phoenix.js waits for its next try. */
   readonly #online = (): void => {
     if (this.state === 'offline') this.#socket.disconnect(() => this.#socket.connect())
   }

@@ -41,16 +41,6 @@ export const PASSING: ReadonlySet<unknown> = new Set<ServerReason>([
   'history_unavailable',
 ])
 
-/** The parts of a {@link ChannelError}. */
-export interface Failed<Reason extends string, Response> {
-  readonly topic: string
-  /** The event that was pushed; `phx_join` for a join. */
-  readonly event: string
-  readonly reason: Reason
-  readonly response?: Response
-  readonly isRetried?: boolean
-}
-
 /** A join or a push that did not succeed. */
 export class ChannelError<Reason extends string = string, Response = unknown> extends Error {
   override readonly name = 'ChannelError'
@@ -64,7 +54,7 @@ export class ChannelError<Reason extends string = string, Response = unknown> ex
   /** True for a join that the client goes on to try by itself. A push is never tried again. */
   readonly isRetried: boolean
 
-  constructor({ topic, event, reason, response, isRetried = false }: Failed<Reason, Response>) {
+  constructor(topic: string, event: string, reason: Reason, response?: Response, isRetried = false) {
     super(`${topic} ${event}: ${reason}`)
     this.topic = topic
     this.event = event
@@ -74,15 +64,11 @@ export class ChannelError<Reason extends string = string, Response = unknown> ex
   }
 }
 
-/** The error that an answer which is not `ok` stands for. A status of the application's own is its reason. */
-export function refusalOf(
-  topic: string,
-  event: string,
-  status: string,
-  response: unknown,
-  isRetried = false,
-): ChannelError {
-  const given = Object(response).reason ?? response
-  const reason = status === 'error' && typeof given === 'string' ? given : status
-  return new ChannelError({ topic, event, reason, response, isRetried })
+/** The event of joins. */
+export const JOIN = 'phx_join'
+
+/** The reason of an answer that is not `ok`. A status of the application's own is its reason. */
+export function reasonOf(status: string, response: unknown): string {
+  const reason = Object(response).reason ?? response
+  return status === 'error' && typeof reason === 'string' ? reason : status
 }

@@ -13,26 +13,28 @@ const MAX_WAITING = 1000
 /** The payloads of an event, from the call on. */
 export function eventsOf(source: Source, event: string): AsyncIterableIterator<unknown> {
   const waiting: unknown[] = []
-  let end: { readonly error?: ChannelError } | undefined
+  let isOver = false
+  let error: ChannelError | undefined
   let pulls: (() => void)[] = []
   const wake = (): void => {
     for (const pull of pulls) pull()
     pulls = []
   }
-  const stop = (ended: { readonly error?: ChannelError }): void => {
-    end ??= ended
+  const stop = (): void => {
+    isOver = true
     for (const off of offs) off()
     wake()
   }
   const offs = [
     source.on(event, (payload) => {
-      waiting.push(payload)
-      if (waiting.length > MAX_WAITING)
-        stop({ error: new ChannelError({ topic: source.topic, event, reason: 'overloaded' }) })
+      if (waiting.push(payload) > MAX_WAITING) {
+        error = new ChannelError(source.topic, event, 'overloaded')
+        stop()
+      }
       wake()
     }),
     source.onState((state) => {
-      if (state === 'closed') stop({})
+      if (state === 'closed') stop()
     }),
   ]
   return {
@@ -40,16 +42,13 @@ export function eventsOf(source: Source, event: string): AsyncIterableIterator<u
       return this
     },
     async next() {
-      while (waiting.length === 0 && end === undefined) {
-        await new Promise<void>((resolve) => pulls.push(resolve))
-      }
-      if (waiting.length > 0 && end?.error === undefined) return { done: false, value: waiting.shift() }
-      if (end?.error !== undefined) throw end.error
-      return { done: true, value: undefined }
+      while (waiting.length === 0 && !isOver) await new Promise<void>((resolve) => pulls.push(resolve))
+      if (error) throw error
+      return waiting.length > 0 ? { done: false, value: waiting.shift() } : { done: true, value: undefined }
     },
     async return() {
       waiting.length = 0
-      stop({})
+      stop()
       return { done: true, value: undefined }
     },
   }

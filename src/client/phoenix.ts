@@ -9,7 +9,7 @@ export interface PhoenixSocket {
   push(message: object): void
   makeRef(): string
   onOpen(callback: () => void): string
-  onClose(callback: () => void): string
+  onClose(callback: (event: unknown) => void): string
   onError(callback: (error: unknown) => void): string
   onMessage(callback: (message: object) => void): string
   off(refs: string[]): void

@@ -5,33 +5,23 @@ export const RESUME = '$resume'
 
 /** The place of a client in the history of a topic. H9 of the semantics: so nothing is missed, and nothing comes twice. */
 export class Place {
-  #position: Position | undefined
+  position: Position | undefined
 
   constructor(from: Position | undefined) {
-    this.#position = from
-  }
-
-  get position(): Position | undefined {
-    return this.#position
-  }
-
-  /** The claim that a join makes: at first, a wish for positions. */
-  get claim(): Position | true {
-    return this.#position ?? true
+    this.position = from
   }
 
   /** Takes a position that the server says. */
-  take(said: Position & { readonly recovered?: boolean }): void {
-    const offset = said.recovered && this.#position ? this.#position.offset : said.offset
-    this.#position = { epoch: said.epoch, offset }
+  take({ epoch, offset, recovered }: Position & { readonly recovered?: boolean }): void {
+    this.position = { epoch, offset: (recovered && this.position?.offset) || offset }
   }
 
   /** True for what is to be heard: what is not of the history, and what is behind this place. Moves on. */
   passes(ref: unknown): boolean {
-    if (typeof ref !== 'string' || !ref.startsWith('@')) return true
+    if (typeof ref !== 'string' || ref[0] !== '@') return true
     const offset = Number(ref.slice(1))
-    if (this.#position === undefined || offset <= this.#position.offset) return false
-    this.#position = { epoch: this.#position.epoch, offset }
+    if (!this.position || offset <= this.position.offset) return false
+    this.position = { ...this.position, offset }
     return true
   }
 }

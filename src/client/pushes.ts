@@ -1,6 +1,6 @@
 import { isBytes } from '../contract/bytes.ts'
 import { after } from './clock.ts'
-import { ChannelError, refusalOf } from './error.ts'
+import { ChannelError, reasonOf } from './error.ts'
 import type { PhoenixChannel, PhoenixPush } from './phoenix.ts'
 import type { ChannelState } from './types.ts'
 
@@ -59,7 +59,7 @@ export class Pushes {
     if (push === undefined) return
     this.#sent.delete(ref)
     if (status === 'ok') push.resolve(response)
-    else push.reject(refusalOf(this.#topic, push.event, status, response))
+    else this.#fail(push, reasonOf(status, response), response)
   }
 
   /** It is not joined any more: what was sent is not answered. */
@@ -100,8 +100,8 @@ export class Pushes {
     })
   }
 
-  #fail({ event, reject }: Push, reason: string): void {
-    reject(new ChannelError({ topic: this.#topic, event, reason }))
+  #fail({ event, reject }: Push, reason: string, response?: unknown): void {
+    reject(new ChannelError(this.#topic, event, reason, response))
   }
 }
 

@@ -42,11 +42,9 @@ export interface OwnLine extends Line {
 }
 
 export function openSocket(url: string, options: SocketOptions, timeoutMs: number): OwnLine {
-  const { params = {}, authToken, transport, reconnectAfterMs, rejoinAfterMs, ...others } = options
-  const connectMs = reconnectAfterMs ?? backOffMs
-  const joinMs = rejoinAfterMs ?? backOffMs
+  const { params = {}, authToken, transport, ...others } = options
+  const { reconnectAfterMs = backOffMs, rejoinAfterMs = backOffMs } = options
   let known: object = {}
-  let isExpired = false
   let retryMs = 0
 
   const late = lateTransport({
@@ -57,9 +55,6 @@ export function openSocket(url: string, options: SocketOptions, timeoutMs: numbe
       known = asked
       return { url: (socket as unknown as { endPointURL(): string }).endPointURL(), authToken: token }
     },
-    expired() {
-      isExpired = true
-    },
   })
 
   const socket: PhoenixSocket = new Socket(url.replace(/^http/, 'ws'), {
@@ -67,13 +62,9 @@ export function openSocket(url: string, options: SocketOptions, timeoutMs: numbe
     timeout: timeoutMs,
     transport: late as never,
     params: () => known,
-    reconnectAfterMs(tries) {
-      const ms = isExpired ? 0 : connectMs(tries)
-      isExpired = false
-      return ms
-    },
+    reconnectAfterMs,
     rejoinAfterMs(tries) {
-      const ms = retryMs + joinMs(tries)
+      const ms = retryMs + rejoinAfterMs(tries)
       retryMs = 0
       return ms
     },
@@ -83,9 +74,7 @@ export function openSocket(url: string, options: SocketOptions, timeoutMs: numbe
     socket,
     connect() {
       if (url.startsWith('/') && !('location' in globalThis))
-        throw new TypeError(
-          `createClient: wanted a whole URL, for there is no page, got ${url}: ws://localhost:3000${url}`,
-        )
+        throw new TypeError(`createClient: wanted a whole URL, such as ws://localhost${url}, got ${url}`)
       socket.connect()
     },
     retryAfter(ms) {

@@ -1,6 +1,6 @@
 import { isBytes } from '../contract/bytes.ts'
 import { after } from './clock.ts'
-import { ChannelError, PASSING, refusalOf } from './error.ts'
+import { ChannelError, JOIN, PASSING, reasonOf } from './error.ts'
 import type { PhoenixChannel } from './phoenix.ts'
 import { Place, RESUME } from './position.ts'
 import { Presences } from './presence.ts'
@@ -30,8 +30,6 @@ interface Waiter {
   readonly reject: (error: ChannelError) => void
   readonly stop: () => void
 }
-
-const JOIN = 'phx_join'
 
 /** One topic, however many use it: its channel of phoenix.js, from the first that joins to the last that leaves. */
 export class Topic {
@@ -147,7 +145,7 @@ export class Topic {
     const { payload } = this
     const mayClaim =
       payload === undefined || (typeof payload === 'object' && payload !== null && !isBytes(payload))
-    return mayClaim ? { ...payload, [RESUME]: this.#place.claim } : (payload as object)
+    return mayClaim ? { ...payload, [RESUME]: this.#place.position ?? true } : (payload as object)
   }
 
   // Events of phoenix.js
@@ -180,7 +178,7 @@ export class Topic {
   #refused(channel: PhoenixChannel, response: unknown): void {
     const { reason, retry_after_ms } = Object(response)
     const isRetried = PASSING.has(reason) || typeof retry_after_ms === 'number'
-    const error = refusalOf(this.name, JOIN, 'error', response, isRetried)
+    const error = new ChannelError(this.name, JOIN, reasonOf('error', response), response, isRetried)
     if (isRetried) {
       this.error = error
       this.#change(['joining', { error }])
@@ -200,7 +198,7 @@ export class Topic {
   }
 
   #closedByServer(payload: unknown): void {
-    this.#close(refusalOf(this.name, 'phx_close', 'closed', payload))
+    this.#close(new ChannelError(this.name, 'phx_close', 'closed', payload))
   }
 
   #close(error: ChannelError | undefined): void {
@@ -232,7 +230,7 @@ export class Topic {
   }
 
   #failed(reason: string, isRetried = false): ChannelError {
-    return new ChannelError({ topic: this.name, event: JOIN, reason, isRetried })
+    return new ChannelError(this.name, JOIN, reason, undefined, isRetried)
   }
 }
 

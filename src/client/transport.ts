@@ -13,7 +13,7 @@ export interface Wire {
   onopen: (event: unknown) => void
   onerror: (error: unknown) => void
   onmessage: (event: unknown) => void
-  onclose: (event: { readonly code: number; readonly reason: string }) => void
+  onclose: (event: unknown) => void
   send(data: unknown): void
   close(code?: number, reason?: string): void
 }
@@ -32,25 +32,24 @@ export interface Opener {
   ask(): Promise<Opening>
   /** It may take so long. */
   readonly timeoutMs: number
-  /** The time that the token had is over. */
-  expired(): void
 }
 
 const CLOSED = 3
+const EVENTS = ['onopen', 'onerror', 'onmessage', 'onclose'] as const
 
-export function lateTransport({ Wire, ask, timeoutMs, expired }: Opener): WireClass {
+export function lateTransport({ Wire, ask, timeoutMs }: Opener): WireClass {
   return class LateTransport implements Wire {
     binaryType: unknown
     timeout: unknown
     onopen = nothing
     onerror = nothing
     onmessage = nothing
-    onclose: Wire['onclose'] = nothing
+    onclose = nothing
     #wire: Wire | undefined
     #isOver = false
 
     constructor() {
-      const forget = after(timeoutMs, () => this.#fail(new Error('params or authToken did not come in time')))
+      const forget = after(timeoutMs, () => this.#fail(new Error('params or authToken: timeout')))
       ask()
         .then((opening) => this.#open(opening))
         .catch((error) => this.#fail(error))
@@ -85,13 +84,7 @@ export function lateTransport({ Wire, ask, timeoutMs, expired }: Opener): WireCl
       this.#wire = wire
       wire.binaryType = this.binaryType
       wire.timeout = this.timeout
-      wire.onopen = (event) => this.onopen(event)
-      wire.onerror = (error) => this.onerror(error)
-      wire.onmessage = (event) => this.onmessage(event)
-      wire.onclose = (event) => {
-        if (event.reason === 'expired') expired()
-        this.onclose(event)
-      }
+      for (const on of EVENTS) wire[on] = (event: unknown) => this[on](event)
     }
 
     #fail(error: unknown): void {

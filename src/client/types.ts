@@ -111,7 +111,10 @@ export interface Position {
  */
 export type ChannelChange<Reply = unknown, Failure = ChannelError> =
   | [state: 'joining', detail: { readonly error?: Failure | undefined }]
-  | [state: 'joined', detail: { readonly recovered: boolean; readonly reply: Reply }]
+  | [
+      state: 'joined',
+      detail: { readonly recovered: boolean; readonly reply: Reply; readonly error?: undefined },
+    ]
   | [state: 'offline', detail: { readonly error?: undefined }]
   | [state: 'closed', detail: { readonly error?: Failure | undefined }]
 

@@ -74,9 +74,13 @@ for (const { name, needs, skips, open } of grounds)
       app.get('/', (_request, reply) =>
         reply
           .type('text/html')
-          .send('<!doctype html><script type="module">import { prove } from "/facts.js"; globalThis.prove = prove</script>'),
+          .send(
+            '<!doctype html><script type="module">import { prove } from "/facts.js"; globalThis.prove = prove</script>',
+          ),
       )
-      app.get('/facts.js', async (_request, reply) => reply.type('text/javascript').send(await bundleFacts('phoenix')))
+      app.get('/facts.js', async (_request, reply) =>
+        reply.type('text/javascript').send(await bundleFacts('phoenix')),
+      )
     })
     let ground: Awaited<ReturnType<Ground['open']>> | undefined
 

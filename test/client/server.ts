@@ -122,9 +122,10 @@ export class TryServer {
         const { joins } = this.#of(topic)
         joins.push({ at: performance.now(), name: payload.name })
         if (payload.how === 'refused') return reject({ reason: 'unwelcome' })
-        if (payload.how === 'busy' && joins.length === 1) return reject({ reason: 'busy', retry_after_ms: 300 })
+        if (payload.how === 'busy' && joins.length === 1)
+          return reject({ reason: 'busy', retry_after_ms: 300 })
         if (payload.how === 'crash' && joins.length === 1) throw new Error('as asked')
-        if (payload.how === 'never') return new Promise(() => {})
+        if (payload.how === 'never') return new Promise<never>(() => {})
         return { assigns: { name: payload.name }, reply: { welcome: payload.name } }
       },
       joined: (socket) => socket.presence.track(socket.assigns.name, { name: socket.assigns.name }),

@@ -57,7 +57,9 @@ export class Stage {
     return new Socket(this.place.url, options as ConstructorParameters<typeof Socket>[1])
   }
 
-  async order<O extends keyof Orders>(...order: [O, ...Parameters<Orders[O]>]): Promise<ReturnType<Orders[O]>> {
+  async order<O extends keyof Orders>(
+    ...order: [O, ...Parameters<Orders[O]>]
+  ): Promise<ReturnType<Orders[O]>> {
     const response = await fetch(this.place.control, { method: 'POST', body: JSON.stringify(order) })
     return (await response.json()) as ReturnType<Orders[O]>
   }

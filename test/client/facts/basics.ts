@@ -1,4 +1,4 @@
-import { type Fact, equal, failure, until } from '../stage.ts'
+import { equal, type Fact, failure, until } from '../stage.ts'
 
 /** A channel as its contract says it, without anything that breaks. */
 export const basics: Readonly<Record<string, Fact>> = {

@@ -1,4 +1,4 @@
-import { type Fact, equal, until } from '../stage.ts'
+import { equal, type Fact, until } from '../stage.ts'
 
 /** Presence, as people see it. */
 export const presence: Readonly<Record<string, Fact>> = {
@@ -22,7 +22,8 @@ export const presence: Readonly<Record<string, Fact>> = {
 
   async 'lists everybody, in the same array until something changes'(stage) {
     const { room: ada } = await stage.member('ada')
-    const names = () => ada.presence.list().flatMap(({ key, metas }) => metas.map(({ name }) => `${key} ${name}`))
+    const names = () =>
+      ada.presence.list().flatMap(({ key, metas }) => metas.map(({ name }) => `${key} ${name}`))
     await until('ada is there', () => names().length === 1)
     const before = ada.presence.list()
     equal(before === ada.presence.list(), true)

@@ -1,4 +1,4 @@
-import { type Fact, equal, failure, until } from '../stage.ts'
+import { equal, type Fact, failure, until } from '../stage.ts'
 
 /** The ends that joins and pushes have: each of them has one, and says which. */
 export const refusals: Readonly<Record<string, Fact>> = {
@@ -85,7 +85,10 @@ export const refusals: Readonly<Record<string, Fact>> = {
   async 'tells the error of a push as the contract has it, and those of the library'(stage) {
     const { room } = await stage.member('ada')
     const error = await failure(room.push('refuse'))
-    equal([error.reason, error.response, error.topic, error.event], ['not today', { reason: 'not today' }, stage.topic, 'refuse'])
+    equal(
+      [error.reason, error.response, error.topic, error.event],
+      ['not today', { reason: 'not today' }, stage.topic, 'refuse'],
+    )
     equal((await failure(room.push('echo', { text: 7 as unknown as string }))).reason, 'invalid_payload')
     equal((await failure(room.push('nonsense' as 'hang'))).reason, 'unknown_event')
     equal(error.message, `${stage.topic} refuse: not today`)

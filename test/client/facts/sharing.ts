@@ -1,12 +1,15 @@
 import { createClient } from 'fastify-beryl/client'
 import type { App } from '../contract.ts'
-import { type Fact, equal, until } from '../stage.ts'
+import { equal, type Fact, until } from '../stage.ts'
 
 /** Many parts of a program, one connection, and one join for each topic. */
 export const sharing: Readonly<Record<string, Fact>> = {
   async 'joins a topic once, however many use it, and leaves it with the last'(stage) {
     const client = stage.client()
-    const [one, other] = [client.channel(stage.topic, { name: 'ada' }), client.channel(stage.topic, { name: 'ada' })]
+    const [one, other] = [
+      client.channel(stage.topic, { name: 'ada' }),
+      client.channel(stage.topic, { name: 'ada' }),
+    ]
     await Promise.all([one.join(), other.join()])
     const heard: string[] = []
     one.on('said', ({ text }) => heard.push(`one ${text}`))
@@ -65,7 +68,7 @@ export const sharing: Readonly<Record<string, Fact>> = {
     const early = client.channel(stage.topic, { name: 'bo' })
     await room.join()
     const refusal = (of: unknown) => (of instanceof TypeError ? of.message : of)
-    const wanted = `channel '${stage.topic}': payload: wanted the one that it is joined with, {"name":"ada"}, got {"name":"bo"}: leave it first`
+    const wanted = `${stage.topic}: joined with {"name":"ada"}, wanted with {"name":"bo"}: leave it first`
     equal(await early.join().catch(refusal), wanted)
     try {
       client.channel(stage.topic, { name: 'bo' })

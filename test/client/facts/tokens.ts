@@ -1,4 +1,4 @@
-import { type Fact, equal, until } from '../stage.ts'
+import { equal, type Fact, until } from '../stage.ts'
 
 /** Tokens are asked for when they are needed, and never old. */
 export const tokens: Readonly<Record<string, Fact>> = {
