@@ -50,7 +50,14 @@ export type { OnGiveUp, SupervisionOptions } from './node/supervision-options.ts
 export { beryl, beryl as default, mount } from './plugin.ts'
 export type { PresenceDiff, PresenceEntry, Presences } from './presence/diff.ts'
 export type { Presence, PresenceOwner } from './presence/presence.ts'
-export type { AdapterCounts, AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from './pubsub/adapter.ts'
+export type {
+  AdapterCounts,
+  AdapterLinkStatus,
+  AdapterStatus,
+  Deliver,
+  PubSubAdapter,
+  ReportStatus,
+} from './pubsub/adapter.ts'
 export type { PubSubReport } from './pubsub/door.ts'
 export type { AppendOptions, LogLimits, LogListener, LogPage, LogPosition, PubSubLog } from './pubsub/log.ts'
 export type { CheckOrigin } from './transport/options.ts'

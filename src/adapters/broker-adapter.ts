@@ -1,11 +1,21 @@
 import { type Clock, systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
-import type { AdapterCounts, AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../pubsub/adapter.ts'
+import type {
+  AdapterCounts,
+  AdapterLinkStatus,
+  AdapterStatus,
+  Deliver,
+  PubSubAdapter,
+  ReportStatus,
+} from '../pubsub/adapter.ts'
 import { BrokerLog } from './broker-log.ts'
 import type { BrokerOptions } from './broker-options.ts'
 import type { Driver } from './driver.ts'
+import type { ShardedDriver } from './sharded-driver.ts'
+import { Shards } from './shards.ts'
 import { Tally } from './tally.ts'
 import { Uplink } from './uplink.ts'
+import type { Way, WayInit } from './way.ts'
 import { within } from './within.ts'
 
 const ADVICE =
@@ -16,23 +26,23 @@ export const MAX_PENDING_BYTES = 32 * 1_024 * 1_024
 
 /**
  * The adapter of every broker: it subscribes only to topics that this node wants, in batches; reconnects, and asks for all
- * topics again; notices an engine that is alive but deaf; counts what is lost. Only the {@link Driver} knows the engine.
+ * topics again; notices an engine that is alive but deaf; counts what is lost. Only the driver knows the engine.
  */
 export class BrokerAdapter implements PubSubAdapter {
   readonly name: string
   readonly connectTimeoutMs: number
   readonly log?: BrokerLog
-  readonly #driver: Driver
+  readonly #driver: Driver | ShardedDriver
   readonly #startDegraded: boolean
   readonly #clock: Clock
   readonly #chance: () => number
   readonly #tally = new Tally()
-  #uplink: Uplink | undefined
+  #way: Way | undefined
   /** Once it was up: a restart does without the engine, too. */
   #wasUp = false
 
   constructor(
-    driver: Driver,
+    driver: Driver | ShardedDriver,
     options: BrokerOptions,
     clock: Clock = systemClock,
     chance: () => number = Math.random,
@@ -46,11 +56,11 @@ export class BrokerAdapter implements PubSubAdapter {
     const { decodeLogged: decode } = driver
     const address = `${driver.name} at ${driver.address}`
     if (decode !== undefined)
-      this.log = new BrokerLog({ clock, link: () => this.#uplink?.open, decode, address })
+      this.log = new BrokerLog({ clock, link: (topic) => this.#way?.linkFor(topic), decode, address })
   }
 
   get status(): AdapterStatus {
-    return this.#uplink?.status ?? 'down'
+    return this.#way?.status ?? 'down'
   }
 
   get counts(): AdapterCounts {
@@ -63,12 +73,16 @@ export class BrokerAdapter implements PubSubAdapter {
 
   /** Topics at the engine, or on their way there and back. */
   get topicCount(): number {
-    return this.#uplink?.interest.size ?? 0
+    return this.#way?.topics ?? 0
+  }
+
+  get links(): readonly AdapterLinkStatus[] | undefined {
+    return this.#way?.links
   }
 
   async start(node: string, deliver: Deliver, report: ReportStatus): Promise<void> {
-    const uplink = new Uplink({
-      driver: this.#driver,
+    let isStarting = true
+    const way = wayTo(this.#driver, {
       node,
       clock: this.#clock,
       tally: this.#tally,
@@ -78,37 +92,45 @@ export class BrokerAdapter implements PubSubAdapter {
       full: () => this.log?.full(),
       chance: this.#chance,
       changed: (status, error) => {
+        // Each of several links comes up for itself.
+        if (isStarting && status === 'partial') return
         this.#wasUp ||= status === 'up'
         report(status, error)
       },
     })
-    this.#uplink = uplink
+    this.#way = way
     try {
-      await within(this.#clock, this.connectTimeoutMs, 'it', uplink.begun)
+      await within(this.#clock, this.connectTimeoutMs, 'it', way.begun)
     } catch {
-      if (!this.#startDegraded && !this.#wasUp) throw this.#outOfReach(uplink.why)
-      report('down', uplink.error)
+      if (!this.#startDegraded && !this.#wasUp) throw this.#outOfReach(way.why)
+      report(way.status, way.error)
+    } finally {
+      isStarting = false
     }
   }
 
   publish(topic: string, bytes: Uint8Array): void {
-    const link = this.#uplink?.open
+    const link = this.#way?.linkFor(topic)
     if (link === undefined || link.pendingBytes > MAX_PENDING_BYTES) this.#tally.dropped(1)
     else link.publish(topic, bytes)
   }
 
   subscribe(topic: string): undefined | Promise<void> {
-    return this.#uplink?.interest.subscribe(topic)
+    return this.#way?.subscribe(topic)
   }
 
   unsubscribe(topic: string): void {
-    this.#uplink?.interest.unsubscribe(topic)
+    this.#way?.unsubscribe(topic)
+  }
+
+  isDeaf(topic: string): boolean {
+    return this.#way?.isDeaf(topic) ?? true
   }
 
   async stop(): Promise<void> {
-    const uplink = this.#uplink
-    this.#uplink = undefined
-    await uplink?.stop()
+    const way = this.#way
+    this.#way = undefined
+    await way?.stop()
   }
 
   #outOfReach(why = 'no answer'): Error {
@@ -120,4 +142,8 @@ export class BrokerAdapter implements PubSubAdapter {
       `out of reach for ${this.connectTimeoutMs} ms (${why}): ${advice}`,
     )
   }
+}
+
+function wayTo(driver: Driver | ShardedDriver, init: WayInit): Way {
+  return 'scout' in driver ? new Shards({ ...init, driver }) : new Uplink({ ...init, driver })
 }

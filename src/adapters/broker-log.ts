@@ -7,8 +7,8 @@ import { type DecodeLogged, type Link, type LinkLog, NotTaken } from './driver.t
 
 export interface BrokerLogInit {
   readonly clock: Clock
-  /** The link, where the engine is in reach. */
-  readonly link: () => Link | undefined
+  /** The link of a topic, where the engine is in reach. */
+  readonly link: (topic: string) => Link | undefined
   readonly decode: DecodeLogged
   /** The engine and where it is, for people. */
   readonly address: string
@@ -113,7 +113,7 @@ export class BrokerLog implements PubSubLog {
 
   async #ask<T>(topic: string, work: (log: LinkLog) => Promise<T>): Promise<T> {
     const { address, link: linkOf } = this.#init
-    const link = linkOf()
+    const link = linkOf(topic)
     if (link?.log === undefined) throw unavailable(topic, `${address} is out of reach`)
     if (link.pendingBytes > MAX_PENDING_BYTES) throw unavailable(topic, `${address} is too far behind`)
     try {

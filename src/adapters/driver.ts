@@ -1,10 +1,7 @@
 import type { LogLimits, LogPage, LogPosition } from '../pubsub/log.ts'
 
-/**
- * The one thing that a broker adapter does not share with the others: how its engine is talked to. All else (which topics,
- * reconnecting, probes, limits, counts) is in {@link BrokerAdapter}, which is handed one of these.
- */
-export interface Driver {
+/** An engine, as people and limits know it. */
+export interface Engine {
   /** For logs and status: `redis`, `nats`, … */
   readonly name: string
   /** Where the engine is, for people: without credentials. */
@@ -15,7 +12,13 @@ export interface Driver {
   readonly maxMessageBytes: number
   /** Where the engine keeps logs: then each link has {@link Link.log}. @default it keeps none */
   readonly decodeLogged?: DecodeLogged
+}
 
+/**
+ * The one thing that a broker adapter does not share with the others: how its engine is talked to. All else (which topics,
+ * reconnecting, probes, limits, counts) is in {@link BrokerAdapter}, which is handed one of these.
+ */
+export interface Driver extends Engine {
   /**
    * Connects. A link is used until it is lost, and never again: reconnecting is done by another call of this.
    *
@@ -37,6 +40,8 @@ export interface LinkEvents {
   full(): void
   /** The link is of no use any more. Only the first call counts. */
   lost(error: unknown): void
+  /** Something was to be had at another server of the engine; where a topic is named, it is not heard here any more. */
+  elsewhere?(topic?: string): void
 }
 
 /** One connection to the engine (or several that live and die together). After `close` nothing is asked of it. */
@@ -55,8 +60,8 @@ export interface Link {
 
   /**
    * Subscribes to all of these topics with one command. Resolves when the engine has confirmed them: what anybody publishes
-   * from then on arrives. Rejects with {@link Refused} where the engine says no to one of them, and no matter how where the
-   * link is lost. A topic is never asked for twice at a time, nor while it is being left.
+   * from then on arrives. Rejects with {@link Refused} where the engine says no to one of them, with {@link Elsewhere} where
+   * another server has some of them, and no matter how where the link is lost. A topic is never asked for twice at a time, nor while it is being left.
    */
   subscribe(topics: readonly string[]): Promise<void>
 
@@ -109,4 +114,15 @@ export class NotTaken extends Error {
 /** The engine said no to a subscription, and the link lives on. */
 export class Refused extends Error {
   override readonly name = 'Refused'
+}
+
+/** Another server of the engine has some of the topics, or none has; the others are confirmed. The link lives on. */
+export class Elsewhere extends Error {
+  override readonly name = 'Elsewhere'
+  readonly topics: readonly string[]
+
+  constructor(message: string, topics: readonly string[]) {
+    super(message)
+    this.topics = topics
+  }
 }

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../ground/clock.ts'
-import { type Link, Refused } from './driver.ts'
+import { Elsewhere, type Link, Refused } from './driver.ts'
+import { makeTopic, settle, type WantedTopic, waitFor } from './wanted-topic.ts'
 import { within } from './within.ts'
 
 /** Topics in one command to the engine. */
@@ -9,51 +10,28 @@ export const LINGER_MS = 2_000
 /** A command that is not confirmed in this time ends the link. */
 const COMMAND_MS = 5_000
 
-/**
- * One topic at the engine. There is never more than one command for it under way.
- *
- *     subscribing ──confirmed──▶ on ──unsubscribe──▶ lingering ──2 s──▶ unsubscribing ──confirmed──▶ (gone)
- *      │    ▲  ▲                  ▲                    │                     │
- *      │    │  └─────────────────(link lost)           │ subscribe           │ wanted again
- *      │    │                     └────────────────────┘                     │
- *      │    └────────────────────────────────────────────────────────────────┘
- *      └──refused──▶ refused: asked for again by the next subscribe, and over each new link
- *
- * A topic that nobody wants any more is looked at when its command is confirmed; where the link is lost, it is gone.
- */
-interface Topic {
-  state: 'subscribing' | 'on' | 'lingering' | 'unsubscribing' | 'refused'
-  isWanted: boolean
-  /** It was on before the link was lost. */
-  wasOn: boolean
-  /** Those who wait for the confirmation. */
-  waiting: Waiting | undefined
-}
-
-interface Waiting {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
 /** Told of what cannot be seen from outside. */
 export interface InterestEvents {
   /** The link failed in a way that is no refusal. */
   broke(link: Link, error: unknown): void
   resubscribed(topics: number): void
   refused(topics: number): void
+  /** Topics have come to be unheard, or all are heard again: see {@link Interest.unheard}. */
+  unheard?(): void
 }
 
 /** The topics that this node wants at the engine. What is asked for in one turn leaves as one command each way. */
 export class Interest {
   readonly #clock: Clock
   readonly #events: InterestEvents
-  readonly #topics = new Map<string, Topic>()
+  readonly #topics = new Map<string, WantedTopic>()
   /** Those to ask for, and to leave, at the end of this turn. */
   #asking: string[] = []
   #leaving: string[] = []
   /** Topic → when it is left; the oldest first. */
   readonly #lingering = new Map<string, number>()
+  /** Those that are, or were, adrift, until they are on. */
+  readonly #unheard = new Set<string>()
   #lingerTimer: Timer | undefined
   #turn: Timer | undefined
   #link: Link | undefined
@@ -66,6 +44,16 @@ export class Interest {
   /** Topics at the engine, or on their way there and back. */
   get size(): number {
     return this.#topics.size
+  }
+
+  /** Topics that are not heard though the link is there: the engine has sent them elsewhere. */
+  get unheard(): number {
+    return this.#unheard.size
+  }
+
+  /** True for one that nobody asks for at the moment. */
+  isAdrift(name: string): boolean {
+    return this.#topics.get(name)?.state === 'adrift'
   }
 
   /** Gives a promise where the engine has not confirmed: pending while there is no link. */
@@ -84,6 +72,7 @@ export class Interest {
         return waitFor(topic)
       case 'subscribing':
       case 'unsubscribing':
+      case 'adrift':
         return waitFor(topic)
       default:
         return topic.state satisfies never
@@ -95,7 +84,52 @@ export class Interest {
     if (topic === undefined) return
     topic.isWanted = false
     if (topic.state === 'on') this.#linger(name, topic)
-    else if (topic.state === 'refused') this.#topics.delete(name)
+    else if (topic.state === 'refused' || topic.state === 'adrift') this.#forget(name, topic)
+  }
+
+  // Where the engine has several servers
+
+  /** The engine has ended a subscription by itself: another server has the topic. */
+  cast(name: string): void {
+    const topic = this.#topics.get(name)
+    if (topic?.state === 'on') this.#drift(name, topic)
+    else if (topic?.state === 'lingering') this.#forget(name, topic)
+  }
+
+  /** Asks again for all that are adrift. */
+  retry(): void {
+    if (this.#link === undefined) return
+    for (const name of this.#unheard) {
+      const topic = this.#topics.get(name)
+      if (topic?.state === 'adrift') this.#ask(name, topic)
+    }
+  }
+
+  /** Lets go of topics, to be taken by others with all who wait for them. What nobody wants any more is gone. */
+  release(isGone: (name: string) => boolean): Map<string, WantedTopic> {
+    const [released, left]: [Map<string, WantedTopic>, string[]] = [new Map(), []]
+    for (const [name, topic] of this.#topics) {
+      if (!isGone(name)) continue
+      if (topic.state !== 'adrift' && topic.state !== 'refused') left.push(name)
+      if (topic.isWanted) released.set(name, topic)
+      else settle(topic)
+      topic.wasOn ||= topic.state === 'on'
+      this.#topics.delete(name)
+      this.#lingering.delete(name)
+      this.#heard(name)
+    }
+    // The server may think that it has them still. It may also know that it has not, and say no.
+    const link = this.#link
+    for (let at = 0; at < left.length; at += BATCH)
+      link?.unsubscribe(left.slice(at, at + BATCH)).catch(() => {})
+    return released
+  }
+
+  /** Takes a topic that another has released. */
+  take(name: string, topic: WantedTopic): void {
+    this.#topics.set(name, topic)
+    if (this.#link !== undefined && topic.wasOn) this.#missed(name)
+    this.#ask(name, topic)
   }
 
   /** There is a link: asks for everything again, batch after batch. Resolves when all is confirmed. */
@@ -103,6 +137,7 @@ export class Interest {
     this.#link = link
     this.#asking = []
     this.#leaving = []
+    this.#unheard.clear()
     for (const topic of this.#topics.values()) topic.state = 'subscribing'
     const names = [...this.#topics.keys()]
     for (let at = 0; at < names.length && this.#link === link; at += BATCH)
@@ -115,6 +150,7 @@ export class Interest {
     this.#lingerTimer?.cancel()
     this.#lingerTimer = undefined
     this.#lingering.clear()
+    this.#unheard.clear()
     for (const [name, topic] of this.#topics) {
       if (!topic.isWanted) this.#forget(name, topic)
       else if (topic.state !== 'subscribing') {
@@ -132,20 +168,20 @@ export class Interest {
     for (const [name, topic] of this.#topics) this.#forget(name, topic)
   }
 
-  #make(name: string): Topic {
-    const topic: Topic = { state: 'subscribing', isWanted: true, wasOn: false, waiting: undefined }
+  #make(name: string): WantedTopic {
+    const topic = makeTopic()
     this.#topics.set(name, topic)
     this.#ask(name, topic)
     return topic
   }
 
-  #ask(name: string, topic: Topic): void {
+  #ask(name: string, topic: WantedTopic): void {
     topic.state = 'subscribing'
     this.#asking.push(name)
     this.#endOfTurn()
   }
 
-  #linger(name: string, topic: Topic): void {
+  #linger(name: string, topic: WantedTopic): void {
     topic.state = 'lingering'
     this.#lingering.set(name, this.#clock.now() + LINGER_MS)
     this.#lingerTimer ??= this.#clock.setTimeout(() => this.#leaveOverdue(), LINGER_MS)
@@ -175,7 +211,10 @@ export class Interest {
 
   #send(): void {
     this.#turn = undefined
-    const [link, asking, leaving] = [this.#link, this.#asking, this.#leaving]
+    const link = this.#link
+    // Some may have been released since.
+    const asking = this.#asking.filter((name) => this.#topics.get(name)?.state === 'subscribing')
+    const leaving = this.#leaving.filter((name) => this.#topics.get(name)?.state === 'unsubscribing')
     this.#asking = []
     this.#leaving = []
     // Over a new link all is asked for at once.
@@ -193,6 +232,7 @@ export class Interest {
       if (this.#link === link) this.#confirmed(names)
     } catch (error) {
       if (this.#link !== link) return
+      if (error instanceof Elsewhere) return this.#elsewhere(names, error)
       if (!(error instanceof Refused)) return this.#events.broke(link, error)
       if (names.length === 1) return this.#refused(names[0] as string, error)
       // One no is the answer for all of a command: each for itself says which it is.
@@ -217,6 +257,7 @@ export class Interest {
       if (topic.wasOn) again++
       topic.wasOn = false
       topic.state = 'on'
+      this.#heard(name)
       settle(topic)
       if (!topic.isWanted) this.#linger(name, topic)
     }
@@ -230,8 +271,35 @@ export class Interest {
     const { waiting } = topic
     topic.state = 'refused'
     topic.waiting = undefined
+    this.#heard(name)
     if (!topic.isWanted) this.#topics.delete(name)
     waiting?.reject(error)
+  }
+
+  #elsewhere(names: readonly string[], { topics }: Elsewhere): void {
+    const gone = new Set(topics)
+    this.#confirmed(names.filter((name) => !gone.has(name)))
+    for (const name of gone) {
+      const topic = this.#topics.get(name)
+      if (topic?.state !== 'subscribing') continue
+      if (topic.isWanted) this.#drift(name, topic)
+      else this.#forget(name, topic)
+    }
+  }
+
+  #drift(name: string, topic: WantedTopic): void {
+    topic.wasOn ||= topic.state === 'on'
+    topic.state = 'adrift'
+    this.#missed(name)
+  }
+
+  #missed(name: string): void {
+    this.#unheard.add(name)
+    if (this.#unheard.size === 1) this.#events.unheard?.()
+  }
+
+  #heard(name: string): void {
+    if (this.#unheard.delete(name) && this.#unheard.size === 0) this.#events.unheard?.()
   }
 
   #left(name: string): void {
@@ -241,27 +309,10 @@ export class Interest {
     else this.#topics.delete(name)
   }
 
-  #forget(name: string, topic: Topic): void {
+  #forget(name: string, topic: WantedTopic): void {
     this.#topics.delete(name)
+    this.#lingering.delete(name)
+    this.#heard(name)
     settle(topic)
   }
-}
-
-function waitFor(topic: Topic): Promise<void> {
-  topic.waiting ??= waiting()
-  return topic.waiting.promise
-}
-
-function waiting(): Waiting {
-  let [resolve, reject]: [() => void, (error: unknown) => void] = [() => {}, () => {}]
-  const promise = new Promise<void>((kept, broken) => {
-    resolve = kept
-    reject = broken
-  })
-  return { promise, resolve, reject }
-}
-
-function settle(topic: Topic): void {
-  topic.waiting?.resolve()
-  topic.waiting = undefined
 }

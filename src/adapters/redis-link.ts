@@ -1,44 +1,42 @@
-import { ErrorReply, type RedisClientType } from '@redis/client'
-import { type Link, type LinkEvents, Refused } from './driver.ts'
+import { ErrorReply } from '@redis/client'
+import { Elsewhere, type Link, type LinkEvents } from './driver.ts'
+import type { RedisChannels } from './redis-channels.ts'
+import type { RedisClient } from './redis-client.ts'
 import { RedisLog } from './redis-log.ts'
-
-/** A client of @redis/client, as a link uses it. */
-export type RedisClient = Pick<
-  RedisClientType,
-  'connect' | 'destroy' | 'on' | 'sendCommand' | 'subscribe' | 'unsubscribe' | 'isOpen'
->
+import { isElsewhere } from './redis-shard-channels.ts'
 
 export interface RedisLinkInit {
   /** Makes a client that does not reconnect, and is not connected. */
   readonly makeClient: () => RedisClient
-  readonly prefix: string
+  readonly channels: RedisChannels
   readonly node: string
   readonly events: LinkEvents
 }
 
 /**
  * Two connections to one Redis: messages go out over the one and come in over the other, for what is subscribed must not wait
- * behind what is published. The channel of a topic is the prefix and the topic.
+ * behind what is published.
  */
 export class RedisLink implements Link {
   pendingBytes = 0
   readonly log: RedisLog
   readonly #publisher: RedisClient
   readonly #subscriber: RedisClient
-  readonly #prefix: string
+  readonly #channels: RedisChannels
   readonly #events: LinkEvents
   /** The channel on which this node hears itself. */
   readonly #probeChannel: string
   #isClosed = false
   #probed: (() => void) | undefined
 
-  constructor({ makeClient, prefix, node, events }: RedisLinkInit) {
-    this.#prefix = prefix
+  constructor({ makeClient, channels, node, events }: RedisLinkInit) {
+    this.#channels = channels
     this.#events = events
-    this.#probeChannel = `${prefix}probe:${node}`
+    this.#probeChannel = channels.probeOf(node)
     this.#publisher = this.#watched(makeClient())
     this.#subscriber = this.#watched(makeClient())
-    this.log = new RedisLog((args) => this.#ask(args), prefix)
+    this.#subscriber.on('sharded-channel-moved', (channel: string) => this.#moved(channel))
+    this.log = new RedisLog((args) => this.#ask(args), channels)
   }
 
   /** @returns rejects where one of the connections cannot be made; then both are closed */
@@ -59,7 +57,7 @@ export class RedisLink implements Link {
     if (this.#isClosed) return
     const { byteLength } = bytes
     this.pendingBytes += byteLength
-    this.#send(this.#prefix + topic, bytes).then(
+    this.#send(this.#channels.publishTo(topic), bytes).then(
       () => {
         this.pendingBytes -= byteLength
       },
@@ -70,10 +68,10 @@ export class RedisLink implements Link {
     )
   }
 
-  #send(channel: string, bytes: Uint8Array): Promise<unknown> {
+  #send([command, channel]: readonly [string, string], bytes: Uint8Array): Promise<unknown> {
     const { buffer, byteOffset, byteLength } = bytes
     const message = Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength)
-    return this.#publisher.sendCommand(['PUBLISH', channel, message])
+    return this.#publisher.sendCommand([command, channel, message])
   }
 
   async #ask(args: readonly string[]): Promise<unknown> {
@@ -81,6 +79,9 @@ export class RedisLink implements Link {
     this.pendingBytes += bytes
     try {
       return await this.#publisher.sendCommand([...args])
+    } catch (error) {
+      this.#look(error)
+      throw error
     } finally {
       this.pendingBytes -= bytes
     }
@@ -88,26 +89,32 @@ export class RedisLink implements Link {
 
   #notSent(error: unknown): void {
     this.#events.dropped(1)
+    this.#look(error)
     if (!(error instanceof ErrorReply)) this.#lost(error)
+  }
+
+  #look(error: unknown): void {
+    if (!this.#isClosed && (error instanceof Elsewhere || isElsewhere(error))) this.#events.elsewhere?.()
   }
 
   async subscribe(topics: readonly string[]): Promise<void> {
     try {
-      await this.#subscriber.subscribe(this.#channels(topics), this.#arrived, true)
+      await this.#channels.subscribe(this.#subscriber, topics, this.#arrived)
     } catch (error) {
-      throw error instanceof ErrorReply ? new Refused(error.message) : error
+      this.#look(error)
+      throw error
     }
   }
 
-  async unsubscribe(topics: readonly string[]): Promise<void> {
-    await this.#subscriber.unsubscribe(this.#channels(topics), this.#arrived, true)
+  unsubscribe(topics: readonly string[]): Promise<void> {
+    return this.#channels.unsubscribe(this.#subscriber, topics, this.#arrived)
   }
 
   async probe(): Promise<void> {
     const back = new Promise<void>((resolve) => {
       this.#probed = resolve
     })
-    await this.#send(this.#probeChannel, Buffer.from('probe'))
+    await this.#send(['PUBLISH', this.#probeChannel], Buffer.from('probe'))
     await back
   }
 
@@ -120,14 +127,15 @@ export class RedisLink implements Link {
     for (const client of [this.#publisher, this.#subscriber]) if (client.isOpen) client.destroy()
   }
 
-  #channels(topics: readonly string[]): string[] {
-    return topics.map((topic) => this.#prefix + topic)
-  }
-
   // Listeners
 
   readonly #arrived = (message: Buffer, channel: Buffer): void => {
-    if (!this.#isClosed) this.#events.arrived(channel.toString('utf8').slice(this.#prefix.length), message)
+    if (!this.#isClosed) this.#events.arrived(this.#channels.topicOf(channel.toString('utf8')), message)
+  }
+
+  /** The slot of a sharded channel has a new owner. The library does not say so while a command is under way. */
+  #moved(channel: string): void {
+    if (!this.#isClosed) this.#events.elsewhere?.(this.#channels.topicOf(channel))
   }
 
   /** Every client needs a listener of errors, or the process ends with it. */

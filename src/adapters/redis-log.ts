@@ -3,7 +3,8 @@ import { ErrorReply } from '@redis/client'
 import { KEEP_MS, type LogLimits, type LogPage, type LogPosition } from '../pubsub/log.ts'
 import { type LinkLog, type NewEntry, NotTaken } from './driver.ts'
 import { MARK } from './logged-message.ts'
-import { APPEND, OWN_ERROR, READ, type RedisScript } from './redis-scripts.ts'
+import type { RedisChannels } from './redis-channels.ts'
+import { OWN_ERROR, READ, type RedisScript } from './redis-scripts.ts'
 
 /** Sends one command over the connection that publishes. */
 export type Ask = (args: readonly string[]) => Promise<unknown>
@@ -33,13 +34,13 @@ const BEFORE = [
  */
 export class RedisLog implements LinkLog {
   readonly #ask: Ask
-  readonly #prefix: string
+  readonly #channels: RedisChannels
   /** The `run_id` of the server, for those that do not tell it in a script. */
   #run = ''
 
-  constructor(ask: Ask, prefix: string) {
+  constructor(ask: Ask, channels: RedisChannels) {
     this.#ask = ask
-    this.#prefix = prefix
+    this.#channels = channels
   }
 
   /** Asks the server who it is. Where it does not tell, the first use of a log says so. */
@@ -54,11 +55,9 @@ export class RedisLog implements LinkLog {
 
   async append(topic: string, entries: readonly NewEntry[], limits: LogLimits): Promise<LogPosition[]> {
     const texts = entries.flatMap(({ id, text }) => [id ?? '', text])
-    const [epoch = '', ...offsets] = await this.#call(APPEND, topic, limits, [
-      this.#prefix + topic,
-      MARK,
-      ...texts,
-    ])
+    const { append } = this.#channels
+    const [, channel] = this.#channels.publishTo(topic)
+    const [epoch = '', ...offsets] = await this.#call(append, topic, limits, [channel, MARK, ...texts])
     return offsets.map((offset) => ({ epoch, offset: Number(offset) }))
   }
 
@@ -77,7 +76,7 @@ export class RedisLog implements LinkLog {
   }
 
   #keys(topic: string): [meta: string, stream: string, ids: string] {
-    const name = `${this.#prefix}{log:${topic}}`
+    const name = this.#channels.logOf(topic)
     return [`${name}:meta`, `${name}:stream`, `${name}:ids`]
   }
 
@@ -92,8 +91,13 @@ export class RedisLog implements LinkLog {
     try {
       return textsOf(await this.#evaluate(sha, text, rest))
     } catch (error) {
-      throw wasBefore(error) ? new NotTaken(error.message) : error
+      throw wasBefore(error) ? new NotTaken(this.#why(error)) : error
     }
+  }
+
+  #why({ message }: ErrorReply): string {
+    const { ifMoved } = this.#channels
+    return message.startsWith('MOVED') && ifMoved !== undefined ? `${message}: ${ifMoved}` : message
   }
 
   /** The server forgets scripts when it restarts. */

@@ -53,7 +53,7 @@ end
  *
  * Ids go with their entries, which name them. Where the ids alone were evicted the entries have them still.
  */
-export const APPEND = script(`${STATE}
+const APPENDING = (publish: string): string => `${STATE}
 local length = redis.call('XLEN', stream)
 if length == 0 then
   redis.call('DEL', ids)
@@ -88,9 +88,11 @@ if #messages > 0 then
   redis.call('PEXPIRE', ids, ARGV[5])
 end
 keep()
-for _, message in ipairs(messages) do redis.call('PUBLISH', ARGV[7], message) end
+for _, message in ipairs(messages) do redis.call('${publish}', ARGV[7], message) end
 return answer
-`)
+`
+export const APPEND = script(APPENDING('PUBLISH'))
+export const APPEND_SHARDED = script(APPENDING('SPUBLISH'))
 
 /**
  * One further argument: the offset behind which the entries are wanted. Gives the epoch, the last offset, the key, the former

@@ -1,22 +1,33 @@
-import { readFields } from '../ground/argument.ts'
-import { refuseOption, section } from '../ground/option-checks.ts'
+import { flag, refuseOption, section } from '../ground/option-checks.ts'
 import type { PubSubAdapter } from '../pubsub/adapter.ts'
 import { BrokerAdapter } from './broker-adapter.ts'
 import { BROKER_OPTIONS, type BrokerGiven, resolveBrokerOptions } from './broker-options.ts'
-import { RedisDriver, type RedisSource } from './redis-driver.ts'
+import { PlainChannels } from './redis-channels.ts'
+import { checkUrl, type RedisOrigin, type RedisSource } from './redis-client.ts'
+import { RedisClusterDriver } from './redis-cluster-driver.ts'
+import { RedisDriver } from './redis-driver.ts'
 
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
-export type { RedisSource } from './redis-driver.ts'
+export type { RedisSource } from './redis-client.ts'
 
 /** The options of {@link redis}: `url` or `client`, one of them. */
 export interface RedisOptions extends BrokerGiven {
-  /** `redis://[[user]:password@]host[:port]`, or `rediss://…` for TLS. */
-  readonly url?: string | undefined
+  /**
+   * `redis://[[user]:password@]host[:port]`, or `rediss://…` for TLS. With `sharded` also an array of some nodes of the cluster, with
+   * the same credentials: the others are learned from the first one that answers.
+   */
+  readonly url?: string | readonly string[] | undefined
   /**
    * A client of `@redis/client` (or of `redis`), connected or not, where more than a url has to be said, such as the
    * certificate of an authority. It is not used itself: duplicates of it are, and only they are closed.
    */
   readonly client?: RedisSource | undefined
+  /**
+   * The server is a node of a Redis Cluster, and each master carries the topics of its own slots (`SPUBLISH`): the more masters, the
+   * more messages. All nodes and publishers have the same. Without it a Redis Cluster carries every message to all its nodes.
+   * @default false
+   */
+  readonly sharded?: boolean | undefined
 }
 
 /**
@@ -26,29 +37,41 @@ export interface RedisOptions extends BrokerGiven {
  * @example await app.register(beryl, { pubsub: redis({ url: 'redis://127.0.0.1:6379' }) })
  */
 export function redis(options: RedisOptions): PubSubAdapter {
-  refuseSharded(options)
-  const given = section('redis', options, [...BROKER_OPTIONS, 'url', 'client'])
-  const source = sourceOf(given.url, given.client)
+  const given = section('redis', options, [...BROKER_OPTIONS, 'url', 'client', 'sharded'])
+  const isSharded = flag('redis.sharded', given.sharded, false)
+  const origin = originOf(given.url, given.client, isSharded)
   const resolved = resolveBrokerOptions('redis', given)
-  return new BrokerAdapter(new RedisDriver(source, resolved.prefix), resolved)
+  const driver = isSharded
+    ? new RedisClusterDriver(origin, resolved.prefix)
+    : new RedisDriver(origin, new PlainChannels(resolved.prefix))
+  return new BrokerAdapter(driver, resolved)
 }
 
-/** Whoever knows it from other adapters asks for it: it is said more clearly than an unknown option. */
-function refuseSharded(options: unknown): void {
-  const { sharded } = readFields(options) ?? {}
-  if (sharded !== undefined) refuseOption('redis.sharded', UNSHARDED, sharded)
-}
-
-const UNSHARDED =
-  'it left out: a Redis Cluster carries messages by the url of any of its nodes, and is not spoken to by shards'
-
-function sourceOf(url: unknown, client: unknown): string | RedisSource {
+function originOf(url: unknown, client: unknown, isSharded: boolean): RedisOrigin {
   if (client !== undefined && url !== undefined)
     refuseOption('redis.client', 'url or client, one of them', client)
-  if (client === undefined && typeof url === 'string') return url
-  if (client === undefined)
-    return refuseOption('redis.url', 'a URL such as redis://127.0.0.1:6379, or client', url)
+  if (client === undefined) return urlsOf(url, isSharded)
   return isClient(client) ? client : refuseOption('redis.client', CLIENT, client)
+}
+
+const URL_WANTED = 'a URL such as redis://127.0.0.1:6379, or client'
+
+function urlsOf(given: unknown, isSharded: boolean): readonly string[] {
+  if (typeof given === 'string') return [checkUrl(given)]
+  if (!Array.isArray(given)) return refuseOption('redis.url', URL_WANTED, given)
+  if (!isSharded) return refuseOption('redis.url', 'one URL, or several with sharded: true', 'several')
+  const urls = given.map((url: unknown) =>
+    typeof url === 'string' ? checkUrl(url) : refuseOption('redis.url', URL_WANTED, url),
+  )
+  if (urls.length === 0) refuseOption('redis.url', URL_WANTED, given)
+  if (new Set(urls.map(credentialsOf)).size > 1)
+    refuseOption('redis.url', 'the same credentials and the same redis: or rediss: for all', 'different ones')
+  return urls
+}
+
+function credentialsOf(url: string): string {
+  const { protocol, username, password } = new URL(url)
+  return JSON.stringify([protocol, username, password])
 }
 
 const CLIENT = 'a client that createClient() of @redis/client made (ioredis is another one)'

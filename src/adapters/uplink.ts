@@ -1,12 +1,11 @@
-import type { Clock, Timer } from '../ground/clock.ts'
+import type { Timer } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import { describe } from '../ground/foreign.ts'
 import { Watch } from '../ground/watch.ts'
-import type { AdapterStatus } from '../pubsub/adapter.ts'
 import { backOffMs } from './back-off.ts'
 import type { Driver, Link } from './driver.ts'
 import { Interest } from './interest.ts'
-import type { Tally } from './tally.ts'
+import type { Way, WayInit } from './way.ts'
 import { within } from './within.ts'
 
 /** One attempt to connect. */
@@ -22,31 +21,27 @@ const BEHIND_LOOKS = 2
 /** Messages on their way may take so long when the adapter stops. */
 const FLUSH_MS = 2_000
 
-export interface UplinkInit {
+export interface UplinkInit extends WayInit {
   readonly driver: Driver
-  readonly node: string
-  readonly clock: Clock
-  readonly tally: Tally
-  readonly deliver: (topic: string, bytes: Uint8Array) => void
-  readonly full: () => void
-  readonly changed: (status: AdapterStatus, error?: unknown) => void
-  /** From 0 to 1. */
-  readonly chance: () => number
+  /** Told where this is one of several: something was to be had at another server. */
+  readonly elsewhere?: (() => void) | undefined
+  /** The number of topics that are not heard though the link is up has left 0, or come back to it. */
+  readonly unheard?: (() => void) | undefined
 }
 
 /**
- * The way to the engine, from the start of an adapter to its stop. It connects anew whenever a link is lost, and is up only
+ * The way to an engine over one link. It connects anew whenever a link is lost, and is up only
  * when all topics are subscribed to and a probe has come back.
  *
  *     connecting ──▶ subscribing ──▶ probing ──▶ up
  *      ▲    └──────────────┴─────────────┴────────┴──lost──▶ pausing
  *      └──────────────────────────────────────────────────────┘
  */
-export class Uplink {
+export class Uplink implements Way {
   readonly interest: Interest
-  /** Why the last attempt failed, or the last link was lost. */
   why: string | undefined
-  /** Resolves when it is up for the first time, and when it is stopped before that. */
+  /** What the last probe took. */
+  roundTripMs: number | undefined
   readonly begun: Promise<void>
   readonly #init: UplinkInit
   readonly #watch: Watch
@@ -74,6 +69,7 @@ export class Uplink {
       },
       resubscribed: (topics) => tally.resubscribed(topics),
       refused: (topics) => tally.refused(topics),
+      unheard: () => init.unheard?.(),
     })
     this.begun = new Promise((resolve) => {
       this.#begin = resolve
@@ -82,8 +78,28 @@ export class Uplink {
     void this.#connect()
   }
 
-  get status(): AdapterStatus {
+  get status(): 'up' | 'down' {
     return this.#isUp ? 'up' : 'down'
+  }
+
+  get topics(): number {
+    return this.interest.size
+  }
+
+  linkFor(): Link | undefined {
+    return this.open
+  }
+
+  subscribe(topic: string): undefined | Promise<void> {
+    return this.interest.subscribe(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    this.interest.unsubscribe(topic)
+  }
+
+  isDeaf(topic: string): boolean {
+    return !this.#isUp || this.interest.isAdrift(topic)
   }
 
   /** The link, where messages may be handed to it. */
@@ -91,13 +107,11 @@ export class Uplink {
     return this.#isUp ? this.#link : undefined
   }
 
-  /** Why it is down. Made anew: an error of a client may hold its options, and with them credentials. */
   get error(): Error {
     const { name, address } = this.#init.driver
     return berylError('BERYL_ERR_BROKER', name, address, this.why ?? 'no answer')
   }
 
-  /** Sends what is on its way, and ends it all. */
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
@@ -142,6 +156,11 @@ export class Uplink {
       dropped: (messages: number): void => tally.dropped(messages),
       full,
       lost: (error: unknown): void => this.#lost(attempt, error),
+      elsewhere: (topic?: string): void => {
+        if (signal.aborted) return
+        if (topic !== undefined) this.interest.cast(topic)
+        this.#init.elsewhere?.()
+      },
     }
     const opening = driver.connect(node, events, signal).then((link) => {
       if (!signal.aborted) return link
@@ -193,7 +212,8 @@ export class Uplink {
     this.#isProbing = true
     try {
       await within(clock, PROBE_MS, 'a probe', link.probe())
-      tally.roundTrip(clock.now() - sentAt)
+      this.roundTripMs = clock.now() - sentAt
+      tally.roundTrip(this.roundTripMs)
       this.#heard = true
     } finally {
       this.#isProbing = false

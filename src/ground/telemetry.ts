@@ -88,7 +88,7 @@ export interface TelemetryEvents {
   /** With what the adapter has counted so far. */
   'pubsub.status': {
     measurements: { dropped: number; resubscribed: number; refused: number; roundTripMs: number | undefined }
-    metadata: { adapter: string; status: 'up' | 'down'; error?: unknown }
+    metadata: { adapter: string; status: 'up' | 'partial' | 'down'; error?: unknown }
   }
   /** A call of the adapter threw or rejected; told once, until that call works again. */
   'pubsub.failed': {
@@ -123,7 +123,7 @@ export interface ReportedEvent {
 export type TreeState = 'starting' | 'running' | 'degraded' | 'draining' | 'stopped' | 'failed'
 
 /** Calls that may fail without an end of the pubsub. (A `start` that fails is a start that failed.) `listen` is of its log. */
-export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status' | 'listen'
+export type AdapterCall = 'stop' | 'publish' | 'subscribe' | 'unsubscribe' | 'status' | 'isDeaf' | 'listen'
 
 export type JoinOutcome =
   | 'ok'

@@ -34,8 +34,8 @@ export class Lifecycle {
   }
 
   get state(): TreeState {
-    if (this.#phase === 'running' && this.#endpoint.pubsub?.status === 'down') return 'degraded'
-    return this.#phase
+    const { status = 'up' } = this.#endpoint.pubsub ?? {}
+    return this.#phase === 'running' && status !== 'up' ? 'degraded' : this.#phase
   }
 
   /** The tree as it is now, for people and for tests. */

@@ -130,6 +130,12 @@ class Metrics {
     this.#gauge('pubsub_up', '1 while the other nodes are within reach', () =>
       report().status === 'up' ? 1 : 0,
     )
+    for (const status of ['up', 'down'] as const)
+      this.#gauge(
+        `pubsub_links_${status}`,
+        `Connections to the servers of a broker that spreads topics over several, which are ${status}`,
+        () => report().links?.filter((link) => link.status === status).length ?? 0,
+      )
     this.#gauge(
       'pubsub_round_trip_seconds',
       'How long the last probe took to the broker and back',

@@ -29,6 +29,9 @@ export interface PubSubAdapter {
   /** Counts since the adapter was made: for `channels.status()` and for metrics. @default nothing */
   readonly counts?: AdapterCounts | undefined
 
+  /** The connections, where it has several that live and die apart: for `channels.status()` and for metrics. @default nothing */
+  readonly links?: readonly AdapterLinkStatus[] | undefined
+
   /** The logs of topics, where the engine keeps any: without it a channel may not declare a `history`. @default none */
   readonly log?: PubSubLog | undefined
 
@@ -47,14 +50,17 @@ export interface PubSubAdapter {
 
   /**
    * Resolves when the engine has confirmed: what is published elsewhere after that arrives here. Stays pending while the
-   * engine is out of reach; the pubsub waits 2 s, and not at all while the adapter is `down`. Rejects where the engine says
-   * no: that topic is asked for again by the next who joins, and when the adapter is `up` again.
+   * engine is out of reach; the pubsub waits 2 s, and not at all while the adapter is `down`, or `isDeaf` to the topic. Rejects
+   * where the engine says no: that topic is asked for again by the next who joins, and when more topics are heard again.
    */
   subscribe(topic: string): void | Promise<void>
 
   unsubscribe(topic: string): void
 
   readonly status: AdapterStatus
+
+  /** Asked where the status is `partial`: true for a topic that is out of reach. @default false */
+  isDeaf?(topic: string): boolean
 
   /**
    * Sends what is on its way, then disconnects. `deliver` is not called any more. Also called while a `start` is pending
@@ -77,7 +83,21 @@ export interface AdapterCounts {
 
 export type Deliver = (topic: string, bytes: Uint8Array) => void
 
-/** `down`: the engine is out of reach, messages are dropped and the adapter tries again by itself. */
-export type AdapterStatus = 'up' | 'down'
+/**
+ * `down`: the engine is out of reach, messages are dropped and the adapter tries again by itself. `partial`: so it is for some
+ * topics, while others are heard; it is reported once more whenever more of them are heard again.
+ */
+export type AdapterStatus = 'up' | 'partial' | 'down'
+
+/** One connection of an adapter that has several. */
+export interface AdapterLinkStatus {
+  /** Where it leads to, without credentials. */
+  readonly address: string
+  readonly status: 'up' | 'down'
+  /** The topics for which this node listens there. */
+  readonly topics: number
+  /** Milliseconds that its last probe took; `undefined` before the first one. */
+  readonly roundTripMs: number | undefined
+}
 
 export type ReportStatus = (status: AdapterStatus, error?: unknown) => void

@@ -4,11 +4,13 @@ import { berylError } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
 import type { AdapterCall, Telemetry } from '../ground/telemetry.ts'
 import type { MaybePromise } from '../supervision/process.ts'
-import type { AdapterCounts, AdapterStatus, PubSubAdapter } from './adapter.ts'
+import type { AdapterCounts, AdapterLinkStatus, AdapterStatus, PubSubAdapter } from './adapter.ts'
 import { Seen } from './seen.ts'
 
 /** An adapter may take so long to stop. Shorter than a supervisor waits for the end, or for the next start. */
 const STOP_MS = 4_000
+/** So many of its connections are shown: a Redis Cluster has at most a thousand servers. */
+const MAX_LINKS = 1_000
 
 /** Takes what comes from the adapter. */
 export interface AdapterEvents {
@@ -25,6 +27,8 @@ export interface PubSubReport extends AdapterCounts {
   readonly since: number
   /** Joins that were answered `ok` before the adapter had confirmed their topic: it was down, or took 2 s. */
   readonly unconfirmed: number
+  /** Each of its connections, where it has one for each part of the topics: `redis({ sharded: true })`. */
+  readonly links?: readonly AdapterLinkStatus[]
 }
 
 /**
@@ -65,10 +69,24 @@ export class AdapterDoor {
       const { status } = this.adapter
       // A promise may have been given, and reject.
       this.answered('status', typeof status === 'string' ? undefined : status)
-      return status === 'up' ? 'up' : 'down'
+      return statusOf(status)
     } catch (error) {
       this.failed('status', error)
       return 'down'
+    }
+  }
+
+  /** True where a topic is out of reach: nobody has to wait for it. */
+  isDeaf(topic: string): boolean {
+    const { status } = this
+    if (status !== 'partial') return status === 'down'
+    try {
+      const isDeaf = this.adapter.isDeaf?.(topic)
+      this.answered('isDeaf', typeof isDeaf === 'boolean' ? undefined : isDeaf)
+      return isDeaf === true
+    } catch (error) {
+      this.failed('isDeaf', error)
+      return false
     }
   }
 
@@ -93,11 +111,21 @@ export class AdapterDoor {
   }
 
   get report(): PubSubReport {
-    const { name, status, since, unconfirmed, counts } = this
-    return { adapter: name, status, since, unconfirmed, ...counts }
+    const { name, status, since, unconfirmed, counts, links } = this
+    return { adapter: name, status, since, unconfirmed, ...counts, ...(links && { links }) }
   }
 
-  #read(name: 'maxMessageBytes' | 'counts'): unknown {
+  /** `undefined` for an adapter that has one connection, or names nothing that are several. */
+  get links(): AdapterLinkStatus[] | undefined {
+    const given = this.#read('links')
+    try {
+      return Array.isArray(given) ? given.slice(0, MAX_LINKS).map(linkOf) : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  #read(name: 'maxMessageBytes' | 'counts' | 'links'): unknown {
     try {
       return this.adapter[name]
     } catch {
@@ -163,6 +191,20 @@ export class AdapterDoor {
   #stopFailed(error: unknown): StopFailure {
     this.#telemetry.emit('pubsub.failed', {}, { adapter: this.name, call: 'stop', error })
     return { error }
+  }
+}
+
+function statusOf(given: unknown): AdapterStatus {
+  return given === 'up' || given === 'partial' ? given : 'down'
+}
+
+function linkOf(given: unknown): AdapterLinkStatus {
+  const { address, status, topics, roundTripMs } = readFields(given) ?? {}
+  return {
+    address: String(address),
+    status: status === 'up' ? 'up' : 'down',
+    topics: typeof topics === 'number' ? topics : 0,
+    roundTripMs: typeof roundTripMs === 'number' ? roundTripMs : undefined,
   }
 }
 
@@ -236,7 +278,7 @@ export class AdapterLink {
       door.adapter.start(
         node,
         (_topic, bytes) => this.#isClosed || arrived(bytes),
-        (status, error) => this.#isClosed || changed(status === 'up' ? 'up' : 'down', error),
+        (status, error) => this.#isClosed || changed(statusOf(status), error),
       ),
     )
     if (starting === undefined) return undefined

@@ -10,7 +10,8 @@ export class Hearing {
   readonly #link: AdapterLink
   readonly #telemetry: Telemetry
   readonly #clock: Clock
-  readonly #pending = new Set<Confirmation>()
+  /** Each with its topics at the adapter. */
+  readonly #pending = new Map<Confirmation, readonly string[]>()
 
   constructor(door: AdapterDoor, link: AdapterLink, telemetry: Telemetry) {
     this.#door = door
@@ -22,7 +23,7 @@ export class Hearing {
   /** Asks for topics of the node itself. Gives a promise where there is something to wait for. */
   attend(topics: readonly string[]): undefined | Promise<unknown> {
     const asked = topics.flatMap((topic) => this.#link.subscribe(topic) ?? [])
-    return asked.length === 0 ? undefined : this.#confirmation(Promise.all(asked)).awaited
+    return asked.length === 0 ? undefined : this.#confirmation(topics, Promise.all(asked)).awaited
   }
 
   /** Asks for a topic. What is refused is asked for again by the next who joins, or when the adapter is up again. */
@@ -31,7 +32,7 @@ export class Hearing {
     subscribers.isRefused = false
     subscribers.confirmation = undefined
     if (asked === undefined) return
-    const confirmation = this.#confirmation(asked)
+    const confirmation = this.#confirmation([topic], asked)
     subscribers.confirmation = confirmation
     const isLast = (): boolean => {
       if (subscribers.confirmation !== confirmation) return false
@@ -58,22 +59,27 @@ export class Hearing {
     return confirmation.awaited
   }
 
-  /** The adapter is down, and may be for long: nobody waits. */
+  /** The adapter is down, or deaf to some topics, and may be for long: nobody waits for those. */
   giveUp(): void {
-    for (const confirmation of this.#pending) confirmation.giveUp((joins) => this.#unconfirmed(joins))
+    for (const [confirmation, topics] of this.#pending)
+      if (this.#isDeaf(topics)) confirmation.giveUp((joins) => this.#unconfirmed(joins))
   }
 
-  #confirmation(asked: Promise<unknown>): Confirmation {
+  #isDeaf(topics: readonly string[]): boolean {
+    return topics.some((topic) => this.#door.isDeaf(topic))
+  }
+
+  #confirmation(topics: readonly string[], asked: Promise<unknown>): Confirmation {
     const gaveUp = (joins: number): void => this.#unconfirmed(joins)
     const confirmation = new Confirmation(
       asked.then(() => {}),
       this.#clock,
       gaveUp,
     )
-    this.#pending.add(confirmation)
+    this.#pending.set(confirmation, topics)
     const over = (): void => void this.#pending.delete(confirmation)
     confirmation.awaited.then(over, over)
-    if (this.#door.status === 'down') confirmation.giveUp(gaveUp)
+    if (this.#isDeaf(topics)) confirmation.giveUp(gaveUp)
     return confirmation
   }
 

@@ -19,7 +19,7 @@ import type { ChannelTarget } from './target.ts'
 export interface PubSubWatcher {
   /** Nobody on this node hears the topic any more. */
   unheard(topic: string): void
-  /** The adapter is up, after it was down. */
+  /** The adapter is up, or hears more topics than before. */
   up(): void
 }
 
@@ -48,6 +48,7 @@ export class PubSub implements Process {
   readonly #topics = new Map<string, TopicSubscribers>()
   #isOpen = true
   #watcher: PubSubWatcher | undefined
+  #told: AdapterStatus | undefined
 
   constructor(node: string, door: AdapterDoor, inbox: NodeInbox, telemetry: Telemetry) {
     this.node = node
@@ -105,9 +106,11 @@ export class PubSub implements Process {
 
   #statusChanged(status: AdapterStatus, error: unknown): void {
     const { name, counts } = this.#door
-    this.#door.since = this.#door.clock.date()
+    if (status !== this.#told) this.#door.since = this.#door.clock.date()
+    this.#told = status
     this.#telemetry.emit('pubsub.status', counts, { adapter: name, status, error })
-    if (status === 'down') return this.#hearing.giveUp()
+    if (status !== 'up') this.#hearing.giveUp()
+    if (status === 'down') return
     this.#watcher?.up()
     for (const [topic, subscribers] of this.#topics)
       if (subscribers.isRefused) this.#hearing.ask(topicTopic(topic), subscribers)

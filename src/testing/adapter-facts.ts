@@ -223,7 +223,9 @@ export const adapterFacts: readonly AdapterFact[] = [
       await receiver?.hears('room', 'heard')
       await receiver?.hears('later', 'heard too')
       assert.deepEqual([...new Set(receiver?.on('room'))], ['heard'])
-      for (const { statuses } of probes) assert.deepEqual(statuses.slice(-2), ['down', 'up'])
+      // An engine of several servers comes back one by one.
+      for (const { statuses } of probes)
+        assert.deepEqual(statuses.filter((status) => status !== 'partial').slice(-2), ['down', 'up'])
     },
     true,
   ),

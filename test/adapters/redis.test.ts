@@ -227,9 +227,13 @@ suite('redis', need('redis-server'), () => {
       [{}, /option 'redis.url': wanted a URL such as .*, or client, got undefined/],
       [{ url: 7 }, /option 'redis.url'/],
       [{ uri: 'redis://x' }, /option 'redis.uri': wanted one of/],
+      [{ url: 'redis://x', sharded: 'yes' }, /option 'redis.sharded': wanted a boolean/],
+      [{ url: ['redis://x', 'redis://y'] }, /option 'redis.url': wanted one URL, or several with sharded/],
+      [{ url: [], sharded: true }, /option 'redis.url': wanted a URL such as/],
+      [{ url: ['redis://x', 'http://y'], sharded: true }, /option 'redis.url': wanted a URL such as/],
       [
-        { url: 'redis://x', sharded: true },
-        /option 'redis.sharded': wanted it left out: a Redis Cluster carries/,
+        { url: ['redis://:s3cr3t@x', 'redis://y'], sharded: true },
+        /option 'redis.url': wanted the same credentials/,
       ],
       [{ url: 'redis://x', client: {} }, /option 'redis.client': wanted url or client, one of them/],
       [

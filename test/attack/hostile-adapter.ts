@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/ground/clock.ts'
-import type { Deliver, PubSubAdapter, ReportStatus } from '../../src/pubsub/adapter.ts'
+import type { AdapterStatus, Deliver, PubSubAdapter, ReportStatus } from '../../src/pubsub/adapter.ts'
 import type { Dice } from '../fuzz/dice.ts'
 import type { NodeClock } from './node-clock.ts'
 
@@ -75,7 +75,7 @@ export class HostileAdapter implements PubSubAdapter {
     this.#seat = seat
   }
 
-  get status(): 'up' | 'down' {
+  get status(): AdapterStatus {
     return this.#isDown ? 'down' : this.#inner.status
   }
 

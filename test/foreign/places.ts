@@ -70,7 +70,7 @@ export const places: readonly Place[] = [
     'a listener of presence',
   ),
   { name: 'adapter.start', isOfTheTree: true },
-  ...of('adapter.publish', 'adapter.subscribe', 'adapter.unsubscribe', 'adapter.status'),
+  ...of('adapter.publish', 'adapter.subscribe', 'adapter.unsubscribe', 'adapter.status', 'adapter.isDeaf'),
   { name: 'adapter.log.listen', isOfTheTree: true },
   ...of('adapter.log.append', 'adapter.log.read', 'adapter.log.forget', 'adapter.log.here'),
   { name: 'adapter.stop', isAtTheEnd: true },

@@ -226,8 +226,11 @@ export class World {
   #adapter(): NonNullable<BerylOptions['pubsub']> {
     // Only a log in the memory of the process has its entries there.
     const inner = this.place.name === 'adapter.log.here' ? local() : memoryNetwork().adapter()
-    const isAsync = this.variant === 'async adapter'
     const at = this.at.bind(this)
+    // It is asked only where some topics are out of reach, and one was not confirmed at once.
+    const isPartial = this.place.name === 'adapter.isDeaf'
+    const status = () => (isPartial ? 'partial' : inner.status)
+    const isAsync = isPartial || this.variant === 'async adapter'
     return {
       name: 'foreign',
       start: (...args) => at('adapter.start', () => inner.start(...args)),
@@ -240,8 +243,9 @@ export class World {
       unsubscribe: (topic) => at('adapter.unsubscribe', () => inner.unsubscribe(topic)),
       log: inner.log && this.#log(inner.log),
       get status() {
-        return at('adapter.status', () => inner.status)
+        return at('adapter.status', () => status())
       },
+      isDeaf: () => at('adapter.isDeaf', () => false),
       stop: () => at('adapter.stop', () => inner.stop()),
     }
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { AdapterStatus } from 'fastify-beryl'
 import type { FromNode, NodeConfig, NodeStatus, ToNode } from './node.ts'
 
 const NODE = fileURLToPath(new URL('node.ts', import.meta.url))
@@ -9,7 +10,7 @@ const NODE = fileURLToPath(new URL('node.ts', import.meta.url))
 export class NodeProcess {
   readonly port: number
   /** The turns of its adapter, one after the other. */
-  readonly turns: ('up' | 'down')[] = []
+  readonly turns: AdapterStatus[] = []
   /** When it took another node for dead, by the clock of this process. */
   readonly declarations: number[] = []
   readonly #child: ChildProcess

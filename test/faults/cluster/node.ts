@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
-import { type BerylOptions, beryl, defineChannel } from 'fastify-beryl'
+import { type AdapterStatus, type BerylOptions, beryl, defineChannel } from 'fastify-beryl'
 import { redis } from 'fastify-beryl/redis'
 import { Type } from 'typebox'
 import { logged } from '../history/logged.ts'
@@ -35,7 +35,7 @@ export type ToNode =
 export type FromNode =
   | { readonly port: number }
   | { readonly id: number; readonly status: NodeStatus | undefined }
-  | { readonly turned: 'up' | 'down' }
+  | { readonly turned: AdapterStatus }
   | { readonly peerDown: true }
 
 const config = JSON.parse(process.argv[2] ?? '{}') as NodeConfig
