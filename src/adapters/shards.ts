@@ -214,7 +214,7 @@ export class Shards implements Way {
     this.#isMoving = false
   }
 
-  // What becomes of it
+  // Reports
 
   #changed(status: AdapterStatus): void {
     if (this.#isStopped) return

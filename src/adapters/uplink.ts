@@ -40,7 +40,7 @@ export interface UplinkInit extends WayInit {
 export class Uplink implements Way {
   readonly interest: Interest
   why: string | undefined
-  /** What the last probe took. */
+  /** Time that the last probe took. */
   roundTripMs: number | undefined
   readonly begun: Promise<void>
   readonly #init: UplinkInit

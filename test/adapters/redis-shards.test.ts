@@ -81,7 +81,7 @@ async function areHeard(
   assert.deepEqual(heard(n).toSorted(), [...topics].toSorted(), 'each once')
 }
 
-/** What is not available is tried again, as a history does. */
+/** Tries again where a log is not available, as a history does. */
 async function again<T>(work: () => Promise<T>): Promise<T> {
   for (;;)
     try {
