@@ -22,7 +22,7 @@ test('the example prints its address, serves its page there, and ends by a signa
   const address = /http:\/\/\S+/.exec(line)?.[0]
   assert.ok(address, line)
 
-  const files = ['/', '/chat.css', '/chat.js', '/resume.js', '/phoenix.mjs']
+  const files = ['/', '/chat.css', '/chat.js', '/resume.js', '/phoenix.mjs', '/asyncapi.json']
   const types = await Promise.all(
     files.map(async (file) => {
       const response = await fetch(address + file)
@@ -36,6 +36,7 @@ test('the example prints its address, serves its page there, and ends by a signa
     ['/chat.js', 200, 'text/javascript; charset=utf-8'],
     ['/resume.js', 200, 'text/javascript; charset=utf-8'],
     ['/phoenix.mjs', 200, 'text/javascript; charset=utf-8'],
+    ['/asyncapi.json', 200, 'application/json; charset=utf-8'],
   ])
   example.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])

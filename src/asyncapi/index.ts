@@ -113,8 +113,8 @@ function placed({ entrances }: DescribedNode): Placed[] {
 
 function securitySchemes(servers: JsonObject): JsonObject {
   const text = JSON.stringify(servers)
-  const isUsed = Object.keys(SECURITY_SCHEMES).some((key) =>
-    text.includes(refTo('components', 'securitySchemes', key).$ref),
-  )
-  return isUsed ? { securitySchemes: SECURITY_SCHEMES } : {}
+  const isUsed = (key: string): boolean =>
+    text.includes(JSON.stringify(refTo('components', 'securitySchemes', key).$ref))
+  const used = Object.entries(SECURITY_SCHEMES).filter(([key]) => isUsed(key))
+  return used.length === 0 ? {} : { securitySchemes: Object.fromEntries(used) }
 }

@@ -138,9 +138,18 @@ function extensionKind(field: string, key: string, kinds: object): undefined {
 }
 
 function jsonOf(field: string, kind: Kind | undefined, value: unknown): Json {
-  const copy = copyJson(value)
+  const copy = readJson(value)
   if (kind === 'text' && typeof copy !== 'string') return refuseOption(field, 'a string', value)
   if (kind === 'object' && !isJsonObject(copy)) return refuseOption(field, 'an object', value)
   if (kind === 'list' && !Array.isArray(copy)) return refuseOption(field, 'an array', value)
   return copy ?? refuseOption(field, 'JSON', value)
+}
+
+/** A proxy may throw when it is looked at. */
+function readJson(value: unknown): Json | undefined {
+  try {
+    return copyJson(value)
+  } catch {
+    return undefined
+  }
 }

@@ -20,17 +20,47 @@ export function writeServers(
   const servers: Record<string, Json> = {}
   const ofEntrance = new Map<string, string[]>()
   const [first] = entrances.keys()
-  for (const [path, { hasConnect }] of entrances) {
+  for (const [path, contract] of entrances) {
     const own = given ?? new Map([['', anywhere(isSecure)]])
     const keys = Array.from(own, ([name, server]) => {
       const isPlain = given !== undefined && path === first
-      const key = freeKey(servers, isPlain ? name : [name, keyOfPath(path)].filter(Boolean).join('.'))
-      servers[key] = serverAt(path, server, hasConnect)
-      return key
+      const plain = isPlain ? name : [name, keyOfPath(path)].filter(Boolean).join('.')
+      return waysOf(contract).map((way) => {
+        const key = freeKey(servers, `${plain}${way.key}`)
+        servers[key] = serverAt(path, server, way, contract.hasConnect)
+        return key
+      })
     })
-    ofEntrance.set(path, keys)
+    ofEntrance.set(path, keys.flat())
   }
   return { servers, ofEntrance }
+}
+
+/** A way in at an entrance. */
+interface Way {
+  /** Behind the key of the server. */
+  readonly key: string
+  readonly path: string
+  readonly protocols: Readonly<Record<string, string>>
+  /** The security scheme of the token. */
+  readonly token: string
+}
+
+const WEBSOCKET: Way = {
+  key: '',
+  path: '/websocket',
+  protocols: { ws: 'ws', wss: 'wss' },
+  token: 'authToken',
+}
+const LONG_POLL: Way = {
+  key: '.longpoll',
+  path: '/longpoll',
+  protocols: { ws: 'http', wss: 'https' },
+  token: 'authTokenHeader',
+}
+
+function waysOf({ hasLongPoll }: EntranceContract): readonly Way[] {
+  return hasLongPoll ? [WEBSOCKET, LONG_POLL] : [WEBSOCKET]
 }
 
 /** The key of a path: `/admin/socket` is `admin.socket`. */
@@ -38,12 +68,14 @@ export function keyOfPath(path: string): string {
   return keyOf(path.slice(1).replaceAll('/', ':'))
 }
 
-function serverAt(path: string, server: JsonObject, hasConnect: boolean): JsonObject {
-  const { pathname = '', ...others } = server
+function serverAt(path: string, server: JsonObject, way: Way, hasConnect: boolean): JsonObject {
+  const { pathname = '', protocol, ...others } = server
+  const security = [way.token, 'params'].map((scheme) => refTo('components', 'securitySchemes', scheme))
   return {
     ...others,
-    pathname: `${pathname}${path}/websocket`,
-    ...(hasConnect && !('security' in server) && { security: SECURITY }),
+    protocol: way.protocols[String(protocol)] ?? '',
+    pathname: `${pathname}${path}${way.path}`,
+    ...(hasConnect && !('security' in server) && { security }),
   }
 }
 
@@ -55,8 +87,6 @@ function anywhere(isSecure: boolean): JsonObject {
   }
 }
 
-const SECURITY = ['authToken', 'params'].map((scheme) => refTo('components', 'securitySchemes', scheme))
-
 /** The ways in which a client can say who it is. Which of them `connect` of the application reads, it alone knows. */
 export const SECURITY_SCHEMES: JsonObject = {
   authToken: {
@@ -66,6 +96,12 @@ export const SECURITY_SCHEMES: JsonObject = {
     description:
       'A token among the sub-protocols: `phoenix, base64url.bearer.phx.<token>`, the token in base64url without padding. ' +
       'phoenix.js sends its option `authToken` so.',
+  },
+  authTokenHeader: {
+    type: 'httpApiKey',
+    in: 'header',
+    name: 'X-Phoenix-AuthToken',
+    description: 'The same token, with long polling.',
   },
   params: {
     type: 'httpApiKey',

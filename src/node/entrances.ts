@@ -14,6 +14,7 @@ export interface EntranceStatus {
 export interface EntranceContract {
   readonly hasConnect: boolean
   readonly hasRenew: boolean
+  readonly hasLongPoll: boolean
   /** The channels that can be joined here, as they are now. */
   channels(): readonly CompiledChannel[]
 }

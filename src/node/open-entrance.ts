@@ -44,6 +44,7 @@ export async function openEntrance(
   const contract = {
     hasConnect: options.hasConnect,
     hasRenew: options.renew !== undefined,
+    hasLongPoll: options.longPoll !== undefined,
     channels: () => terms.router.channels,
   }
   const entrance = entranceOf(node, terms)

@@ -265,6 +265,25 @@ test('D10 each entrance is a server, and a channel names those at which it can b
   })
 })
 
+test('D10 long polling is a server of its own, where an entrance offers it', async (t) => {
+  const document = await documentOf(t, [saying('a')], { longPoll: true, connect: () => ({}) })
+  assert.deepEqual(await flawsOf(document), [])
+  const servers = Object.keys(document.servers).map((key) => [
+    key,
+    at(document, 'servers', key, 'protocol'),
+    at(document, 'servers', key, 'pathname'),
+  ])
+  assert.deepEqual(servers, [
+    ['socket', 'ws', '/socket/websocket'],
+    ['socket.longpoll', 'http', '/socket/longpoll'],
+  ])
+  assert.deepEqual(Object.keys(partAt(document, 'components', 'securitySchemes')), [
+    'authToken',
+    'authTokenHeader',
+    'params',
+  ])
+})
+
 test('D11 the connection is described once: its version, its token, its heartbeat, its renewal', async (t) => {
   const bare = await documentOf(t, [saying('a')])
   assert.deepEqual(Object.keys(bare.operations).slice(0, 2), ['heartbeat', 'a.join'])

@@ -7,6 +7,12 @@ import { flawsOf, info, served } from './lab.ts'
 
 const servers = (server: unknown, name = 'a') => ({ info, servers: { [name]: server } })
 
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable([], {})
+  revoke()
+  return proxy
+}
+
 const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [undefined, /^option 'asyncapi.info': wanted an object with title and version, got undefined$/],
   [null, /^option 'asyncapi': wanted an object with info, servers, got null$/],
@@ -24,6 +30,10 @@ const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [{ info: { ...info, license: 'MIT' } }, /^option 'asyncapi.info.license': wanted an object, got "MIT"$/],
   [{ info: { ...info, tags: {} } }, /^option 'asyncapi.info.tags': wanted an array, got {}$/],
   [{ info: { ...info, 'x-a': () => 1 } }, /^option 'asyncapi.info.x-a': wanted JSON, got function x-a$/],
+  [
+    { info: { ...info, tags: revoked() } },
+    /^option 'asyncapi.info.tags': wanted an array, got an object that cannot be read$/,
+  ],
   [
     { info, servers: [] },
     /^option 'asyncapi.servers': wanted servers by their names, .*, got an array of 0$/,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import Fastify from 'fastify'
 import plugin, { beryl } from 'fastify-beryl'
+import { asyncapi } from 'fastify-beryl/asyncapi'
 import { berylMetrics } from 'fastify-beryl/metrics'
 import { createPublisher, nats } from 'fastify-beryl/nats'
 import { createPublisher as createRedisPublisher, type Publisher, redis } from 'fastify-beryl/redis'
@@ -50,6 +51,11 @@ async function main(): Promise<void> {
   const { body } = await channel.expectPush('said', { from: 'ada' })
   assert.equal(body.trim(), 'hi')
   assert.match((await app.inject('/metrics')).body, /^beryl_/m)
+  const { channels } = asyncapi(app, {
+    info: { title: 'The consumer', version: '1.0.0' },
+    servers: undefined,
+  })
+  assert.ok('room.id' in channels)
   await app.close()
 
   const tree = await startSupervisor({ children: [Counter.spec()] })
