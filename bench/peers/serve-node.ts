@@ -20,6 +20,8 @@ declare module 'fastify-beryl' {
 /** @param history of the channel of all topics, where what is said is logged */
 export async function serveNode(history?: { readonly events: readonly ['said'] }): Promise<void> {
   const url = brokerUrl()
+  // Nodes of both kinds are on one Redis, and are no nodes of each other.
+  const prefix = history === undefined ? undefined : 'logged:'
   const app = fastify()
   const channel = defineChannel('bench:*', {
     schema: { join: { payload: Empty, reply: Empty }, out },
@@ -31,7 +33,7 @@ export async function serveNode(history?: { readonly events: readonly ['said'] }
     channels: [channel],
     presence: true,
     groups: true,
-    pubsub: url === undefined ? undefined : observed(redis({ url })),
+    pubsub: url === undefined ? undefined : observed(redis({ url, prefix })),
     heartbeat: { timeoutMs: 600_000 },
     limits: {
       channelsPerConnection: 1_000,
