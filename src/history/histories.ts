@@ -234,8 +234,9 @@ export class Histories {
     return {
       entry: (name, position, text) => {
         const topic = topicNamed(name)
+        if (!hears(topic)) return
         const declared = this.#tails.get(topic)?.declared ?? historyOf(topic)
-        if (declared === undefined || !hears(topic)) return
+        if (declared === undefined) return
         try {
           this.tail(topic, declared).arrived(position, text)
         } catch (error) {
