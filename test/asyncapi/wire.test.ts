@@ -7,7 +7,7 @@ import { asyncapi } from 'fastify-beryl/asyncapi'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
 import { until } from '../support/until.ts'
-import { at, info, messagesOf, served, validatorAt } from './lab.ts'
+import { at, info, messagesOf, partAt, served, validatorAt } from './lab.ts'
 
 const text = Type.String()
 
@@ -93,7 +93,15 @@ test('D13 each frame of a conversation is a message of the document, and no mess
 
   const channelOf = (topic: string): string => (topic === 'phoenix' ? 'phoenix' : 'room.id')
   const seen = new Set<string>()
-  for (const [, , topic, event, payload] of frames) {
+  const headers = validatorAt(document, 'components', 'messageTraits', 'frame', 'headers')
+  const logged = validatorAt(document, 'components', 'messageTraits', 'logged', 'headers')
+  const names = Object.keys(partAt(document, 'components', 'messageTraits', 'frame', 'headers', 'properties'))
+  assert.deepEqual(names, ['join_ref', 'ref', 'topic', 'event'])
+  for (const [join_ref, ref, topic, event, payload] of frames) {
+    const head = { join_ref, ref, topic, event }
+    assert.equal(headers(head), true, JSON.stringify(head))
+    if (event === 'said') assert.ok(ref !== null && logged(head), JSON.stringify(head))
+    if (event === 'phx_reply') assert.equal(logged(head), false, 'the ref of a reply is none of a log')
     const fitting = judges(channelOf(topic), event).filter(([, validate]) => validate(payload))
     assert.ok(fitting.length > 0, `${event} ${JSON.stringify(payload)} is no message of ${topic}`)
     for (const [key] of fitting) seen.add(key)
