@@ -130,6 +130,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'history/pace.ts timer setTimeout': 'one',
   'history/publisher.ts field #lanes': 'MAX_WAITING (1,000)',
   'history/publisher.ts timer setInterval': 'one',
+  'history/publisher.ts timer setTimeout': 'one, while a publisher closes',
   'history/replays.ts field #made': 'KEPT (1 MiB)',
   'history/tail.ts field followers': 'the joined channels: limits.connections',
   'history/tail.ts field #early': 'MAX_EARLY (1,000)',

@@ -73,8 +73,18 @@ export class Publisher {
   /** Resolves when nothing waits: after 5 s at the most, where nothing is added. */
   drained(): Promise<void> {
     if (this.#waiting === 0) return Promise.resolve()
-    this.#drained ??= makeDrained()
+    this.#drained ??= this.#makeDrained()
     return this.#drained.promise
+  }
+
+  /** Keeps the process alive meanwhile, which the interval does not. */
+  #makeDrained(): Drained {
+    const timer = this.#clock.setTimeout(() => {}, WAIT_MS + AGAIN_MS)
+    let resolve: () => void = () => {}
+    const promise = new Promise<void>((settle) => {
+      resolve = settle
+    })
+    return { promise: promise.finally(() => timer.cancel()), resolve }
   }
 
   /** Nothing is tried any more. */
@@ -187,14 +197,6 @@ export class Publisher {
 interface Drained {
   readonly promise: Promise<void>
   readonly resolve: () => void
-}
-
-function makeDrained(): Drained {
-  let resolve: () => void = () => {}
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
 }
 
 function tooMany(topic: string): Error {
