@@ -45,14 +45,18 @@ export const PORTION = 256 * 1_024
 
 /** `undefined` for what is not ours. Where the primary is a process manager's, others talk on this channel. */
 export function toPrimary(message: unknown): ToPrimary | undefined {
-  return isOurs(message, 'from', ['ask', 'taken']) ? (message as unknown as ToPrimary) : undefined
+  return isOurs<ToPrimary>(message, 'from', ['ask', 'taken']) ? message : undefined
 }
 
 export function toNode(message: unknown): ToNode | undefined {
-  return isOurs(message, 'to', ['answered', 'taken', 'lost']) ? (message as unknown as ToNode) : undefined
+  return isOurs<ToNode>(message, 'to', ['answered', 'taken', 'lost']) ? message : undefined
 }
 
-function isOurs(message: unknown, name: 'from' | 'to', numbers: readonly string[]): boolean {
+function isOurs<M extends ToPrimary | ToNode>(
+  message: unknown,
+  name: keyof M & ('from' | 'to'),
+  numbers: readonly (keyof M & string)[],
+): message is M {
   if (typeof message !== 'object' || message === null) return false
   const fields = message as Record<string, unknown>
   return (

@@ -271,9 +271,11 @@ function checkMessage(message: unknown): ClientMessage {
     const fits = isUint8Array(payload) ? isText : value === undefined || whyUncarried(value) === undefined
     if (!fits) refuseArgument('send', name, 'what the message can carry', value)
   }
-  if (!('topic' in head && 'event' in head))
-    refuseArgument('send', 'message', 'a topic and an event', message)
-  return fields as unknown as ClientMessage
+  return isMessage(fields) ? fields : refuseArgument('send', 'message', 'a topic and an event', message)
+}
+
+function isMessage(fields: object): fields is ClientMessage {
+  return 'topic' in fields && 'event' in fields
 }
 
 const NOWHERE = { joinRef: null, ref: null, topic: '' }
