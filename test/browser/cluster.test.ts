@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { need } from '../support/need.ts'
-import { ChatStage } from './chat-stage.ts'
+import { ChatStage, type ChatWindow } from './chat-stage.ts'
 import { startCluster } from './cluster-script.ts'
 
 describe('the example of a cluster in Chromium', { timeout: 300_000 }, () => {
@@ -19,7 +19,7 @@ describe('the example of a cluster in Chromium', { timeout: 300_000 }, () => {
     {
       ...need('chromium', 'redis-server'),
     },
-    (t) => playedBy(t, {}, 'Two nodes over Redis, at redis://'),
+    (t) => playedBy(t, {}, 'Two nodes over Redis, at redis://', withoutLog),
   )
 
   test(
@@ -34,6 +34,7 @@ describe('the example of a cluster in Chromium', { timeout: 300_000 }, () => {
     t: { after(end: () => Promise<void>): void },
     env: NodeJS.ProcessEnv,
     said: string,
+    last: (ada: ChatWindow, title: string) => Promise<void> = async () => {},
   ): Promise<void> {
     const script = await startCluster(env)
     t.after(async () => assert.deepEqual(await script.end('SIGTERM'), [0, null]))
@@ -70,9 +71,25 @@ describe('the example of a cluster in Chromium', { timeout: 300_000 }, () => {
     await bo.sees('Tea is ready')
     await bo.isServedBy(two.address)
     assert.equal(await bo.told(), '')
+    await last(ada, script.title)
     assert.deepEqual([...ada.errors, ...bo.errors], [])
   }
 })
+
+/** Nothing reaches anybody that is not in the log: who says it is told so. A room of which the node knows nothing waits for it. */
+async function withoutLog(ada: ChatWindow, title: string): Promise<void> {
+  const broker = await connected(title)
+  const gone = once(broker, 'close')
+  broker.write('SHUTDOWN NOSAVE\r\n')
+  await gone
+  await ada.say('Into nothing')
+  await ada.sees('Not sent (the log is out of reach): Into nothing')
+  assert.equal(await ada.count('Into nothing'), 0)
+  await ada.page.getByRole('button', { name: 'Crash my channel' }).click()
+  await ada.isTold('Back again.')
+  await ada.page.getByRole('link', { name: 'garden' }).click()
+  await ada.isTold('The log of this room is out of reach. Joining again…')
+}
 
 test('a script of a cluster that is killed takes its nodes and its Redis with it', {
   ...need('redis-server'),
