@@ -40,7 +40,7 @@ function withSchema(source: unknown, definition: unknown): [pattern: unknown, de
   const { pattern, schema } = contract
   if (given.schema === undefined) return [pattern, { ...given, schema }]
   const wanted = 'nothing, for the contract has it'
-  throw berylError('BERYL_ERR_CHANNEL_INVALID', show(pattern), 'schema', wanted, show(given.schema))
+  throw berylError('BERYL_ERR_CHANNEL_INVALID', String(pattern), 'schema', wanted, show(given.schema))
 }
 
 const FIELDS = ['schema', 'join', 'snapshot', 'joined', 'in', 'info', 'intercept', 'history', 'terminate']
