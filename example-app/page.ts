@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import type { FastifyInstance } from 'fastify'
 
 const FILES = [
   ['/', new URL('page/index.html', import.meta.url), 'text/html; charset=utf-8'],
   ['/chat.css', new URL('page/chat.css', import.meta.url), 'text/css; charset=utf-8'],
   ['/chat.js', new URL('page/chat.js', import.meta.url), 'text/javascript; charset=utf-8'],
-  ['/resume.js', new URL('page/resume.js', import.meta.url), 'text/javascript; charset=utf-8'],
-  // The client that everybody else uses, as npm delivers it.
-  ['/phoenix.mjs', new URL(import.meta.resolve('phoenix')), 'text/javascript; charset=utf-8'],
 ] as const
 
 function headers(nodes: readonly string[]): Record<string, string> {
@@ -20,7 +19,7 @@ function headers(nodes: readonly string[]): Record<string, string> {
 }
 
 /**
- * Serves the page: five files, read at each request so that a reload shows what was just edited.
+ * Serves the page: three files, read at each request so that a reload shows what was just edited, and the client.
  *
  * @param nodes the origins of other nodes, to which it may connect as well
  */
@@ -33,4 +32,23 @@ export function servePage(app: FastifyInstance, nodes: readonly string[]): void 
         .send(await readFile(file)),
     )
   }
+  let client: Promise<string> | undefined
+  app.get('/client.js', async (_request, reply) => {
+    client ??= bundleClient()
+    return reply
+      .headers(headers(nodes))
+      .type('text/javascript; charset=utf-8')
+      .send(await client)
+  })
+}
+
+/** The typed client with phoenix.js, in one file. An application bundles its page, and `fastify-beryl/client` with it. */
+async function bundleClient(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('../src/client/index.ts', import.meta.url))],
+    bundle: true,
+    format: 'esm',
+    write: false,
+  })
+  return outputFiles[0]?.text ?? ''
 }

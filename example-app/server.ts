@@ -1,17 +1,11 @@
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import {
-  beryl,
-  type ConnectContext,
-  type ConnectGrant,
-  type PubSubAdapter,
-  type Rejection,
-  reject,
-} from 'fastify-beryl'
+import { beryl, type ConnectGrant, type PubSubAdapter, type Rejection, reject } from 'fastify-beryl'
 import { asyncapi } from 'fastify-beryl/asyncapi'
 import { Type } from 'typebox'
 import { EVERY_ROOM, room } from './channels/room.ts'
 import { servePage } from './page.ts'
+import { readToken, writeToken } from './tokens.ts'
 
 declare module 'fastify-beryl' {
   interface RegisteredChannels {
@@ -48,7 +42,8 @@ export async function buildChat(
   await app.register(beryl, {
     ...(cluster && { pubsub: cluster.pubsub, checkOrigin: pagesOf(nodes) }),
     channels: [room],
-    connect,
+    connect: ({ authToken }) => grant(authToken),
+    renew: ({ token }) => grant(token),
     connectionTopic: ({ assigns }) => `user:${assigns.name}`,
   })
   app.groups.create(EVERY_ROOM)
@@ -56,6 +51,9 @@ export async function buildChat(
     app.groups.broadcast(EVERY_ROOM, 'announced', { body: request.body.body })
     return reply.code(202).send({ rooms: app.groups.topics(EVERY_ROOM).size })
   })
+  app.post<{ Body: { name: string } }>('/token', { schema: { body: Login } }, ({ body }) =>
+    writeToken(body.name.trim()),
+  )
   app.get('/asyncapi.json', () => asyncapi(app, { info: { title: 'Beryl chat', version: '1.0.0' } }))
   servePage(app, nodes)
   return app
@@ -66,10 +64,12 @@ function pagesOf(nodes: readonly string[]): string[] {
   return nodes.flatMap((node) => [node, node.replace('127.0.0.1', 'localhost')])
 }
 
+/** Believes whoever says a name. */
+const Login = Type.Object({ name: Type.String({ maxLength: 24, pattern: '\\S' }) })
 const Announcement = Type.Object({ body: Type.String({ minLength: 1, maxLength: 2000 }) })
 
-/** Believes whoever says a name. An application verifies a token here. */
-function connect({ params }: ConnectContext): ConnectGrant | Rejection {
-  const name = typeof params.name === 'string' ? params.name.trim() : ''
-  return name.length > 0 && name.length <= 24 ? { assigns: { name } } : reject()
+/** Lets in who has a token, for as long as it lasts. */
+function grant(token: string | undefined): ConnectGrant | Rejection {
+  const ticket = readToken(token ?? '')
+  return ticket ? { assigns: { name: ticket.name }, expiresAt: ticket.expiresAt } : reject()
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +21,7 @@ test('the example prints its address, serves its page there, and ends by a signa
   const address = /http:\/\/\S+/.exec(line)?.[0]
   assert.ok(address, line)
 
-  const files = ['/', '/chat.css', '/chat.js', '/resume.js', '/phoenix.mjs', '/asyncapi.json']
+  const files = ['/', '/chat.css', '/chat.js', '/client.js', '/asyncapi.json']
   const types = await Promise.all(
     files.map(async (file) => {
       const response = await fetch(address + file)
@@ -34,17 +33,9 @@ test('the example prints its address, serves its page there, and ends by a signa
     ['/', 200, 'text/html; charset=utf-8'],
     ['/chat.css', 200, 'text/css; charset=utf-8'],
     ['/chat.js', 200, 'text/javascript; charset=utf-8'],
-    ['/resume.js', 200, 'text/javascript; charset=utf-8'],
-    ['/phoenix.mjs', 200, 'text/javascript; charset=utf-8'],
+    ['/client.js', 200, 'text/javascript; charset=utf-8'],
     ['/asyncapi.json', 200, 'application/json; charset=utf-8'],
   ])
   example.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])
-})
-
-test('the page of the example resumes with the very lines of the guide', () => {
-  const [, lines] =
-    /```js\n\/\/ resume\.js\n(.*?)```/s.exec(readFileSync(`${root}docs/history.md`, 'utf8')) ?? []
-  const [, ...own] = readFileSync(`${root}example-app/page/resume.js`, 'utf8').split('\n')
-  assert.equal(own.join('\n'), lines)
 })

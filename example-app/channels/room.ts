@@ -1,49 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { defineChannel, fail, reject } from 'fastify-beryl'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { room as contract, type Message } from '../contract.ts'
 
 /** The group of all rooms in which somebody is. */
 export const EVERY_ROOM = 'every room'
-
-const Status = Type.Union([Type.Literal('online'), Type.Literal('idle')])
-const Message = Type.Object({
-  id: Type.String(),
-  from: Type.String(),
-  body: Type.String(),
-  at: Type.Integer(),
-})
 
 /** Whoever comes for the first time, or was away for too long, sees so many messages. */
 const RECENT = 50
 
 /** One room of the chat. Who is in it, with how many tabs, presence knows; what was said last, and who missed what of it, the history. */
-export const room = defineChannel('room:*', {
-  schema: {
-    join: {
-      payload: Type.Object({ status: Status }),
-      reply: Type.Object({
-        recent: Type.Array(Message),
-        /** Origins of the nodes that a page may turn to. None where there is one node. */
-        nodes: Type.Array(Type.String()),
-      }),
-    },
-    in: {
-      say: {
-        payload: Type.Object({ body: Type.String({ maxLength: 2000 }) }),
-        reply: Type.Object({ id: Type.String() }),
-      },
-      typing: Type.Object({ on: Type.Boolean() }),
-      status: Type.Object({ status: Status }),
-      crash: Type.Object({}),
-    },
-    out: {
-      said: Message,
-      typing: Type.Object({ from: Type.String(), on: Type.Boolean() }),
-      announced: Type.Object({ body: Type.String() }),
-    },
-    presence: Type.Object({ status: Status }),
-  },
-
+export const room = defineChannel(contract, {
   history: { events: ['said'], size: 100, ttlMs: 3_600_000 },
 
   join({ id, payload, connection }) {

@@ -1,11 +1,8 @@
-import { Presence, Socket } from './phoenix.mjs'
-import { resumingChannel } from './resume.js'
+import { createClient } from './client.js'
 
 const IDLE_AFTER_MS = 60_000
 const TYPING_FADES_AFTER_MS = 4_000
 const CUT_FOR_MS = 10_000
-/** The connection was closed without a code: nobody but this page does that. */
-const CLOSED_HERE = 1005
 const MESSAGES_SHOWN = 200
 const ROOMS = ['lobby', 'garden', 'workshop']
 
@@ -26,86 +23,111 @@ async function askName() {
   return name
 }
 
-// The connection: one socket, one channel for the room that is open
-
-const socket = new Socket('/socket', { params: { name: me } })
-socket.onClose(({ code }) => {
-  show('reconnecting')
-  if (code !== CLOSED_HERE) turnToNextNode()
-})
-socket.connect()
+// The connection: one client, one channel for the room that is open
 
 /** Where there are several nodes: the origins of all, the one that we speak to, and the one that has us. */
 let nodes = []
 let node = location.origin
 let home = ''
+let cutUntil = 0
+let wire
 
-/** phoenix.js goes on to try by itself: at the next node. */
-function turnToNextNode() {
-  if (nodes.length === 0) return
-  node = nodes[(nodes.indexOf(node) + 1) % nodes.length]
-  socket.endPoint = `${node.replace('http', 'ws')}/socket/websocket`
+/** A WebSocket to the node of the moment. */
+class Wire extends WebSocket {
+  constructor(url, protocols) {
+    super(url.replace(location.host, hostOf(node)), protocols)
+    wire = this
+  }
 }
+
+/** @type {import('fastify-beryl/client').Client<import('../contract.ts').App>} */
+const client = createClient('/socket', {
+  authToken: freshToken,
+  transport: Wire,
+  timeoutMs: 30_000,
+  rejoinAfterMs: () => 1_000,
+})
+client.onState((state) => state === 'offline' && show('reconnecting'))
+
+/** Asked for before every connect, and for a renewal. A node that gives none is gone: the next one is asked. */
+async function freshToken() {
+  if (performance.now() < cutUntil) throw new Error('cut off')
+  try {
+    return await (await postTo('/token', { name: me })).text()
+  } catch (error) {
+    if (nodes.length > 0) node = nodes[(nodes.indexOf(node) + 1) % nodes.length]
+    throw error
+  }
+}
+
+const postTo = (path, body) =>
+  fetch(`${node}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
 
 /** The people who are typing, each with the timer that makes it fade. */
 const typers = new Map()
-/** Between a join and the list of those who are there: they did not come in just now. */
-let isSyncing = true
 let isAtEnd = true
+let calmTimer
 let status = 'online'
-/** Messages with a lower offset, or this one, were said while we were away; 0 where none are awaited. */
-let missedUpTo = 0
+let typingUntil = 0
 let channel = enter(roomInAddress())
 
 function enter(room) {
   // The status is that of the moment, at each join.
-  const params = {
+  const payload = {
     get status() {
       return status
     },
   }
-  const joining = resumingChannel(socket, `room:${room}`, params)
+  const joining = client.channel(`room:${room}`, payload)
+  /** The first that we hear of presence is who was there before us. */
+  let isSyncing = true
   let isFirst = true
-  const presence = new Presence(joining)
-  presence.onSync(() => {
+  let missed = 0
+  let before = 'joining'
+  joining.presence.onChange(({ joins, leaves }) => {
+    drawPeople(joining.presence.list())
+    if (!isSyncing) for (const { key } of joins) drawComing(key, 'came in')
+    for (const { key } of leaves) goodbye(key)
     isSyncing = false
-    drawPeople(presence.list((name, { metas }) => ({ name, metas })))
   })
-  presence.onJoin((name, before) => before || drawComing(name, 'came in'))
-  presence.onLeave((name, { metas }) => metas.length > 0 || goodbye(name))
-  joining.onEntry('said', (message, ref) => {
-    drawMissed(ref)
+  joining.on('said', (message) => {
+    if (missed > 0) drawMissed(missed)
+    missed = 0
     drawMessage(message)
   })
   joining.on('typing', ({ from, on }) => markTyping(from, on))
   joining.on('announced', ({ body }) => drawNote(body, 'announcement'))
-  joining.onError(() => socket.isConnected() && show('rejoining'))
-  joining.joinPush
-    .receive('ok', (reply) => {
-      entered(reply, isFirst)
+  joining.onState((state, detail) => {
+    if (state === 'joined') {
+      if (!isFirst && !detail.recovered) drawNote('Messages may be missing here', 'gap')
       isFirst = false
-    })
-    .receive('error', refused)
+      missed = detail.missed
+      entered(detail.reply)
+    } else if (detail.error) refused(detail.error)
+    else if (state === 'joining' && before === 'joined') show('rejoining')
+    before = state
+  })
+  joining.join()
   drawRoom(room)
   return joining
 }
 
 /** Runs after each join: the first, and those after the connection or the channel was lost. What was missed follows. */
-function entered({ recent, nodes: all, $resume: { recovered, offset } }, isFirst) {
-  isSyncing = true
+function entered({ recent, nodes: all }) {
   nodes = all
-  missedUpTo = recovered ? offset : 0
-  if (!isFirst && !recovered) drawNote('Messages may be missing here', 'gap')
   for (const message of recent) drawMessage(message)
   const hasMoved = home !== '' && home !== node
   home = node
   drawNode()
-  if (hasMoved) return show('moved')
-  show(
-    ['reconnecting', 'rejoining', 'unavailable', 'back'].includes(document.body.dataset.state)
-      ? 'back'
-      : 'online',
-  )
+  // Whoever types while the connection is away is seen to type when it is back.
+  typingUntil = 0
+  beTyping($('body').value !== '')
+  const isBack = ['reconnecting', 'rejoining', 'unavailable', 'back'].includes(document.body.dataset.state)
+  show(hasMoved ? 'moved' : isBack ? 'back' : 'online')
 }
 
 function refused({ reason }) {
@@ -115,10 +137,7 @@ function refused({ reason }) {
 }
 
 function say(body) {
-  channel
-    .push('say', { body })
-    .receive('error', ({ reason }) => drawNote(`Not sent (${reason}): ${body}`, 'trouble'))
-    .receive('timeout', () => drawNote(`Not sent, nobody answered: ${body}`, 'trouble'))
+  channel.push('say', { body }).catch(({ reason }) => drawNote(`Not sent (${reason}): ${body}`, 'trouble'))
 }
 
 function goodbye(name) {
@@ -134,7 +153,6 @@ addEventListener('hashchange', () => {
 // My presence: here, and typing
 
 let idleTimer
-let typingUntil = 0
 
 function beActive() {
   setStatus('online')
@@ -171,17 +189,14 @@ onSubmit('other-room', 'other-room-name', (room) => {
   location.hash = room
 })
 onSubmit('announce', 'announcement', (body) =>
-  fetch(`${node}/announce`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ body }),
-  }).catch(() => drawNote(`Not announced: ${body}`, 'trouble')),
+  postTo('/announce', { body }).catch(() => drawNote(`Not announced: ${body}`, 'trouble')),
 )
 $('body').addEventListener('input', ({ target }) => beTyping(target.value !== ''))
-$('crash').addEventListener('click', () => channel.push('crash', {}))
+$('crash').addEventListener('click', () => channel.push('crash'))
 $('cut').addEventListener('click', () => {
-  setTimeout(() => socket.connect(), CUT_FOR_MS)
-  socket.disconnect()
+  cutUntil = performance.now() + CUT_FOR_MS
+  setTimeout(() => dispatchEvent(new Event('online')), CUT_FOR_MS)
+  wire.close()
 })
 
 function onSubmit(form, field, act) {
@@ -205,8 +220,8 @@ function show(state) {
   }
   document.body.dataset.state = state
   $('state').textContent = sayings[state] ?? ''
-  if (['back', 'moved'].includes(state))
-    setTimeout(() => document.body.dataset.state === state && show('online'), 3_000)
+  clearTimeout(calmTimer)
+  if (['back', 'moved'].includes(state)) calmTimer = setTimeout(() => show('online'), 3_000)
 }
 
 function drawNode() {
@@ -238,7 +253,7 @@ function drawPeople(people) {
   $('who').textContent = people.length
 }
 
-function person({ name, metas }) {
+function person({ key: name, metas }) {
   const isIdle = metas.every((meta) => meta.status === 'idle')
   const row = element('li', isIdle ? 'person idle' : 'person', avatar(name), element('b', '', name))
   if (name === me) row.append(element('small', '', 'you'))
@@ -267,11 +282,9 @@ function drawMessage({ id, from, body, at }) {
     drawn?.classList.toggle('more', drawn.previousElementSibling?.dataset.from === drawn.dataset.from)
 }
 
-/** Draws the mark above the first message that we missed, which says how many there are. @param ref such as "@42" */
-function drawMissed(ref) {
-  const count = missedUpTo - Number(ref?.slice(1)) + 1
-  missedUpTo = 0
-  if (count > 0) drawNote(`${count === 1 ? 'A message' : `${count} messages`} while you were away`, 'missed')
+/** Draws the mark above the first message that we missed, which says how many there are. */
+function drawMissed(count) {
+  drawNote(`${count === 1 ? 'A message' : `${count} messages`} while you were away`, 'missed')
 }
 
 function drawNote(text, kind) {
@@ -280,8 +293,7 @@ function drawNote(text, kind) {
 
 /** Not while everybody comes back after trouble of the connection. */
 function drawComing(name, what) {
-  const isCalm = document.body.dataset.state === 'online' && !isSyncing
-  if (isCalm && name !== me) drawNote(`${name} ${what}`, 'coming')
+  if (document.body.dataset.state === 'online' && name !== me) drawNote(`${name} ${what}`, 'coming')
 }
 
 function append(row, before = null) {

@@ -13,7 +13,7 @@ export class Place {
 
   /** Takes a position that the server says. */
   take({ epoch, offset, recovered }: Position & { readonly recovered?: boolean }): void {
-    this.position = { epoch, offset: (recovered && this.position?.offset) || offset }
+    this.position = { epoch, offset: recovered ? (this.position?.offset ?? offset) : offset }
   }
 
   /** True for what is to be heard: what is not of the history, and what is behind this place. Moves on. */

@@ -167,10 +167,12 @@ export class Topic {
 
   #joined(channel: PhoenixChannel, response: unknown): void {
     const { [RESUME]: said, ...rest } = Object(response)
+    const recovered = said?.recovered === true
+    const missed = recovered ? said.offset - (this.position?.offset ?? said.offset) : 0
     if (said) this.#place.take(said)
     this.reply = said ? rest : whole(response)
     this.error = undefined
-    this.#change(['joined', { recovered: said?.recovered === true, reply: this.reply }])
+    this.#change(['joined', { recovered, missed, reply: this.reply }])
     this.#settle(({ resolve }) => resolve(this.reply))
     this.#pushes.open(channel)
   }

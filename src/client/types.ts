@@ -105,7 +105,8 @@ export interface Position {
  * A change of a channel, and what belongs to it:
  *
  * - `joining`: it is asked for; `error` where an attempt was refused that will be repeated
- * - `joined`: `recovered` is false where something may have been missed: then the state has to be read anew
+ * - `joined`: `recovered` is false where something may have been missed: then the state has to be read anew. Where it is true, `missed`
+ *   entries of the history follow
  * - `offline`: there is no connection; it joins by itself when there is one
  * - `closed`: it was left, refused for good, or ended by the server: `error` says which; it stays so until `join` is called
  */
@@ -113,7 +114,12 @@ export type ChannelChange<Reply = unknown, Failure = ChannelError> =
   | [state: 'joining', detail: { readonly error?: Failure | undefined }]
   | [
       state: 'joined',
-      detail: { readonly recovered: boolean; readonly reply: Reply; readonly error?: undefined },
+      detail: {
+        readonly recovered: boolean
+        readonly missed: number
+        readonly reply: Reply
+        readonly error?: undefined
+      },
     ]
   | [state: 'offline', detail: { readonly error?: undefined }]
   | [state: 'closed', detail: { readonly error?: Failure | undefined }]

@@ -30,7 +30,7 @@ test('the client knows the reasons of the server, and which of them pass', () =>
   assert.deepEqual(
     [...PASSING].sort(),
     toClients
-      .filter(([, { to, retryable }]) => retryable && to !== 'push')
+      .filter(([, { retryable }]) => retryable)
       .map(([reason]) => reason)
       .sort(),
   )

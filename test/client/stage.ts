@@ -77,6 +77,20 @@ export class Stage {
   }
 }
 
+/** Waits until a channel has been in a state, from now on. Asked for before what brings it about. */
+export function comes(
+  room: { onState(handler: (state: string) => void): () => void },
+  wanted: string,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const off = room.onState((state) => {
+      if (state !== wanted) return
+      off()
+      resolve()
+    })
+  })
+}
+
 /** One fact: it throws where it does not hold. */
 export type Fact = (stage: Stage) => Promise<void>
 

@@ -1,4 +1,4 @@
-import { equal, type Fact, failure, until } from '../stage.ts'
+import { comes, equal, type Fact, failure, until } from '../stage.ts'
 
 /** The connection breaks, and what that costs. */
 export const cuts: Readonly<Record<string, Fact>> = {
@@ -20,20 +20,17 @@ export const cuts: Readonly<Record<string, Fact>> = {
     const { room } = await stage.member('ada')
     const heard: number[] = []
     const recovered: boolean[] = []
+    const missed: number[] = []
     room.on('heard', ({ n }) => heard.push(n))
     room.onState((state, detail) => {
-      if (state === 'joined') recovered.push(detail.recovered)
+      if (state !== 'joined') return
+      recovered.push(detail.recovered)
+      missed.push(detail.missed)
     })
     await stage.order('say', stage.topic, 1, 3)
     for (let round = 0; round < 5; round++) {
       const said = 4 + round * 5
-      const wasOffline = new Promise<void>((resolve) => {
-        const off = room.onState((state) => {
-          if (state !== 'offline') return
-          off()
-          resolve()
-        })
-      })
+      const wasOffline = comes(room, 'offline')
       await stage.order('cut')
       await wasOffline
       await stage.order('say', stage.topic, said, 5)
@@ -44,6 +41,31 @@ export const cuts: Readonly<Record<string, Fact>> = {
       Array.from({ length: 28 }, (_, index) => index + 1),
     )
     equal([...new Set(recovered)], [true])
+    // Some may have been said when it was back already.
+    equal(
+      missed.every((count) => count >= 0 && count <= 5),
+      true,
+    )
+  },
+
+  async 'hears the very first entry of a log, where it was away for that'(stage) {
+    const { room, client } = await stage.member('ada')
+    const heard: number[] = []
+    const missed: unknown[] = []
+    room.on('heard', ({ n }) => heard.push(n))
+    room.onState((state, detail) => {
+      if (state === 'joined') missed.push([detail.recovered, detail.missed])
+    })
+    await stage.order('open', false)
+    try {
+      await stage.order('cut')
+      await until('it is offline', () => client.state === 'offline')
+      await stage.order('say', stage.topic, 1, 2)
+    } finally {
+      await stage.order('open', true)
+    }
+    await until('both came', () => heard.length === 2)
+    equal([heard, missed], [[1, 2], [[true, 2]]])
   },
 
   async 'is told that it missed something, where the log cannot say what'(stage) {
@@ -70,7 +92,7 @@ export const cuts: Readonly<Record<string, Fact>> = {
       if (state === 'joined') details.push(detail)
     })
     await room.join()
-    equal(details, [{ recovered: false, reply: { welcome: 'ada' } }])
+    equal(details, [{ recovered: false, missed: 0, reply: { welcome: 'ada' } }])
   },
 
   async 'has a position, which a later visit begins at'(stage) {
@@ -92,9 +114,10 @@ export const cuts: Readonly<Record<string, Fact>> = {
     const { room } = await stage.member('ada')
     const hanging = failure(room.push('hang'))
     await until('the server has it', async () => (await stage.seen()).pushes.length === 1)
+    const isBack = comes(room, 'joined')
     await stage.order('cut')
     equal((await hanging).reason, 'interrupted')
-    await room.join()
+    await isBack
     await room.push('echo', { text: 'after it' })
     equal((await stage.seen()).pushes, ['hang', 'after it'])
   },

@@ -1,4 +1,4 @@
-import { equal, type Fact, failure, until } from '../stage.ts'
+import { comes, equal, type Fact, failure, until } from '../stage.ts'
 
 /** The ends that joins and pushes have: each of them has one, and says which. */
 export const refusals: Readonly<Record<string, Fact>> = {
@@ -12,8 +12,9 @@ export const refusals: Readonly<Record<string, Fact>> = {
     equal([room.state, room.error?.reason], ['closed', 'unwelcome'])
     // phoenix.js would ask again now, and after every reconnect.
     const { room: other } = await stage.member('ada')
+    const [isBack, isConnected] = [comes(other, 'joined'), comes(client, 'connected')]
     await stage.order('cut')
-    await until('all are back', () => client.state === 'connected' && other.state === 'joined')
+    await Promise.all([isBack, isConnected])
     await other.push('echo', { text: 'nothing came before' })
     equal(await asked(stage, 'mallory'), 1)
     equal((await failure(room.join())).reason, 'unwelcome')

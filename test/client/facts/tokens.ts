@@ -1,4 +1,4 @@
-import { equal, type Fact, until } from '../stage.ts'
+import { comes, equal, type Fact, until } from '../stage.ts'
 
 /** Tokens are asked for when they are needed, and never old. */
 export const tokens: Readonly<Record<string, Fact>> = {
@@ -13,9 +13,9 @@ export const tokens: Readonly<Record<string, Fact>> = {
       authToken: () => later(`a${asked}+/=?`),
     })
     for (let round = 0; round < 2; round++) {
+      const isBack = comes(room, 'joined')
       await stage.order('cut')
-      await until('it is away', () => room.state !== 'joined')
-      await room.join()
+      await isBack
     }
     const { params, authTokens } = await stage.seen()
     equal(params, ['p1', 'p2', 'p3'])
@@ -56,8 +56,7 @@ export const tokens: Readonly<Record<string, Fact>> = {
       // No renewal, for it gives no string.
       authToken: () => undefined,
     })
-    await until('it went', () => room.state !== 'joined')
-    await until('it is back', () => room.state === 'joined')
+    await comes(room, 'joined')
     const { params, renewals } = await stage.seen()
     equal([params, renewals], [['t1', 't2'], []])
   },
