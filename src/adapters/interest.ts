@@ -257,11 +257,11 @@ export class Interest {
       if (topic.wasOn) again++
       topic.wasOn = false
       topic.state = 'on'
-      this.#heard(name)
       settle(topic)
       if (!topic.isWanted) this.#linger(name, topic)
     }
     if (again > 0) this.#events.resubscribed(again)
+    for (const name of names) this.#heard(name)
   }
 
   #refused(name: string, error: unknown): void {

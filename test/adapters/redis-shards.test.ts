@@ -182,6 +182,29 @@ suite('a Redis Cluster, sharded', need('redis-server'), () => {
     await late.expectPush('said', { n: 5 })
   })
 
+  test('X28: a master that falls silent is found out within 20 s, by the probe of its own connection, and repaired within 5 s after', async (t) => {
+    const cluster = await start(t)
+    const [here, there] = await twoNodes(t, { url: cluster.urls, sharded: true })
+    const victim = cluster.masters[0] as RedisServer
+    const heard = listening(there, TOPICS)
+    await (await connect(there.app)).join(room, 'room:last')
+    const mute = await topicsOn(cluster, victim)
+    const well = TOPICS.filter((topic) => !mute.includes(topic))
+    victim.freeze()
+    t.after(() => victim.thaw())
+    const frozenAt = performance.now()
+    await until('it is noticed', () => statusOf(here) === 'partial' && statusOf(there) === 'partial')
+    const foundMs = performance.now() - frozenAt
+    await areHeard(here, heard, well, 1)
+    victim.thaw()
+    const thawedAt = performance.now()
+    await until('all is up', () => statusOf(here) === 'up' && statusOf(there) === 'up')
+    const repairedMs = performance.now() - thawedAt
+    t.diagnostic(`found after ${Math.round(foundMs)} ms, repaired after ${Math.round(repairedMs)} ms`)
+    assert.ok(foundMs < 20_000 && repairedMs < 5_000)
+    await areHeard(here, heard, TOPICS, 2)
+  })
+
   test('X29: when a replica takes over for a master that was killed, its topics follow, and the others have never been deaf', async (t) => {
     const cluster = await start(t)
     const victim = cluster.masters[2] as RedisServer
@@ -288,7 +311,7 @@ suite('a Redis Cluster, sharded', need('redis-server'), () => {
       new RegExp(`out of reach for 1000 ms \\(${addressOf(victim)}: connect ECONNREFUSED`),
     )
     const one = await node(t, redis({ url, sharded: true, connectTimeoutMs: 1_000, startDegraded: true }))
-    assert.equal(statusOf(one), 'partial')
+    await until('the others are in reach', () => statusOf(one) === 'partial')
     assert.equal(one.app.channels.status().state, 'degraded')
     await victim.start()
     await until('it is up', () => statusOf(one) === 'up')
