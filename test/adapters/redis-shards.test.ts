@@ -1,96 +1,29 @@
 import assert from 'node:assert/strict'
-import { suite, type TestContext, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import { suite, test } from 'node:test'
 import { createClient } from '@redis/client'
-import type { PubSubAdapter } from 'fastify-beryl'
-import { createPublisher, type RedisOptions, redis } from 'fastify-beryl/redis'
+import { createPublisher, redis } from 'fastify-beryl/redis'
 import { connect } from 'fastify-beryl/testing'
 import { PARTITIONS, partitionOf, SLOTS } from '../../src/adapters/redis-partitions.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
-import { RedisCluster } from '../support/redis-cluster.ts'
 import { until } from '../support/until.ts'
-import { type ClusterNode, node, room } from './cluster.ts'
+import { node, room } from './cluster.ts'
+import {
+  addressOf,
+  areHeard,
+  listening,
+  type Room,
+  report,
+  say,
+  start,
+  statusOf,
+  TOPICS,
+  topicsOn,
+  topicWhere,
+  twoNodes,
+} from './sharded-stage.ts'
 
-// A real Redis Cluster of three masters, which each test starts, kills and reshards as it likes.
-
-async function start(t: TestContext, ...config: string[]): Promise<RedisCluster> {
-  const cluster = await RedisCluster.start(3, ...config)
-  t.after(() => cluster.end())
-  return cluster
-}
-
-async function twoNodes(t: TestContext, options: RedisOptions): Promise<[ClusterNode, ClusterNode]> {
-  return [await node(t, redis(options)), await node(t, redis(options))]
-}
-
-function report({ app }: ClusterNode) {
-  const { pubsub } = app.channels.status()
-  assert.ok(pubsub?.links !== undefined)
-  return { ...pubsub, links: pubsub.links }
-}
-
-const statusOf = (each: ClusterNode): string => report(each).status
-const addressOf = ({ port }: RedisServer): string => `127.0.0.1:${port}`
-
-type Room = `room:${string}`
-
-function topicWhere(isIt: (partition: number | undefined) => boolean, from = 0): Room {
-  for (let n = from; ; n++) if (isIt(partitionOf(`topic:room:${n}`))) return `room:${n}`
-}
-
-/** A topic of each partition. */
-const TOPICS: readonly Room[] = Array.from({ length: PARTITIONS }, (_, wanted) =>
-  topicWhere((partition) => partition === wanted),
-)
-
-/** The topics, of one for each partition, that lie on a server. */
-async function topicsOn(cluster: RedisCluster, server: RedisServer): Promise<Room[]> {
-  const on = await Promise.all(
-    TOPICS.map(async (_, partition) => (await cluster.ownerOf(partition)) === server),
-  )
-  return TOPICS.filter((_, partition) => on[partition])
-}
-
-/** Hears what comes to a node on topics, and tells which of them heard a number. */
-function listening({ app }: ClusterNode, topics: readonly string[]) {
-  const heard = new Map<number, string[]>()
-  for (const topic of topics)
-    app.channels.subscribe(topic, ({ payload }) => {
-      const { n } = payload as { n: number }
-      heard.set(n, [...(heard.get(n) ?? []), topic])
-    })
-  return (n: number): string[] => heard.get(n) ?? []
-}
-
-function say({ app }: ClusterNode, topics: readonly string[], n: number): void {
-  for (const topic of topics) app.channels.broadcast(topic, 'said', { n })
-}
-
-async function areHeard(
-  here: ClusterNode,
-  heard: (n: number) => string[],
-  topics: readonly string[],
-  n: number,
-) {
-  say(here, topics, n)
-  await until(
-    () => `${n} on ${topics.length} topics; not on ${topics.filter((topic) => !heard(n).includes(topic))}`,
-    () => heard(n).length >= topics.length,
-  )
-  assert.deepEqual(heard(n).toSorted(), [...topics].toSorted(), 'each once')
-}
-
-/** Tries again where a log is not available, as a history does. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (;;)
-    try {
-      return await work()
-    } catch (error) {
-      assert.match(String(error), /BERYL_ERR_HISTORY_UNAVAILABLE|CLUSTERDOWN|MOVED|out of reach/)
-      await setTimeout(20)
-    }
-}
+// A real Redis Cluster of three masters, which each test starts and kills as it likes.
 
 suite('a Redis Cluster, sharded', need('redis-server'), () => {
   test('X27: topics of all partitions are heard, each by way of the master that has its slot, and so is the talk of nodes', async (t) => {
@@ -225,80 +158,6 @@ suite('a Redis Cluster, sharded', need('redis-server'), () => {
     assert.ok(report(there).links.some(({ address }) => address === addressOf(replica)))
     assert.ok(!report(there).links.some(({ address }) => address === addressOf(victim)))
     await areHeard(here, heard, TOPICS, 3)
-  })
-
-  test('X30: a slot that moves to another master takes its topics along, there and back; no others are deaf', async (t) => {
-    const cluster = await start(t)
-    const [here, there] = await twoNodes(t, { url: cluster.urls[1], sharded: true })
-    const heard = listening(there, TOPICS)
-    await (await connect(there.app)).join(room, 'room:last')
-    const [from, to] = cluster.masters as [RedisServer, RedisServer]
-    const partition = TOPICS.indexOf((await topicsOn(cluster, from))[0] as Room)
-    const topic = TOPICS[partition] as string
-    const others = TOPICS.filter((each) => each !== topic)
-    let n = 0
-    await areHeard(here, heard, TOPICS, ++n)
-    for (const [source, target] of [
-      [from, to],
-      [to, from],
-      [from, to],
-    ] as const) {
-      await cluster.move(partition, source, target)
-      const movedAt = performance.now()
-      await areHeard(here, heard, others, ++n)
-      const { dropped } = report(here)
-      const first = n + 1
-      const numbers = () => Array.from({ length: n - first + 1 }, (_, k) => first + k)
-      // A broadcast each few milliseconds, so that the time is that of the move.
-      for (; !numbers().some((k) => heard(k).length > 0); await setTimeout(5)) say(here, [topic], ++n)
-      const last = n
-      await until('the last has come', () => heard(last).length > 0)
-      const came = numbers().map((k) => heard(k).length)
-      assert.deepEqual(came, came.toSorted(), 'each at most once, and none is missing after the first')
-      assert.ok(report(here).dropped > dropped, 'what came too late for the old owner is counted')
-      t.diagnostic(`${Math.round(performance.now() - movedAt)} ms until a topic was heard at its new owner`)
-      await until('all is up', () => statusOf(here) === 'up' && statusOf(there) === 'up')
-      await areHeard(here, heard, TOPICS, ++n)
-      assert.match(
-        await target.command('PUBSUB SHARDCHANNELS'),
-        new RegExp(`\\{p${partition}\\}topic:${topic}`),
-      )
-    }
-  })
-
-  test('X32: logs lie with the topics, on all masters; a slot that moves takes them along, with another epoch', async (t) => {
-    const cluster = await start(t)
-    const [here, there] = [
-      redis({ url: cluster.urls, sharded: true }),
-      redis({ url: cluster.urls, sharded: true }),
-    ]
-    const entries: string[] = []
-    for (const adapter of [here, there]) {
-      adapter.log?.listen({ entry: (topic) => void entries.push(topic), hears: () => true, full() {} })
-      await adapter.start(
-        'node',
-        () => {},
-        () => {},
-      )
-      t.after(() => adapter.stop())
-    }
-    const limits = { size: 5, ttlMs: 60_000, id: undefined }
-    const append = (adapter: PubSubAdapter, topic: string) => async () =>
-      adapter.log?.append(topic, 'text', limits)
-    await Promise.all(TOPICS.map((topic) => there.subscribe(topic)))
-    for (const topic of TOPICS) assert.equal((await append(here, topic)())?.offset, 1)
-    await until('all entries came', () => entries.length === TOPICS.length)
-    for (const master of cluster.masters) assert.ok(!/^:0\r/.test(await master.command('DBSIZE')))
-    const [from, to] = cluster.masters as [RedisServer, RedisServer]
-    const [topic = ''] = await topicsOn(cluster, from)
-    const { epoch } = (await here.log?.read(topic, 0, limits)) ?? {}
-    await cluster.move(partitionOf(topic) as number, from, to)
-    const moved = await again(append(here, topic))
-    assert.equal(moved?.offset, 2)
-    const page = await again(async () => there.log?.read(topic, 0, limits))
-    assert.deepEqual(page?.entries, ['text', 'text'])
-    assert.deepEqual(page?.previous, [{ epoch, offset: 1 }])
-    assert.deepEqual(await again(append(there, topic)), { epoch: page?.epoch, offset: 3 })
   })
 
   test('X31: a start for which one master is out of reach fails and names it, or begins degraded with startDegraded; of several urls one suffices', async (t) => {
