@@ -8,6 +8,10 @@ export interface Library {
   readonly Presence: (new (channel: LibraryChannel) => LibraryPresence) | undefined
   /** Options of the library's own, such as its transport. */
   readonly options: object
+  /** Code of the application for a socket that it made. */
+  readonly prepare?: (socket: object) => void
+  /** Longer than a refused join takes: phoenix.js lets a channel that joins again take its topic from a newer one. @default 50 */
+  readonly rejoinMs?: number
 }
 
 interface LibrarySocket {
@@ -61,11 +65,12 @@ export class Agent implements Client {
       ...options,
       // Quicker than people need it.
       reconnectAfterMs: () => 50,
-      rejoinAfterMs: () => 50,
+      rejoinAfterMs: () => this.#library.rejoinMs ?? 50,
       logger: (kind: string, message: string) => {
         if (kind === 'receive' && message.includes('phoenix phx_reply')) this.#happen('heartbeat')
       },
     })
+    this.#library.prepare?.(socket)
     socket.onOpen(() => this.#happen('open'))
     socket.onClose(({ code }) => this.#happen('close', code))
     socket.onError(() => this.#happen('error'))

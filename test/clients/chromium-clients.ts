@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import ts from 'typescript-5.9'
 import { launchChromium } from '../support/chromium.ts'
 import type { Answer, Client, ConnectOptions } from './client.ts'
+import { readBinaryModule } from './read-binary.ts'
 import type { ClientServer } from './server.ts'
 
 const PAGE = `<!doctype html><script type="module">
@@ -12,9 +13,18 @@ const PAGE = `<!doctype html><script type="module">
   globalThis.agent = new Agent({ Socket, Presence, options: {} })
 </script>`
 
+const POLLING_PAGE = `<!doctype html><script type="module">
+  import { LongPoll, Presence, Socket } from '/phoenix.mjs'
+  import { Agent } from '/agent.mjs'
+  import { readBinary } from '/decode.mjs'
+  globalThis.agent = new Agent({ Socket, Presence, rejoinMs: 500, prepare: readBinary, options: { transport: LongPoll } })
+</script>`
+
 /** Serves a page with the `phoenix` of npm and the agent that drives it. */
 export function servePage(app: FastifyInstance): void {
   app.get('/', (_request, reply) => reply.type('text/html').send(PAGE))
+  app.get('/polling', (_request, reply) => reply.type('text/html').send(POLLING_PAGE))
+  app.get('/decode.mjs', (_request, reply) => reply.type('text/javascript').send(readBinaryModule()))
   app.get('/phoenix.mjs', async (_request, reply) =>
     reply.type('text/javascript').send(await readFile(new URL(import.meta.resolve('phoenix')), 'utf8')),
   )
@@ -34,20 +44,21 @@ async function agentModule(): Promise<string> {
 /** One Chromium; each client is a page of its own. */
 export class ChromiumClients {
   readonly #browser: Browser
-  readonly #origin: string
+  readonly #url: string
 
-  private constructor(browser: Browser, origin: string) {
+  private constructor(browser: Browser, url: string) {
     this.#browser = browser
-    this.#origin = origin
+    this.#url = url
   }
 
-  static async launch(server: ClientServer): Promise<ChromiumClients> {
-    return new ChromiumClients(await launchChromium(), `http://${server.origin}/`)
+  /** @param page The path of the page in which each client lives. */
+  static async launch(server: ClientServer, page: string): Promise<ChromiumClients> {
+    return new ChromiumClients(await launchChromium(), `http://${server.origin}${page}`)
   }
 
   async open(): Promise<Client> {
     const page = await this.#browser.newPage()
-    await page.goto(this.#origin)
+    await page.goto(this.#url)
     await page.waitForFunction('globalThis.agent !== undefined')
     return new PageClient(page)
   }

@@ -38,11 +38,11 @@ function tryClient(kind: ClientKind): void {
   function stage(topic: string): Stage {
     const member = async (name: string): Promise<Client> => {
       const opened = await client()
-      await opened.connect(server.url, { params: { name } })
+      await opened.connect(source?.url ?? server.url, { params: { name } })
       assert.equal((await opened.join(topic, { name })).status, 'ok')
       return opened
     }
-    return { server, topic, client, member }
+    return { server, url: source?.url ?? server.url, codes: kind.codes, topic, client, member }
   }
 
   for (const [index, [fact, prove]] of Object.entries(clientFacts).entries()) {

@@ -1,3 +1,5 @@
+import './self.ts'
+import assert from 'node:assert/strict'
 import * as phoenix18 from 'phoenix'
 // @ts-expect-error the alias has no types
 import * as phoenix17 from 'phoenix-1.7'
@@ -8,10 +10,16 @@ import type { Tool } from '../support/need.ts'
 import { Agent, type Library } from './agent.ts'
 import { ChromiumClients } from './chromium-clients.ts'
 import type { Client } from './client.ts'
+import { CuttingProxy } from './cutting-proxy.ts'
+import { readBinary } from './read-binary.ts'
 import type { ClientServer } from './server.ts'
+import type { EndCodes } from './suite.ts'
+import { NodeXhr } from './xhr.ts'
 
 /** Where the clients of one kind come from. */
 export interface ClientSource {
+  /** The address of the server for these clients, where it is not its own. */
+  readonly url?: string
   open(): Promise<Client>
   close(): Promise<void>
 }
@@ -21,11 +29,16 @@ export interface ClientKind {
   readonly name: string
   readonly needs: readonly Tool[]
   readonly skips: Readonly<Record<string, string>>
+  readonly codes: EndCodes
   start(server: ClientServer): Promise<ClientSource>
 }
 
 const NO_AUTH_TOKEN = 'authToken came with phoenix 1.8'
 const V1_ONLY = 'it speaks version 1 of the protocol, which has no binary frames'
+const OF_WEBSOCKETS: EndCodes = { restart: [1012], disconnect: [1001] }
+/** The client's own word for a poll that is answered 410. */
+const SESSION_GONE: EndCodes = { restart: [3410, 1011], disconnect: [3410] }
+const NO_HEARTBEATS = { 'gets its heartbeats answered': 'a client that polls sends none' }
 const NO_PRESENCE = 'its Presence is two functions over the state: no onJoin, onLeave, onSync'
 
 interface RejoiningChannel {
@@ -81,9 +94,76 @@ export const clientKinds: readonly ClientKind[] = [
     name: 'phoenix 1.8.16 in Chromium',
     needs: ['chromium'],
     skips: {},
-    start: (server) => ChromiumClients.launch(server),
+    codes: OF_WEBSOCKETS,
+    start: (server) => ChromiumClients.launch(server, '/'),
+  },
+  {
+    name: 'phoenix 1.8.16 by long polling',
+    needs: [],
+    skips: NO_HEARTBEATS,
+    codes: SESSION_GONE,
+    start: async () => polling(phoenix18 as unknown as PollingLibrary),
+  },
+  {
+    name: 'phoenix 1.7 by long polling',
+    needs: [],
+    skips: {
+      ...NO_HEARTBEATS,
+      'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
+    },
+    codes: { restart: [1011], disconnect: [1011] },
+    async start() {
+      // It knows no fetch.
+      const before = Reflect.get(globalThis, 'XMLHttpRequest')
+      Reflect.set(globalThis, 'XMLHttpRequest', NodeXhr)
+      const { open } = await polling(phoenix17 as PollingLibrary)
+      return { open, close: async () => void Reflect.set(globalThis, 'XMLHttpRequest', before) }
+    },
+  },
+  {
+    name: 'phoenix 1.8.16 by long polling in Chromium',
+    needs: ['chromium'],
+    skips: NO_HEARTBEATS,
+    codes: SESSION_GONE,
+    start: (server) => ChromiumClients.launch(server, '/polling'),
+  },
+  {
+    name: 'phoenix 1.8.16 behind a proxy that cuts WebSockets, by its own fallback',
+    needs: [],
+    skips: NO_HEARTBEATS,
+    codes: SESSION_GONE,
+    start: fallingBack,
   },
 ]
+
+type PollingLibrary = Omit<Library, 'options'> & { readonly LongPoll: unknown }
+
+async function polling({ Socket, Presence, LongPoll }: PollingLibrary): Promise<ClientSource> {
+  const library = {
+    Socket,
+    Presence,
+    rejoinMs: 500,
+    prepare: await readBinary(),
+    options: { transport: LongPoll },
+  }
+  return { open: async () => new Agent(library), close: async () => {} }
+}
+
+/** WebSockets open, and carry nothing: phoenix.js pings, hears nothing, and polls. */
+async function fallingBack(server: ClientServer): Promise<ClientSource> {
+  const proxy = await CuttingProxy.start(() => Number(server.origin.split(':')[1]))
+  const { Socket, Presence } = phoenix18 as unknown as PollingLibrary
+  const options = { transport: WebSocket, longPollFallbackMs: 300 }
+  const library = { Socket, Presence, rejoinMs: 500, prepare: await readBinary(), options }
+  return {
+    url: `ws://127.0.0.1:${proxy.port}/socket`,
+    open: async () => new Agent(library),
+    async close() {
+      await proxy.close()
+      assert.ok(proxy.opened > 10, 'a WebSocket opened for each client')
+    },
+  }
+}
 
 function inNode(
   name: string,
@@ -92,5 +172,11 @@ function inNode(
 ): ClientKind {
   const library = { Socket, Presence, options: { transport: WebSocket } }
   const open = async (): Promise<Client> => new Agent(library)
-  return { name, needs: [], skips, start: async () => ({ open, close: async () => {} }) }
+  return {
+    name,
+    needs: [],
+    skips,
+    codes: OF_WEBSOCKETS,
+    start: async () => ({ open, close: async () => {} }),
+  }
 }

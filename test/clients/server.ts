@@ -93,6 +93,8 @@ export class ClientServer {
       connect: ({ params, authToken }) =>
         this.isOpen ? { assigns: { name: params.name, token: authToken } } : reject({ reason: 'closed' }),
       connectionTopic: ({ assigns }) => `user:${assigns.name}`,
+      // A client that polls is gone after three seconds.
+      longPoll: { windowMs: 2_000 },
     })
     this.#prepare(app)
     await app.listen({ port: this.#port, host: '127.0.0.1' })
