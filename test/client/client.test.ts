@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
 import { WebSocket } from 'ws'
 import { launchChromium } from '../support/chromium.ts'
+import { launchFirefox } from '../support/firefox.ts'
 import { need, type Tool } from '../support/need.ts'
 import { bundleFacts } from './bundle.ts'
 import { facts } from './facts.ts'
@@ -39,6 +39,7 @@ const grounds: readonly Ground[] = [
   inNode('phoenix'),
   inNode('phoenix-1.7'),
   { name: 'Chromium', needs: ['chromium'], skips: {}, open: inChromium },
+  { name: 'Firefox', needs: ['firefox'], skips: {}, open: inFirefox },
 ]
 
 function inNode(phoenix: 'phoenix' | 'phoenix-1.7'): Ground {
@@ -57,15 +58,33 @@ function inNode(phoenix: 'phoenix' | 'phoenix-1.7'): Ground {
 }
 
 async function inChromium(server: TryServer): Promise<{ prove: Prove; close(): Promise<void> }> {
-  const browser: Browser = await launchChromium()
-  const page: Page = await browser.newPage()
+  const browser = await launchChromium()
+  const page = await browser.newPage()
   await page.goto(server.origin)
-  await page.waitForFunction('globalThis.prove !== undefined')
-  const prove: Prove = async (...args) =>
-    (await page.evaluate<string | null>(
+  return { prove: inPage(page), close: () => browser.close() }
+}
+
+async function inFirefox(server: TryServer): Promise<{ prove: Prove; close(): Promise<void> }> {
+  const browser = await launchFirefox()
+  const page = await browser.newPage()
+  await page.goto(server.origin)
+  return { prove: inPage(page), close: () => browser.close() }
+}
+
+/** The page of either driver. */
+interface AnyPage {
+  waitForFunction(script: string): Promise<unknown>
+  evaluate(script: string): Promise<unknown>
+}
+
+function inPage(page: AnyPage): Prove {
+  return async (...args) => {
+    await page.waitForFunction('globalThis.prove !== undefined')
+    const said = await page.evaluate(
       `globalThis.prove(...${JSON.stringify(args)}).then((said) => said ?? null)`,
-    )) ?? undefined
-  return { prove, close: () => browser.close() }
+    )
+    return said === null ? undefined : String(said)
+  }
 }
 
 for (const { name, needs, skips, open } of grounds)

@@ -7,6 +7,7 @@ const TOOLS = {
     names: ['chromium', 'chromium-browser', 'google-chrome'],
     install: 'apt-get install chromium',
   },
+  firefox: { names: ['firefox-esr', 'firefox'], install: 'apt-get install firefox-esr' },
   'redis-server': { names: ['redis-server'], install: 'apt-get install redis-server' },
   nginx: { names: ['nginx'], install: 'apt-get install nginx' },
   haproxy: { names: ['haproxy'], install: 'apt-get install haproxy' },
