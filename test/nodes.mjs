@@ -8,7 +8,7 @@ const SUPPORTED = ['20', '22', '24', '26']
 const ELSEWHERE = [
   ...['browser', 'bench', 'deployment', 'docs', 'types', 'package', 'support'],
   // Browsers and compilers, which are the same on each.
-  ...['asyncapi', 'client', 'compare', 'react'],
+  ...['asyncapi', 'bundle', 'client', 'compare', 'react'],
   // Engines of others, and minutes of processes that one version has played.
   ...['adapters', 'attack', 'faults', 'foreign', 'soak'],
   // Pure: no version of Node is seen there.
