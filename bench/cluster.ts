@@ -1,11 +1,11 @@
 import { type Ground, wanted } from './compare.ts'
 import { benchInterest, type InterestSample } from './measure/bench-interest.ts'
-import { benchRelay, type Relay, startPairs, stopPairs } from './measure/bench-relay.ts'
+import { benchRelay, type Relay, startAlone, startPairs, stopPairs } from './measure/bench-relay.ts'
 import type { WorkloadResult } from './measure/bench-workload.ts'
 import { Redis } from './measure/redis.ts'
 import type { Options } from './options.ts'
-import { NODES, type Peer } from './peers/catalog.ts'
-import { type ClusterReport, interestTable, targetTable } from './report/cluster.ts'
+import { NODES, type Peer, PROCESSES } from './peers/catalog.ts'
+import { type ClusterReport, hasCoreForEach, interestTable, targetTable } from './report/cluster.ts'
 import { anyVoid } from './report/figures.ts'
 import { profileFolder, writeResult } from './report/files.ts'
 import { describeMachine } from './report/machine.ts'
@@ -16,6 +16,7 @@ export async function cluster(options: Options, ground: Ground): Promise<void> {
   const redis = await Redis.start()
   try {
     const results = await benchRelays(options, ground, redis)
+    if (wanted(options, 'workers')) results.push(...(await benchWorkers(options, ground)))
     const interest = wanted(options, 'interest') ? await benchTopics(options, ground, redis) : []
     report({ results, interest }, options, ground)
   } finally {
@@ -78,6 +79,41 @@ async function benchRelays(options: Options, ground: Ground, redis: Redis): Prom
     }
   }
   return results
+}
+
+/** Two workers of `cluster()` beside one process, with as many subscribers. */
+async function benchWorkers(options: Options, ground: Ground): Promise<WorkloadResult[]> {
+  const servers = serversOf(options, ground)
+  // On one core they would take turns.
+  const pinned = servers.pinned && !hasCoreForEach
+  const pairs = await startAlone([PROCESSES.one, PROCESSES.workers], { ...servers, pinned })
+  const results: WorkloadResult[] = []
+  try {
+    for (const relay of workerRelays(options.cluster.subscribers)) {
+      for (const result of await benchRelay(relay, pairs, options.pace)) {
+        console.log(`\n${workloadTable(result)}`)
+        results.push(result)
+      }
+    }
+    return results
+  } finally {
+    await stopPairs(pairs)
+  }
+}
+
+/** For CPU time the broadcasts are paced: the bench would reach a worker only by way of the primary, each time. */
+function workerRelays(subscribers: number): Relay[] {
+  const title = `a primary with two workers, ${subscribers} subscribers`
+  const all = { unit: 'delivery', of: 'receiver', subscribers } as const
+  const paced: Relay = {
+    ...all,
+    id: 'workers',
+    title: `${title}, a turn each 10 ms`,
+    pacing: { kind: 'paced', everyMs: 10 },
+    perTurn: [1, 16],
+  }
+  const full: Relay = { ...all, id: 'workers-full', title, pacing: { kind: 'closed' }, perTurn: [16] }
+  return hasCoreForEach ? [paced, full] : [paced]
 }
 
 async function benchTopics(options: Options, ground: Ground, redis: Redis): Promise<InterestSample[]> {

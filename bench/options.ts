@@ -85,7 +85,7 @@ export function readOptions(argv: readonly string[]): Options {
   }
 }
 
-const CLUSTER_PARTS: readonly string[] = ['receiving', 'sending', 'latency', 'interest']
+const CLUSTER_PARTS: readonly string[] = ['receiving', 'sending', 'latency', 'interest', 'workers']
 /** The options that only the comparison and the growth runs know. */
 const NOT_OF_CLUSTERS = ['peers', 'before', 'joins'] as const
 

@@ -45,6 +45,19 @@ export async function startPairs(peers: readonly Peer[], options: PairOptions): 
   )
 }
 
+/** One server that is both: what it broadcasts goes to its own subscribers. */
+export async function startAlone(
+  peers: readonly Peer[],
+  options: Omit<PairOptions, 'brokerUrl'>,
+): Promise<Pair[]> {
+  return Promise.all(
+    peers.map(async (peer) => {
+      const server = await ServerProcess.start({ peer, ...options })
+      return { peer, sender: server, receiver: server }
+    }),
+  )
+}
+
 export async function stopPairs(pairs: readonly Pair[]): Promise<void> {
   await Promise.all(pairs.flatMap(({ sender, receiver }) => [sender.stop(), receiver.stop()]))
 }

@@ -50,6 +50,12 @@ export const HISTORIES: readonly Peer[] = [
   { name: 'beryl, logged, positions', file: 'beryl', dialects: [phoenixV2Positions], topicPrefix: 'logged' },
 ]
 
+/** One process, by which the others are divided, and a primary with two workers. */
+export const PROCESSES = {
+  one: { name: 'one process', file: 'beryl-node', dialects: [phoenixV2], topicPrefix: 'bench' },
+  workers: { name: 'beryl', file: 'beryl-workers', dialects: [phoenixV2], topicPrefix: 'bench' },
+} as const satisfies Record<string, Peer>
+
 /** Nodes with a broker between them; the first is the one by which the others are divided. */
 export const NODES = {
   socketIo: { name: 'socket.io', file: 'socket-io-node', dialects: [socketIo], topicPrefix: 'bench' },

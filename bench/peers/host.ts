@@ -6,18 +6,21 @@ import type { Command, Memory, Message, Usage } from './commands.ts'
 
 /**
  * The shell around each server: tells the port that `listen` resolves to, then answers the bench's commands.
- * Ends with its parent, so that an interrupted bench leaves no server behind.
+ * CPU time is that of this process where `spent` tells no other. Ends with its parent, so that an interrupted bench leaves no server behind.
  */
-export async function host(listen: () => Promise<number>): Promise<void> {
+export async function host(
+  listen: () => Promise<number>,
+  spent: () => Usage | Promise<Usage> = usage,
+): Promise<void> {
   process.on('disconnect', () => process.exit(0))
-  process.on('message', (command: Command) => void obey(command))
+  process.on('message', (command: Command) => void obey(command, spent))
   say({ kind: 'listening', port: await listen() })
 }
 
-async function obey(command: Command): Promise<void> {
+async function obey(command: Command, spent: () => Usage | Promise<Usage>): Promise<void> {
   switch (command) {
     case 'usage':
-      return say({ kind: 'usage', usage: usage() })
+      return say({ kind: 'usage', usage: await spent() })
     case 'memory':
       return say({ kind: 'memory', memory: await memory() })
     case 'heap':
@@ -30,7 +33,7 @@ async function obey(command: Command): Promise<void> {
   }
 }
 
-function usage(): Usage {
+export function usage(): Usage {
   const { userCPUTime, systemCPUTime } = process.resourceUsage()
   return { userUs: userCPUTime, systemUs: systemCPUTime }
 }

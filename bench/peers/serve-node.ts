@@ -1,5 +1,5 @@
 /** A node of this project's, as an application would write it; without the address of a broker it is alone. */
-import fastify from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import beryl, { type ChannelDefinition, defineChannel, type PubSubAdapter } from 'fastify-beryl'
 import { redis } from 'fastify-beryl/redis'
 import { Type } from 'typebox'
@@ -22,6 +22,19 @@ export async function serveNode(history?: { readonly events: readonly ['said'] }
   const url = brokerUrl()
   // Nodes of both kinds are on one Redis, and are no nodes of each other.
   const prefix = history === undefined ? undefined : 'logged:'
+  const app = await makeNode(url === undefined ? undefined : observed(redis({ url, prefix })), history)
+  takeOrders((payload) => app.channels.broadcast(TOPIC, 'said', payload))
+  await host(async () => {
+    const address = await app.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG })
+    return Number(new URL(address).port)
+  })
+}
+
+/** An application that has not been asked to listen. */
+export async function makeNode(
+  pubsub: PubSubAdapter | undefined,
+  history?: { readonly events: readonly ['said'] },
+): Promise<FastifyInstance> {
   const app = fastify()
   const channel = defineChannel('bench:*', {
     schema: { join: { payload: Empty, reply: Empty }, out },
@@ -33,7 +46,7 @@ export async function serveNode(history?: { readonly events: readonly ['said'] }
     channels: [channel],
     presence: true,
     groups: true,
-    pubsub: url === undefined ? undefined : observed(redis({ url, prefix })),
+    pubsub,
     heartbeat: { timeoutMs: 600_000 },
     limits: {
       channelsPerConnection: 1_000,
@@ -42,11 +55,7 @@ export async function serveNode(history?: { readonly events: readonly ['said'] }
       bytesPerSecond: 1_073_741_824,
     },
   })
-  takeOrders((payload) => app.channels.broadcast(TOPIC, 'said', payload))
-  await host(async () => {
-    const address = await app.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG })
-    return Number(new URL(address).port)
-  })
+  return app
 }
 
 /** `adapter`, with a look at what it delivers. */

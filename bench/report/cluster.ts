@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { InterestSample, TopicCost } from '../measure/bench-interest.ts'
 import type { Sample, WorkloadResult } from '../measure/bench-workload.ts'
 import { spread } from '../measure/statistics.ts'
@@ -40,8 +41,12 @@ interface Row {
 }
 
 const CPU: Figure = { unit: 'µs', of: (sample) => sample.totalUs }
+const WALL: Figure = { unit: 'µs', of: (sample) => (sample.wallMs * 1_000) / sample.operations }
 const P50: Figure = { unit: 'ms', of: (sample) => sample.latencyMs.p50 }
 const P99: Figure = { unit: 'ms', of: (sample) => sample.latencyMs.p99 }
+
+/** True where two workers, their primary and the load have a core each. */
+export const hasCoreForEach = availableParallelism() >= 4
 
 const COMPARISONS: readonly Comparison[] = [
   comparison('receiving, CPU of a delivery', 'receiving', 'socket.io', CPU, { target: 0.9 }),
@@ -56,6 +61,12 @@ const COMPARISONS: readonly Comparison[] = [
   comparison('the same', 'sending-16', 'bare', CPU),
   comparison('from broadcast to deliver, p50', 'latency', 'bare', P50, { target: 1.3 }),
   comparison('the same, p99', 'latency', 'bare', P99, { target: 2 }),
+  comparison('two workers of cluster(), CPU of a delivery', 'workers', 'one process', CPU, { target: 1.15 }),
+  comparison('the same, 16 broadcasts a turn', 'workers-16', 'one process', CPU),
+  // 1.7 times as many deliveries in the same time.
+  comparison('the same, as fast as they can, time of a delivery', 'workers-full-16', 'one process', WALL, {
+    target: 1 / 1.7,
+  }),
   comparison('from broadcast to deliver through a log, p50', 'latency', 'bare', P50, {
     ours: 'beryl, logged',
     target: 1.5,

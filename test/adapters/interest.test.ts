@@ -18,6 +18,26 @@ test('X1: what is subscribed to in one turn leaves as one command for 512 topics
   await adapter.stop()
 })
 
+test('X1: a hundred thousand topics of one turn are 196 commands, and so are they when they are left, and over a new link', async () => {
+  const { engine, adapter, clock, start } = stage()
+  await start()
+  const topics = Array.from({ length: 100_000 }, (_, n) => `t${n}`)
+  const waits = topics.map((topic) => adapter.subscribe(topic))
+  await clock.settle()
+  await Promise.all(waits)
+  assert.equal(engine.sent('subscribe').length, 196)
+  engine.link.events.lost(new Error('gone'))
+  await clock.advance(1_000)
+  assert.equal(adapter.status, 'up')
+  assert.equal(engine.sent('subscribe').length, 196)
+  assert.equal(adapter.counts.resubscribed, 100_000)
+  for (const topic of topics) adapter.unsubscribe(topic)
+  await clock.advance(3_000)
+  assert.equal(engine.sent('unsubscribe').length, 196)
+  assert.equal(adapter.topicCount, 0)
+  await adapter.stop()
+})
+
 test('X2: a topic stays for two seconds after its last member, and who comes back in that time is no command', async () => {
   const { engine, adapter, clock, start } = stage()
   await start()

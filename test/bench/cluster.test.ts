@@ -84,7 +84,7 @@ test('interest is what a topic costs more with a broker than without, and void w
 for (const [argv, said] of [
   [['--cluster', '--growth'], /--growth and --cluster: wanted one of them/],
   [['--cluster', '--peers=ws'], /--peers has no effect on --cluster/],
-  [['--cluster', '--only=echo'], /no part "echo"; there are receiving, sending, latency, interest/],
+  [['--cluster', '--only=echo'], /no part "echo"; there are receiving, sending, latency, interest, workers/],
 ] as const) {
   test(`the bench refuses ${argv.join(' ')}`, () => {
     assert.throws(() => readOptions(argv), said)
