@@ -243,6 +243,10 @@ test('options that cannot be are refused with field, wanted and got', async () =
     [{ report: 7 }, /option 'startWorkers.report': wanted a function/],
     [{ drainTimeoutMs: -1 }, /option 'startWorkers.drainTimeoutMs'/],
     [{ intensity: -1 }, /option 'startWorkers.intensity'/],
+    [
+      { historyBytes: -1 },
+      /option 'startWorkers.historyBytes': wanted a whole number above 0, or false for no limit, got -1/,
+    ],
   ]
   for (const [options, message] of refusals)
     await assert.rejects(startWorkers(options as WorkersOptions), { message })

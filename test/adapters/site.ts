@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { until } from '../support/until.ts'
 
 const file = fileURLToPath(new URL('cluster-main.ts', import.meta.url))
 
@@ -12,6 +12,8 @@ export class Site {
   readonly child: ChildProcess
   readonly lines: string[] = []
   readonly ended: Promise<unknown[]>
+  readonly #output: Interface
+  #isOver = false
 
   constructor(port: number, env: NodeJS.ProcessEnv) {
     this.port = port
@@ -20,11 +22,19 @@ export class Site {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     this.ended = once(this.child, 'exit')
-    const { stdout } = this.child
-    if (stdout !== null) createInterface(stdout).on('line', (line) => this.lines.push(line))
+    this.#output = createInterface(this.child.stdout as Readable)
+    this.#output.on('line', (line) => this.lines.push(line))
+    this.#output.on('close', () => {
+      this.#isOver = true
+    })
   }
 
-  says(start: string): Promise<void> {
-    return until(`it says ${start}`, () => this.lines.some((line) => line.startsWith(start)))
+  /** Resolves when it has said so, so many times. Rejects where it ends before that. */
+  async says(start: string, times = 1): Promise<void> {
+    const hasSaid = (): boolean => this.lines.filter((line) => line.startsWith(start)).length >= times
+    while (!hasSaid()) {
+      if (this.#isOver) throw new Error(`it ended, and did not say ${start}: ${this.lines.join('; ')}`)
+      await Promise.race([once(this.#output, 'line'), once(this.#output, 'close')])
+    }
   }
 }

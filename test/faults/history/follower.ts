@@ -10,6 +10,13 @@ import type { Book, Segment } from './ledger.ts'
 const VERSIONS = [phoenix.Socket, phoenix17.Socket] as readonly (typeof phoenix18.Socket)[]
 /** An answer to a write is waited for so long. */
 const PATIENCE_MS = 8_000
+/**
+ * A connection that Node's primary hands to a worker in the moment in which that is killed stays open, and nobody answers.
+ * phoenix.js waits for it without end.
+ */
+const CONNECT_MS = 5_000
+/** Of every fourth client a join times out so soon, and is answered late where Redis stands still. */
+const HASTY_MS = 2_000
 
 export interface Looked extends LogPosition {
   readonly pid: number
@@ -45,6 +52,7 @@ export class Follower implements Book {
     const Socket = VERSIONS[number % VERSIONS.length] as typeof phoenix18.Socket
     this.#socket = new Socket('ws://balancer/socket', {
       transport: this.#transport(ports, number) as never,
+      timeout: number % 4 === 3 ? HASTY_MS : 10_000,
       heartbeatIntervalMs: 600_000,
       reconnectAfterMs: () => 20 + Math.random() * 200,
       rejoinAfterMs: () => 20 + Math.random() * 200,
@@ -63,6 +71,11 @@ export class Follower implements Book {
 
   get isThere(): boolean {
     return this.#channel.state === 'joined' && this.#socket.isConnected()
+  }
+
+  /** For people. */
+  get state(): string {
+    return `${this.name}: ${this.#socket.connectionState()}, ${this.#channel.state}`
   }
 
   /** The offset up to which it has all. */
@@ -145,7 +158,9 @@ export class Follower implements Book {
     return class extends WebSocket {
       constructor(url: string) {
         const known = ports()
-        super(url.replace('balancer', `127.0.0.1:${known[attempts++ % known.length]}`))
+        super(url.replace('balancer', `127.0.0.1:${known[attempts++ % known.length]}`), {
+          handshakeTimeout: CONNECT_MS,
+        })
         follower.#wire = this
         this.on('open', () => follower.connects++)
       }

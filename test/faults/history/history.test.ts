@@ -4,7 +4,7 @@ import { need } from '../../support/need.ts'
 import { historyFaults } from './scenarios.ts'
 
 // Three nodes over a Redis, or three workers, and clients of phoenix.js with the lines of docs/history.md: each entry once and in
-// order, or a mark. `npm run soak -- --history` plays the same with twenty times as many clients.
+// order, or a mark. `npm run soak -- --history` plays the same with ten times as many clients, three times.
 
 for (const fault of historyFaults) {
   test(

@@ -9,24 +9,25 @@ import type { Site } from './stage.ts'
 
 const NODES = 3
 
-/** Three nodes over a Redis, each a process of its own, and a gate between, so that another Redis may take its place. */
+/** Three nodes over a Redis, each a process of its own, and a gate between for each, so that another Redis may take its place. */
 export class RedisSite implements Site {
   readonly nodes: NodeProcess[] = []
-  readonly gate: Gate
+  readonly gates: readonly Gate[]
   server: RedisServer
   /** Servers that were here before. */
   readonly #former: RedisServer[] = []
 
-  private constructor(server: RedisServer, gate: Gate) {
+  private constructor(server: RedisServer, gates: readonly Gate[]) {
     this.server = server
-    this.gate = gate
+    this.gates = gates
   }
 
   /** @param config of Redis */
   static async start(...config: string[]): Promise<RedisSite> {
     const server = await RedisServer.start(...config)
-    const site = new RedisSite(server, await Gate.before(server.port))
-    site.nodes.push(...(await Promise.all(Array.from({ length: NODES }, () => site.#startNode()))))
+    const gates = await Promise.all(Array.from({ length: NODES }, () => Gate.before(server.port)))
+    const site = new RedisSite(server, gates)
+    site.nodes.push(...(await Promise.all(gates.map((gate) => site.#startNode(gate)))))
     return site
   }
 
@@ -36,7 +37,7 @@ export class RedisSite implements Site {
 
   /** Another process in the place of one that has ended. */
   async restart(index: number): Promise<void> {
-    this.nodes[index] = await this.#startNode(this.nodes[index]?.port)
+    this.nodes[index] = await this.#startNode(this.gates[index], this.nodes[index]?.port)
   }
 
   async areAll(isUp: boolean): Promise<void> {
@@ -45,11 +46,10 @@ export class RedisSite implements Site {
     )
   }
 
-  /** Another server is the one from now on. */
+  /** Another server is the one from now on. Gates are led there by whoever says so. */
   replaceWith(server: RedisServer): void {
     this.#former.push(this.server)
     this.server = server
-    this.gate.leadTo(server.port)
   }
 
   async truth(topic: string): Promise<Truth> {
@@ -74,13 +74,13 @@ export class RedisSite implements Site {
 
   async end(): Promise<void> {
     await Promise.all(this.nodes.filter(({ hasEnded }) => !hasEnded).map((node) => node.kill()))
-    await this.gate.end()
+    await Promise.all(this.gates.map((gate) => gate.end()))
     for (const server of [...this.#former, this.server]) await server.end()
   }
 
-  #startNode(port = 0): Promise<NodeProcess> {
+  #startNode(gate: Gate | undefined, port = 0): Promise<NodeProcess> {
     return NodeProcess.start({
-      brokerPort: this.gate.port,
+      brokerPort: gate?.port ?? 0,
       port,
       beryl: { drain: { pauseMs: 50, batch: 20 } },
     })

@@ -8,8 +8,8 @@ import { type Scale, Stage } from './stage.ts'
 import { WorkersSite } from './workers-site.ts'
 
 const SCALES: Readonly<Record<Size, Scale>> = {
-  small: { clients: 12, topics: 2, writes: 3, pauseMs: 30, cutMs: 100 },
-  full: { clients: 240, topics: 8, writes: 10, pauseMs: 100, cutMs: 25 },
+  small: { clients: 12, topics: 2, writes: 3, pauseMs: 30, calm: 10, cutMs: 100 },
+  full: { clients: 120, topics: 6, writes: 5, pauseMs: 50, calm: 60, cutMs: 25 },
 }
 /** Each is played so often. */
 const TIMES: Readonly<Record<Size, number>> = { small: 1, full: 3 }
@@ -83,37 +83,57 @@ export const disk: Scenario = {
     }),
 }
 
-/** Redis dies with all that it had. */
+/** Redis dies with all that it had, and then loses a part of it. */
 export const empty: Scenario = {
-  name: 'Redis is killed, and comes back empty',
+  name: 'Redis is killed, and comes back empty; it evicts the states of logs, and not their entries',
   play: async (size) =>
     Stage.play(await RedisSite.start(), SCALES[size], async (stage: OverRedis) => {
       const { site, followers } = stage
-      await again(size, () =>
-        stage.fault(async () => {
-          // Afterwards nobody can say what was in the log.
-          await stage.balance()
-          await stage.written(3)
-          const before = followers.map(({ segments }) => segments.length)
+      const losses = [
+        async () => {
           await site.server.kill()
           await site.areAll(false)
           await site.server.start()
-          await took(() => followers.every(({ segments }, index) => segments.length > (before[index] ?? 0)))
-        }),
-      )
+        },
+        async () => {
+          const metas = topicsOf(followers).map((topic) => `beryl:{log:topic:${topic}}:meta`)
+          await site.server.command(`DEL ${metas.join(' ')}`)
+        },
+      ]
+      await again(size, async () => {
+        for (const lose of losses)
+          await stage.fault(async () => {
+            // Afterwards nobody can say what was in the log.
+            await stage.balance()
+            await stage.written(3)
+            const before = followers.map(({ segments }) => segments.length)
+            await lose()
+            await took(() => followers.every(({ segments }, index) => segments.length > (before[index] ?? 0)))
+          })
+      })
       // Two that come back to another node find the log that all have now.
       await stage.fault(() => cutAll(followers.slice(0, 2)))
-      return [exactly('clients that were told', followers.length * TIMES[size], marksOf(followers))]
+      return [
+        exactly(
+          'times that clients were told',
+          followers.length * losses.length * TIMES[size],
+          marksOf(followers),
+        ),
+      ]
     }),
+}
+
+function topicsOf(followers: readonly Follower[]): string[] {
+  return [...new Set(followers.map(({ topic }) => topic))]
 }
 
 function cutAll(followers: readonly Follower[]): void {
   for (const follower of followers) follower.cut(false)
 }
 
-/** A replica that does not have all takes the place of its master. */
+/** A replica that does not have all takes the place of its master, for two of three nodes first: for a while all write. */
 export const promotion: Scenario = {
-  name: 'a replica that is behind is promoted',
+  name: 'a replica that is behind is promoted, while one node goes on with its master',
   play: async (size) =>
     Stage.play(await RedisSite.start(AT_ONCE), SCALES[size], async (stage: OverRedis) => {
       const { site, followers, writers } = stage
@@ -132,11 +152,17 @@ export const promotion: Scenario = {
           line.hold()
           const before = written(followers)
           await stage.written(3)
-          site.gate.shut()
-          lag.push(written(followers) - before)
-          await server.kill()
+          const [late, ...early] = site.gates
+          for (const gate of early) gate.shut()
           await replica.command('REPLICAOF NO ONE')
           site.replaceWith(replica)
+          for (const gate of early) gate.leadTo(replica.port)
+          // One node goes on with the former master, the others with the new one.
+          await stage.written(3)
+          late?.shut()
+          lag.push(written(followers) - before)
+          await server.kill()
+          late?.leadTo(replica.port)
           await site.areAll(true)
           await line.end()
           await stage.written(2)
@@ -144,7 +170,7 @@ export const promotion: Scenario = {
         }),
       )
       return [
-        atLeast('accepted by the master, and not by the replica', 1, Math.min(...lag)),
+        atLeast('accepted while the master had what the replica had not', 1, Math.min(...lag)),
         exactly('of those who were away meanwhile, told recovered: false', 0, marksOf(away)),
         atLeast('of the others, told recovered: false', 1, marksOf(present)),
       ]

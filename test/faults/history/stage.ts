@@ -1,4 +1,4 @@
-import { until } from '../../support/until.ts'
+import assert from 'node:assert/strict'
 import { took } from '../cluster/stage.ts'
 import { atLeast, exactly, type Finding, noted } from '../scenario.ts'
 import { Follower } from './follower.ts'
@@ -11,6 +11,8 @@ export interface Scale {
   readonly writes: number
   /** A client that writes does so this often, in milliseconds, where it has an answer to the one before. */
   readonly pauseMs: number
+  /** Entries of each writer between two faults. */
+  readonly calm: number
   /** One connection after the other is cut so often, in milliseconds. */
   readonly cutMs: number
 }
@@ -27,6 +29,14 @@ export interface Site {
 
 /** The time that clients have for all that is on its way. */
 const CATCH_UP_MS = 60_000
+/** Anything that has to happen may take so long, on a machine that others keep busy. */
+const PATIENCE_MS = 180_000
+
+/** Waits for it, and leaves the machine to others meanwhile. */
+async function happens(what: () => string, isSo: () => boolean): Promise<void> {
+  await took(isSo, PATIENCE_MS)
+  assert.ok(isSo(), `never: ${what()}`)
+}
 
 /** Clients that write and follow logs all the time, while something happens to a site. */
 export class Stage<S extends Site> {
@@ -71,24 +81,28 @@ export class Stage<S extends Site> {
     this.faults++
     await play()
     await this.everybodyIsThere()
-    await this.written(3)
+    await this.written(this.#scale.calm)
   }
 
   /** Each of them is there once, at least: others may be cut meanwhile. */
   async everybodyIsThere(): Promise<void> {
     const missing = new Set(this.followers)
-    await until('all are there', () => {
-      for (const follower of missing) if (follower.isThere) missing.delete(follower)
-      return missing.size === 0
-    })
+    await happens(
+      () => `all are there: ${[...missing].map(({ state }) => state)}`,
+      () => {
+        for (const follower of missing) if (follower.isThere) missing.delete(follower)
+        return missing.size === 0
+      },
+    )
   }
 
   /** Until everybody who writes was answered so many times more. */
   async written(times: number): Promise<void> {
     const writers = this.writers
     const wanted = writers.map(({ accepted }) => accepted.length + times)
-    await until('all have written', () =>
-      writers.every(({ accepted }, index) => accepted.length >= (wanted[index] ?? 0)),
+    await happens(
+      () => 'all have written',
+      () => writers.every(({ accepted }, index) => accepted.length >= (wanted[index] ?? 0)),
     )
   }
 

@@ -1,6 +1,5 @@
 import { Site as Primary } from '../../adapters/site.ts'
 import { freePort } from '../../support/broker.ts'
-import { until } from '../../support/until.ts'
 import type { Follower } from './follower.ts'
 import type { Truth } from './ledger.ts'
 import type { Site } from './stage.ts'
@@ -37,10 +36,9 @@ export class WorkersSite implements Site {
 
   /** Another worker in the place of each, one after the other. */
   async roll(): Promise<void> {
-    const rolled = (): number => this.primary.lines.filter((line) => line === 'rolled').length
-    const before = rolled()
+    const times = this.primary.lines.filter((line) => line === 'rolled').length
     this.primary.child.kill('SIGHUP')
-    await until('all workers are others', () => rolled() > before)
+    await this.primary.says('rolled', times + 1)
   }
 
   async truth(_topic: string, asker: Follower): Promise<Truth> {
