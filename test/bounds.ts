@@ -100,7 +100,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/longpoll/relay-seat.ts field #posts': 'body-budget.ts, for 2 s without a page',
   'transport/longpoll/relay-seat.ts timer setTimeout': 'one for each POST whose pages are not all there',
   'transport/longpoll/route.ts listener once': 'one for each POST that is being read',
-  'transport/longpoll/http-poll.ts listener once': 'one for each poll: limits.connections',
+  'transport/longpoll/http-poll.ts listener on': 'one for each poll: limits.connections',
   'transport/websocket/upgrades.ts field #pending':
     'limits.pendingUpgrades, limits.handshakeTimeoutMs: sockets leave it when they close',
   'transport/websocket/upgrades.ts field closers': 'the mounts of one server',

@@ -10,7 +10,15 @@ export interface TelemetryEvents {
   'supervisor.event': { measurements: object; metadata: ReportedEvent }
   'presence.event': { measurements: object; metadata: ReportedEvent }
   'groups.event': { measurements: object; metadata: ReportedEvent }
-  'connection.open': { measurements: object; metadata: { connectionId: string; ip: string; version: string } }
+  'connection.open': {
+    measurements: object
+    metadata: {
+      connectionId: string
+      ip: string
+      version: string
+      transport: 'websocket' | 'longpoll' | 'test'
+    }
+  }
   /** With what was wanted and what came, where the request or the grant is the reason; of a page, its `Origin` and the host that it asked for. */
   'connection.refused': {
     measurements: object

@@ -148,7 +148,8 @@ export class Sessions implements Process {
     const { connection, connectionTopic, codec } = admission
     this.#sessions.set(connection.id, session)
     if (connectionTopic !== undefined) this.#remember(connectionTopic, session)
-    const metadata = { connectionId: connection.id, ip: connection.ip, version: codec.version }
+    const { id: connectionId, ip, transport } = connection
+    const metadata = { connectionId, ip, transport, version: codec.version }
     this.#runtime.telemetry.emit('connection.open', {}, metadata)
     // It ended while the client was being let in: nobody may be connected and deaf.
     if (!this.#isRunning) session.close(1012, '', RESTART)

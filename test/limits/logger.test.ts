@@ -107,7 +107,11 @@ test('a logger that has one function for all levels is written to', () => {
   const telemetry = new Telemetry()
   attachLogger(telemetry, log as unknown as FastifyBaseLogger, fakeClock())
   telemetry.emit('channel.crash', {}, { connectionId: 'a', topic: 't', event: 'e', error: new Error('x') })
-  telemetry.emit('connection.open', {}, { connectionId: 'a', ip: '127.0.0.1', version: '2.0.0' })
+  telemetry.emit(
+    'connection.open',
+    {},
+    { connectionId: 'a', ip: '127.0.0.1', version: '2.0.0', transport: 'websocket' },
+  )
   assert.deepEqual(texts, ['channel crashed', 'connection opened'])
 })
 
@@ -116,7 +120,11 @@ test('a level that the logger does not write costs no line, and none is counted 
   let level = 'info'
   log.isLevelEnabled = (asked: string) => level === 'debug' || asked !== 'debug'
   const open = () =>
-    telemetry.emit('connection.open', {}, { connectionId: 'a', ip: '127.0.0.1', version: '2.0.0' })
+    telemetry.emit(
+      'connection.open',
+      {},
+      { connectionId: 'a', ip: '127.0.0.1', version: '2.0.0', transport: 'websocket' },
+    )
   open()
   open()
   assert.equal(lines.length, 0)

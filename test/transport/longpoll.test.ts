@@ -100,7 +100,10 @@ async function turns(): Promise<void> {
 
 test('W109 clients poll at <path>/longpoll, where the option is on', async (t) => {
   const { app, seen } = await serve(t)
+  const transports: string[] = []
+  app.channels.onTelemetry('connection.open', (_, { transport }) => transports.push(transport))
   await joined(app)
+  assert.deepEqual(transports, ['longpoll'])
   assert.equal(seen[0]?.transport, 'longpoll')
   assert.match(seen[0]?.ip ?? '', /^127/)
   assert.equal(app.channels.status().connections, 1)

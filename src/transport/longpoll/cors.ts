@@ -8,9 +8,9 @@ const SECONDS_OF_PREFLIGHT = '3600'
  */
 export function allowOrigin({ headers }: FastifyRequest, reply: FastifyReply, checksOrigin: boolean): void {
   if (!checksOrigin) return void reply.header('access-control-allow-origin', '*')
-  varyByOrigin(reply)
   const { origin } = headers
   if (origin === undefined) return
+  varyByOrigin(reply)
   reply.header('access-control-allow-origin', origin).header('access-control-allow-credentials', 'true')
 }
 

@@ -3,25 +3,32 @@ import type { FastifyReply } from 'fastify'
 import { sendJson } from './answers.ts'
 import type { Waiting } from './poll-wire.ts'
 
-const kGone = Symbol('beryl longpoll gone')
+/** Is told when the connection of a poll is gone, whether it was answered or not. */
+export interface PollOwner {
+  gaveUp(poll: Waiting): void
+}
 
-type Held = ServerResponse & { [kGone]?: () => void }
+const kPoll = Symbol('beryl longpoll')
+
+type Held = ServerResponse & { [kPoll]?: HttpPoll }
 
 /** A poll that waits for its answer at the end of its own connection. */
 export class HttpPoll implements Waiting {
   readonly #reply: FastifyReply
+  readonly #owner: PollOwner
   #sentBefore = 0
 
-  constructor(reply: FastifyReply) {
+  /** Thousands wait at a time: neither a closure for each, nor a wrapper of a listener. */
+  constructor(reply: FastifyReply, owner: PollOwner) {
     this.#reply = reply
+    this.#owner = owner
+    const response: Held = reply.raw
+    response[kPoll] = this
+    response.on('close', onClose)
   }
 
-  /** Calls `gone` when the connection is, whether it was answered or not. */
-  watch(gone: () => void): this {
-    const response: Held = this.#reply.raw
-    response[kGone] = gone
-    response.once('close', onClose)
-    return this
+  gone(): void {
+    this.#owner.gaveUp(this)
   }
 
   answer(body: string): void {
@@ -43,5 +50,5 @@ export class HttpPoll implements Waiting {
 // Shared by all polls
 
 function onClose(this: Held): void {
-  this[kGone]?.()
+  this[kPoll]?.gone()
 }

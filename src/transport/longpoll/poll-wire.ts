@@ -154,13 +154,15 @@ export class PollWire implements Wire {
 
   #finish(post: Post): void {
     this.#posts?.shift()
+    if (this.#posts?.length === 0) this.#posts = undefined
     post.done(this.#state === 'open' ? 200 : statusOf(this.#code))
   }
 
   #confirm(last: number): void {
     const count = Math.min(last - this.#confirmed, this.#kept.length)
     if (count <= 0) return
-    this.#kept.splice(0, count)
+    // An array that was grown keeps its room: an idle client needs none.
+    this.#kept = count === this.#kept.length ? [] : this.#kept.slice(count)
     this.#confirmed += count
   }
 

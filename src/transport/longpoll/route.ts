@@ -160,20 +160,19 @@ class LongPollRoute {
       return this.#pollElsewhere(request, reply, asked, claims)
     const wire = claims && this.#pollers.get(claims.session)
     if (wire === undefined || claims === undefined) return this.#open(request, reply, asked, claims)
-    const poll: HttpPoll = new HttpPoll(reply).watch(() => wire.gaveUp(poll))
-    wire.poll(claims.last, request.url.length, poll)
+    wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire))
   }
 
   #pollElsewhere(request: FastifyRequest, reply: FastifyReply, asked: Asked, claims: Claims): void {
     if (this.#relay.count >= this.#options.limits.connections) return sendRefusal(reply, 503)
-    const poll = new HttpPoll(reply)
-    const cancel = this.#relay.poll(this.#relayed(claims, asked.token), request.url.length, {
+    let cancel = (): void => {}
+    const poll = new HttpPoll(reply, { gaveUp: () => cancel() })
+    cancel = this.#relay.poll(this.#relayed(claims, asked.token), request.url.length, {
       answered: (body) => poll.answer(body.toString()),
       gone: () => this.#open(request, reply, asked, claims),
       // It is asked again, with the same token: whatever was lost comes with the next answer.
       lost: () => poll.answer(`{"messages":[],"status":204,"token":"${asked.token}"}`),
     })
-    poll.watch(cancel)
   }
 
   #relayed({ node }: Claims, token: string): Relayed {
