@@ -4,6 +4,7 @@ import type { LogPage, LogPosition } from '../pubsub/log.ts'
 import { type DeclaredHistory, MAX_SIZE } from './declared.ts'
 import { readEntry } from './entry.ts'
 import type { Histories } from './histories.ts'
+import { writeEpoch } from './token.ts'
 
 /** The options of `channels.history`. */
 export interface HistoryQuery {
@@ -27,6 +28,11 @@ export interface TopicHistory extends LogPosition {
   readonly entries: readonly HistoryEntry[]
   /** False where something behind `since` is gone, or `since` is of another epoch: then the entries are all that are kept. */
   readonly recovered: boolean
+  /**
+   * The place behind these entries, for a client: `from` of the typed client, `$resume` of a join. Whoever has it is told what came since;
+   * nothing from before it.
+   */
+  readonly from: LogPosition
 }
 
 /** Reads the log: whoever has published on any node finds the entry. */
@@ -39,11 +45,11 @@ export async function readPast(
   const limit = whole('limit', query.limit, MAX_SIZE, 1, MAX_SIZE)
   const since = sinceOf(query.since)
   const page = await histories.read(topic, since?.offset ?? 0, declared)
-  if (since === undefined) return pastOf(page, page.entries.slice(-limit), page.offset, true)
+  if (since === undefined) return pastOf(topic, page, { entries: page.entries.slice(-limit) })
   if (!isWhole(page, since))
-    return pastOf(await histories.read(topic, 0, declared), undefined, undefined, false)
+    return pastOf(topic, await histories.read(topic, 0, declared), { recovered: false })
   const entries = page.entries.slice(0, limit)
-  return pastOf(page, entries, since.offset + entries.length, true)
+  return pastOf(topic, page, { entries, last: since.offset + entries.length })
 }
 
 /** True where a page has all that came behind a position. */
@@ -54,11 +60,18 @@ function isWhole({ epoch, offset, previous, entries }: LogPage, since: LogPositi
   return isGood && since.offset <= offset && offset - entries.length <= since.offset
 }
 
+/** The part of a page that was asked for. */
+interface Part {
+  readonly entries?: readonly string[]
+  /** The offset of the last of them. */
+  readonly last?: number
+  readonly recovered?: boolean
+}
+
 function pastOf(
-  { epoch, offset, entries: all }: LogPage,
-  entries: readonly string[] = all,
-  last = offset,
-  recovered = true,
+  topic: string,
+  { epoch, offset, key, entries: all }: LogPage,
+  { entries = all, last = offset, recovered = true }: Part,
 ): TopicHistory {
   const read = entries.flatMap((text, index) => {
     const entry = readEntry(text)
@@ -66,7 +79,8 @@ function pastOf(
     const { event, payload, at } = entry
     return [{ offset: last - entries.length + index + 1, event, payload: JSON.parse(payload.text), at }]
   })
-  return { epoch, offset, entries: read, recovered }
+  const from = { epoch: writeEpoch({ epoch, floor: last, connections: [] }, topic, key), offset: last }
+  return { epoch, offset, entries: read, recovered, from }
 }
 
 function sinceOf(given: unknown): LogPosition | undefined {

@@ -72,10 +72,8 @@ export class TryServer {
     },
     forget: (topic: string) => this.#app?.channels.forgetHistory(topic as never),
     dismiss: (topic: string, reason: string) => this.#app?.channels.leave({ topic: topic as never }, reason),
-    position: async (topic: string) => {
-      const { epoch, offset } = (await this.#app?.channels.history(topic as never, { limit: 1 })) ?? {}
-      return { epoch, offset }
-    },
+    position: async (topic: string) =>
+      (await this.#app?.channels.history(topic as never, { limit: 1 }))?.from,
     seen: (topic: string) => this.#of(topic),
   }
 

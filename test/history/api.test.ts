@@ -35,7 +35,8 @@ test('H10 publish gives the position, and history the entries', async (t) => {
   assert.equal(first.offset, 1)
   api.broadcast('chat:1', 'said', { n: 2 })
   api.broadcast('chat:1', 'typing', {})
-  assert.deepEqual(await api.history('chat:1'), {
+  const { from, ...past } = await api.history('chat:1')
+  assert.deepEqual(past, {
     epoch: first.epoch,
     offset: 2,
     recovered: true,
@@ -44,6 +45,11 @@ test('H10 publish gives the position, and history the entries', async (t) => {
       { offset: 2, event: 'said', payload: { n: 2 }, at: clock.date() },
     ],
   })
+  // H18 behind the last entry that it gives.
+  assert.equal(from.offset, 2)
+  assert.ok(from.epoch.startsWith(`${first.epoch}~`))
+  const some = await api.history('chat:1', { since: { epoch: first.epoch, offset: 0 }, limit: 1 })
+  assert.deepEqual([some.from.offset, some.offset], [1, 2])
   const offsets = async (query: object): Promise<unknown[]> => {
     const { entries, recovered } = await api.history('chat:1', query)
     return [recovered, ...entries.map(({ offset }) => offset)]
@@ -114,6 +120,12 @@ interface Api {
   history(
     topic: string,
     query?: object,
-  ): Promise<{ epoch: string; offset: number; recovered: boolean; entries: { offset: number }[] }>
+  ): Promise<{
+    epoch: string
+    offset: number
+    recovered: boolean
+    entries: { offset: number }[]
+    from: { epoch: string; offset: number }
+  }>
   forgetHistory(topic: string): Promise<void>
 }

@@ -64,6 +64,7 @@ function install(tarball: string): void {
     '@types/node',
     '@redis/client',
     '@nats-io/transport-node',
+    'phoenix',
     'prom-client',
   ]
   writeFileSync(

@@ -110,6 +110,33 @@ export const cuts: Readonly<Record<string, Fact>> = {
     equal(heard, [3, 4])
   },
 
+  async 'begins where a page got over HTTP, and hears nothing from before that'(stage) {
+    await stage.order('say', stage.topic, 1, 2)
+    const from = await stage.order('position', stage.topic)
+    await stage.order('say', stage.topic, 3, 2)
+    const heard: number[] = []
+    const joins: unknown[] = []
+    const visit = async (position: typeof from): Promise<void> => {
+      const room = stage.client().channel(stage.topic, { name: 'ada' }, { from: position })
+      room.on('heard', ({ n }) => heard.push(n))
+      room.onState((state, detail) => {
+        if (state === 'joined') joins.push([detail.recovered, detail.missed])
+      })
+      await room.join()
+    }
+    await visit(from)
+    await until('it caught up', () => heard.length === 2)
+    // Nobody gives himself more than he was given.
+    await visit({ ...from, offset: 0 })
+    await stage.order('say', stage.topic, 5)
+    await until('both hear the next', () => heard.length === 4)
+    equal(heard, [3, 4, 5, 5])
+    equal(joins, [
+      [true, 2],
+      [false, 0],
+    ])
+  },
+
   async 'says of a push that was on its way that it may have been handled, and sends nothing twice'(stage) {
     const { room } = await stage.member('ada')
     const hanging = failure(room.push('hang'))

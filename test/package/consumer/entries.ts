@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import Fastify from 'fastify'
 import plugin, { beryl } from 'fastify-beryl'
 import { asyncapi } from 'fastify-beryl/asyncapi'
+import { ChannelError, createClient } from 'fastify-beryl/client'
+import { Binary, contract } from 'fastify-beryl/contract'
 import { berylMetrics } from 'fastify-beryl/metrics'
 import { createPublisher, nats } from 'fastify-beryl/nats'
 import { createPublisher as createRedisPublisher, type Publisher, redis } from 'fastify-beryl/redis'
@@ -32,7 +34,16 @@ export function publishers(): Promise<Publisher>[] {
   ]
 }
 
+const photos = contract('photos:*', { out: { taken: Binary() } })
+
 async function main(): Promise<void> {
+  const client = createClient<[typeof photos]>('ws://127.0.0.1:1/socket', { timeoutMs: undefined })
+  client.channel('photos:1').on('taken', (bytes) => bytes.byteLength)
+  await client.close()
+  await client
+    .channel('photos:1')
+    .join()
+    .catch((error) => assert.ok(error instanceof ChannelError))
   assert.equal(plugin, beryl, 'the plugin by default and by name')
   assert.equal(createPublisher, createRedisPublisher)
   const app = Fastify()
