@@ -48,6 +48,26 @@ export const cuts: Readonly<Record<string, Fact>> = {
     )
   },
 
+  async 'hears once what comes twice'(stage) {
+    if (stage.place.transport === 'longpoll') return
+    /** As when a join that was given up is answered after all, and the next one as well. */
+    class Twice extends globalThis.WebSocket {
+      override set onmessage(listener: (event: unknown) => void) {
+        super.onmessage = (event) => {
+          listener(event)
+          if (String(event.data).includes('"@')) listener(event)
+        }
+      }
+    }
+    const { room } = await stage.member('ada', { transport: Twice })
+    const heard: number[] = []
+    room.on('heard', ({ n }) => heard.push(n))
+    await stage.order('say', stage.topic, 1, 3)
+    await until('all came', () => heard.includes(3))
+    await room.push('echo', { text: 'nothing more came before' })
+    equal(heard, [1, 2, 3])
+  },
+
   async 'hears the very first entry of a log, where it was away for that'(stage) {
     const { room, client } = await stage.member('ada')
     const heard: number[] = []

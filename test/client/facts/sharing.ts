@@ -56,10 +56,18 @@ export const sharing: Readonly<Record<string, Fact>> = {
     const again = client.channel(stage.topic, { name: 'ada' })
     const heard: string[] = []
     again.on('said', ({ text }) => heard.push(text))
-    await again.join()
+    // The same one too begins without those that it had.
+    await Promise.all([again.join(), room.join()])
     await again.push('say', { text: 'hello' })
     await until('it heard it', () => heard.length === 1)
     equal(calls, [])
+    // Also not the one behind a handler that leaves.
+    again.on('said', () => again.leave())
+    again.on('said', () => calls.push('behind it'))
+    room.on('said', ({ text }) => heard.push(text))
+    await room.push('say', { text: 'bye' })
+    await until('the other heard it', () => heard.length === 3)
+    equal([heard, calls], [['hello', 'bye', 'bye'], []])
   },
 
   async 'refuses another payload for a topic that is in use'(stage) {
