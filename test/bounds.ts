@@ -57,6 +57,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'client/presence.ts field #list': 'the presences of a topic, which the server bounds',
   'client/pushes.ts field #waiting': 'MAX_WAITING: then a push fails',
   'client/pushes.ts field #sent': 'the pushes of the program within timeoutMs',
+  'react/seat.ts field #listeners': 'the hooks of components that are mounted',
+  'react/index.ts listener on': 'one for each useEvent that is mounted',
   'client/topic.ts field #users': 'the channels of the program that have joined, until they leave',
   'client/topic.ts field #waiters': 'the joins that the program waits for, timeoutMs each',
 

@@ -82,10 +82,11 @@ test('no two rooms import each other, types included', () => {
   assert.deepEqual(both, [])
 })
 
-test('the ground and the contract import only themselves, the client the contract, supervision the ground', () => {
+test('the ground and the contract import only themselves, the client the contract, react both, supervision the ground', () => {
   const outside = edges().filter(([file, imported]) => {
     const [from, to] = [roomOf(file), roomOf(imported)]
     if (from === 'supervision/') return to !== from && to !== 'ground/'
+    if (from === 'react/') return ![from, 'client/', 'contract/'].includes(to)
     if (from === 'client/') return to !== from && to !== 'contract/'
     return (from === 'ground/' || from === 'contract/') && to !== from
   })

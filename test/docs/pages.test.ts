@@ -15,7 +15,7 @@ const globals = fileURLToPath(new URL('fragment-globals.d.ts', import.meta.url))
 
 for (const page of pages()) {
   const samples = samplesOf(page)
-  const typed = samples.filter(({ language, marks }) => language === 'ts' && !marks.includes('skip'))
+  const typed = samples.filter(({ language, marks }) => /^tsx?$/.test(language) && !marks.includes('skip'))
   if (typed.length > 0)
     test(`the ${typed.length} samples of TypeScript in ${page} compile`, () => check(page, typed))
 
@@ -31,7 +31,7 @@ for (const page of pages()) {
     for (const { language, marks, above, line } of samples) {
       assert.match(
         language,
-        /^(|ts|js|sh|json|html|css|text|mermaid|nginx|haproxy|caddyfile|dockerfile|elixir|yaml|py)$/,
+        /^(|tsx?|js|sh|json|html|css|text|mermaid|nginx|haproxy|caddyfile|dockerfile|elixir|yaml|py)$/,
         `line ${line}`,
       )
       for (const mark of marks) assert.match(mark, /^(run|skip)$/, `line ${line}`)
@@ -53,20 +53,24 @@ async function check(page: string, samples: readonly Sample[]): Promise<void> {
   const named = samples.filter(({ name }) => name !== undefined)
   const fragments = samples.filter(({ name }) => name === undefined)
   const projects = []
-  if (named.length > 0) projects.push(writeProject(folder, { include: named.map(fileOf) }))
-  if (fragments.length > 0) projects.push(writeFragments(folder, fragments))
+  const options = samples.some(({ language }) => language === 'tsx') ? PAGE : {}
+  if (named.length > 0) projects.push(writeProject(folder, { include: named.map(fileOf), options }))
+  if (fragments.length > 0) projects.push(writeFragments(folder, fragments, options))
   const complaints = await Promise.all(projects.map((project) => compile(typescript7, project)))
   // The sources have a check of their own.
   const own = complaints.flat().filter(({ file }) => file.includes('.tmp/'))
   assert.equal(own.map(show).join('\n'), '')
 }
 
-function writeFragments(folder: string, fragments: readonly Sample[]): string {
+/** The options of a page, which has the browser's names beside Node's. */
+const PAGE = { jsx: 'react-jsx', lib: ['es2023', 'dom', 'dom.iterable'] }
+
+function writeFragments(folder: string, fragments: readonly Sample[], options: object): string {
   copyFileSync(globals, join(folder, 'globals.d.ts'))
   return writeProject(folder, {
     name: 'tsconfig.fragments.json',
     include: ['globals.d.ts', ...fragments.map(fileOf)],
-    options: { noUnusedLocals: false, noUnusedParameters: false },
+    options: { ...options, noUnusedLocals: false, noUnusedParameters: false },
   })
 }
 
@@ -79,8 +83,8 @@ function write(folder: string, samples: readonly Sample[]): string {
   return folder
 }
 
-function fileOf({ name, line }: Sample): string {
-  return name ?? `line-${line}.ts`
+function fileOf({ name, line, language }: Sample): string {
+  return name ?? `line-${line}.${language}`
 }
 
 function show({ file, line, text }: Complaint): string {

@@ -24,7 +24,7 @@ export interface Sample {
 }
 
 const FENCE = /^```(\w*)([^\n]*)\n(.*?)^```$/gms
-const NAME = /^\/\/ ((?:[\w-]+\/)*[\w.-]+\.(?:ts|js|cjs|cts|json))\n/
+const NAME = /^\/\/ ((?:[\w-]+\/)*[\w.-]+\.(?:tsx?|js|cjs|cts|json))\n/
 
 /** The pages that hold samples, as paths from the root. */
 export function pages(): string[] {
@@ -59,7 +59,7 @@ export function extractSamples(guide: string): { folder: string; files: string[]
   const folder = emptyFolder('docs', guide)
   const files: string[] = []
   for (const { language, name, code } of samplesOf(`docs/${guide}.md`)) {
-    if (!['ts', 'js'].includes(language) || name === undefined) continue
+    if (!['ts', 'tsx', 'js'].includes(language) || name === undefined) continue
     writeSample(folder, name, code)
     files.push(name)
   }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { typescript7 } from './compile.ts'
@@ -21,7 +21,10 @@ export async function installBuilt(
   cpSync(join(root, 'package.json'), join(own, 'package.json'))
   const build = [typescript7.program, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(own, 'dist')]
   await promisify(execFile)(process.execPath, build)
-  for (const name of packages)
-    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
+  for (const name of packages) {
+    const place = join(folder, 'node_modules', name)
+    mkdirSync(dirname(place), { recursive: true })
+    symlinkSync(join(root, 'node_modules', name), place)
+  }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
