@@ -60,7 +60,7 @@ export interface PubSubAdapter {
   readonly status: AdapterStatus
 
   /** Asked where the status is `partial`: true for a topic that is out of reach. @default false */
-  isDeaf?(topic: string): boolean
+  readonly isDeaf?: ((topic: string) => boolean) | undefined
 
   /**
    * Sends what is on its way, then disconnects. `deliver` is not called any more. Also called while a `start` is pending

@@ -5,6 +5,7 @@ import { memoryNetwork } from 'fastify-beryl/testing'
 import { NatsServer } from '../support/nats.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
+import { RedisCluster } from '../support/redis-cluster.ts'
 import { RemoteWorkers } from './remote-adapter.ts'
 
 /** An engine under test. */
@@ -33,6 +34,17 @@ export const ENGINES: readonly {
     async start() {
       const server = await RedisServer.start()
       return { adapter: () => redis({ url: server.url }), end: () => server.end() }
+    },
+  },
+  {
+    name: 'redis, sharded',
+    needs: need('redis-server'),
+    async start() {
+      const cluster = await RedisCluster.start()
+      return {
+        adapter: () => redis({ url: cluster.urls, sharded: true }),
+        end: () => cluster.end(),
+      }
     },
   },
   {
