@@ -60,4 +60,5 @@ export type {
 } from './pubsub/adapter.ts'
 export type { PubSubReport } from './pubsub/door.ts'
 export type { AppendOptions, LogLimits, LogListener, LogPage, LogPosition, PubSubLog } from './pubsub/log.ts'
+export type { LongPollOptions } from './transport/longpoll/options.ts'
 export type { CheckOrigin } from './transport/options.ts'

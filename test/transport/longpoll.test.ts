@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
@@ -397,6 +398,29 @@ test('W114 a close tells the polls that wait, keeps no client that does not, and
     [200, [['1', '9', 'room:1', 'phx_reply', { response: { body: 'done' }, status: 'ok' }]]],
   )
   assert.ok(away.token)
+  await closed
+})
+
+test('W114 while a server closes, a poll over a kept connection is answered in the words of the client', async (t) => {
+  const { app, release } = await serve(t)
+  const poller = await joined(app)
+  await poller.send(['1', '9', 'room:1', 'wait', { body: 'done' }])
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as { port: number }
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const get = async (path: string): Promise<[number | undefined, string]> => {
+    const sent = request({ port, host: '127.0.0.1', agent, path })
+    sent.end()
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    return [response.statusCode, Buffer.concat(await response.toArray()).toString()]
+  }
+  assert.equal((await get('/nowhere'))[0], 404)
+  const closed = app.close()
+  await turns()
+  // Fastify's own answer has no status that phoenix.js knows, and would end it.
+  assert.deepEqual(await get(poller.url), [503, '{"status":500}'])
+  release()
   await closed
 })
 
