@@ -58,7 +58,7 @@ async function stage(count: number, historyBytes?: number) {
   return { clock, relay, nodes: nodes as [Node, Node, Node], settled }
 }
 
-test('H2 X27 a worker that ends takes no log with it, and a primary that begins anew has another epoch', async () => {
+test('H2 X35 a worker that ends takes no log with it, and a primary that begins anew has another epoch', async () => {
   const { clock, relay, nodes, settled } = await stage(2)
   const [one, two] = nodes
   const { epoch } = await settled(one.log.append('a', 'first', { ...LIMITS, id: 'x' }))
@@ -121,7 +121,7 @@ test('H10 an answer that a lost link takes along is BERYL_ERR_HISTORY_UNKNOWN, a
   assert.deepEqual((await settled(one.log.read('a', 0, LIMITS))).entries, ['first', 'second'])
 })
 
-test('H8 X17 X27 a worker that does not read loses entries above its credit, and its log has them; pages wait for room', async () => {
+test('H8 X17 X35 a worker that does not read loses entries above its credit, and its log has them; pages wait for room', async () => {
   const { clock, nodes, settled } = await stage(2)
   const [one, two] = nodes
   const wide = { ...LIMITS, size: 100 }
