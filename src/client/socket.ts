@@ -47,8 +47,10 @@ export function openSocket(url: string, options: SocketOptions, timeoutMs: numbe
   let known: object = {}
   let retryMs = 0
 
+  const Wire: unknown = transport ?? Reflect.get(globalThis, 'WebSocket') ?? LongPoll
   const late = lateTransport({
-    Wire: (transport ?? Reflect.get(globalThis, 'WebSocket') ?? LongPoll) as WireClass,
+    Wire: Wire as WireClass,
+    slash: Wire === LongPoll ? '/' : '_',
     timeoutMs,
     async ask() {
       const [asked, token] = await Promise.all([value(params), value(authToken)])

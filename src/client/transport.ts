@@ -28,6 +28,8 @@ export interface Opening {
 
 export interface Opener {
   readonly Wire: WireClass
+  /** Stands for a slash in the base64 of a token: a sub-protocol of a WebSocket has none, and `LongPoll` reads no other. */
+  readonly slash: '/' | '_'
   /** Asks the application. */
   ask(): Promise<Opening>
   /** It may take so long. */
@@ -35,9 +37,9 @@ export interface Opener {
 }
 
 const CLOSED = 3
-const EVENTS = ['onopen', 'onerror', 'onmessage', 'onclose'] as const
+const EVENTS = ['onopen', 'onerror', 'onclose'] as const
 
-export function lateTransport({ Wire, ask, timeoutMs }: Opener): WireClass {
+export function lateTransport({ Wire, slash, ask, timeoutMs }: Opener): WireClass {
   return class LateTransport implements Wire {
     binaryType: unknown
     timeout: unknown
@@ -80,11 +82,12 @@ export function lateTransport({ Wire, ask, timeoutMs }: Opener): WireClass {
 
     #open({ url, authToken }: Opening): void {
       if (this.#isOver) return
-      const wire = new Wire(url, authToken === undefined ? undefined : ['phoenix', bearer(authToken)])
+      const wire = new Wire(url, authToken === undefined ? undefined : ['phoenix', bearer(authToken, slash)])
       this.#wire = wire
       wire.binaryType = this.binaryType
       wire.timeout = this.timeout
       for (const on of EVENTS) wire[on] = (event: unknown) => this[on](event)
+      wire.onmessage = (event) => this.onmessage(withBytes(event as Message))
     }
 
     #fail(error: unknown): void {
@@ -96,9 +99,20 @@ export function lateTransport({ Wire, ask, timeoutMs }: Opener): WireClass {
   }
 }
 
-/** As phoenix.js carries it, in the sub-protocol; but a slash, which phoenix.js leaves in it, may not stand there. */
-function bearer(token: string): string {
-  return `base64url.bearer.phx.${btoa(token).replaceAll('=', '').replaceAll('/', '_')}`
+/** As phoenix.js carries it, in the sub-protocol. */
+function bearer(token: string, slash: string): string {
+  return `base64url.bearer.phx.${btoa(token).replaceAll('=', '').replaceAll('/', slash)}`
+}
+
+interface Message {
+  readonly data: unknown
+}
+
+/** Long polling carries a binary frame as base64, which phoenix.js would read as JSON. */
+function withBytes(message: Message): Message {
+  const { data } = message
+  if (typeof data !== 'string' || data[0] === '[') return message
+  return { data: Uint8Array.from(atob(data), (char) => char.charCodeAt(0)).buffer }
 }
 
 function nothing(_event: unknown): void {}

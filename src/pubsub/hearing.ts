@@ -20,10 +20,21 @@ export class Hearing {
     this.#clock = door.clock
   }
 
-  /** Asks for topics of the node itself. Gives a promise where there is something to wait for. */
-  attend(topics: readonly string[]): undefined | Promise<unknown> {
+  /**
+   * Asks for topics of the node itself. Gives a promise where there is something to wait for.
+   *
+   * @param refused Told where the adapter says no when nobody waits any more.
+   */
+  attend(topics: readonly string[], refused: (error: unknown) => void): undefined | Promise<void> {
     const asked = topics.flatMap((topic) => this.#link.subscribe(topic) ?? [])
-    return asked.length === 0 ? undefined : this.#confirmation(topics, Promise.all(asked)).awaited
+    if (asked.length === 0) return undefined
+    const all = Promise.all(asked)
+    const confirmation = this.#confirmation(topics, all)
+    all.catch((error) => {
+      this.#door.failed('subscribe', error)
+      if (confirmation.isGivenUp) refused(error)
+    })
+    return confirmation.awaited
   }
 
   /** Asks for a topic. What is refused is asked for again by the next who joins, or when the adapter is up again. */

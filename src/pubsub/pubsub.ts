@@ -47,6 +47,7 @@ export class PubSub implements Process {
   readonly #sent: Probe<'broadcast.sent'>
   readonly #topics = new Map<string, TopicSubscribers>()
   #isOpen = true
+  #isUnheard = false
   #watcher: PubSubWatcher | undefined
   #told: AdapterStatus | undefined
 
@@ -95,8 +96,14 @@ export class PubSub implements Process {
   }
 
   /** Listens where other nodes talk to this one. */
-  #attend(): undefined | Promise<unknown> {
-    return this.#hearing.attend([CONTROL, nodeTopic(this.node)])
+  #attend(): undefined | Promise<void> {
+    return this.#hearing.attend([CONTROL, nodeTopic(this.node)], (error) => this.#unheard(error))
+  }
+
+  /** The other nodes cannot reach this one: it asks again when the adapter is up, and where that is so already it fails. */
+  #unheard(error: unknown): void {
+    this.#isUnheard = true
+    if (this.#isOpen && this.#door.status !== 'down') this.#end({ error })
   }
 
   #startFailed(error: unknown): never {
@@ -112,6 +119,8 @@ export class PubSub implements Process {
     if (status !== 'up') this.#hearing.giveUp()
     if (status === 'down') return
     this.#watcher?.up()
+    if (this.#isUnheard) this.#attend()?.then(undefined, (error) => this.#unheard(error))
+    this.#isUnheard = false
     for (const [topic, subscribers] of this.#topics)
       if (subscribers.isRefused) this.#hearing.ask(topicTopic(topic), subscribers)
   }
@@ -124,9 +133,13 @@ export class PubSub implements Process {
   }
 
   kill(): void {
+    this.#end('killed')
+  }
+
+  #end(reason: ExitReason): void {
     this.#isOpen = false
     void this.#link.close()
-    this.#exit.end('killed')
+    this.#exit.end(reason)
   }
 
   /** False from the moment on in which it was asked to end: what it is given then goes nowhere. */

@@ -9,7 +9,7 @@ import { installBuilt } from '../support/built.ts'
 
 // The client as a page ships it, from the package as npm installs it, beside phoenix.js, which is not counted.
 
-const LIMIT_BYTES = 4600
+const LIMIT_BYTES = 4650
 
 const uses = {
   client: "export { createClient, ChannelError } from 'fastify-beryl/client'",

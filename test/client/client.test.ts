@@ -23,6 +23,8 @@ interface Ground {
   readonly needs: readonly Tool[]
   /** Names of facts, each with the reason why it is not tried here. */
   readonly skips: Readonly<Record<string, string>>
+  /** @default 'websocket' */
+  readonly transport?: Place['transport'] & string
   open(server: TryServer): Promise<{ readonly prove: Prove; close(): Promise<void> }>
 }
 
@@ -35,11 +37,24 @@ Object.assign(globalThis, {
   dispatchEvent: events.dispatchEvent.bind(events),
 })
 
+const POLLED: Ground['skips'] = {
+  'comes back at once with a new token when the time of the old one is over':
+    'phoenix.js polls on over a new session, which it opens with the address of then',
+}
+
 const grounds: readonly Ground[] = [
   inNode('phoenix'),
   inNode('phoenix-1.7'),
   { name: 'Chromium', needs: ['chromium'], skips: {}, open: inChromium },
   { name: 'Firefox', needs: ['firefox'], skips: {}, open: inFirefox },
+  { ...inNode('phoenix'), name: 'Node, phoenix, long polling', skips: POLLED, transport: 'longpoll' },
+  {
+    name: 'Chromium, long polling',
+    needs: ['chromium'],
+    skips: POLLED,
+    transport: 'longpoll',
+    open: inChromium,
+  },
 ]
 
 function inNode(phoenix: 'phoenix' | 'phoenix-1.7'): Ground {
@@ -87,7 +102,7 @@ function inPage(page: AnyPage): Prove {
   }
 }
 
-for (const { name, needs, skips, open } of grounds)
+for (const { name, needs, skips, transport = 'websocket', open } of grounds)
   describe(name, need(...needs), () => {
     const server = new TryServer((app) => {
       app.get('/', (_request, reply) =>
@@ -115,6 +130,9 @@ for (const { name, needs, skips, open } of grounds)
     for (const [index, fact] of Object.keys(facts).entries())
       test(fact, { skip: skips[fact] ?? false, timeout: 120_000 }, async () => {
         const { url, control } = server
-        assert.equal(await ground?.prove(fact, { url, control, topic: `room:${index}` }), undefined)
+        assert.equal(
+          await ground?.prove(fact, { url, control, transport, topic: `room:${index}` }),
+          undefined,
+        )
       })
   })

@@ -91,6 +91,7 @@ export class TryServer {
     })
     await app.register(beryl, {
       channels: [this.#room()],
+      longPoll: true,
       limits: { messages: false, joins: false },
       connect: ({ params, authToken }) => {
         const seen = this.#of(String(params.name))

@@ -175,6 +175,53 @@ test('a topic that the adapter refuses is asked for again by the next who joins,
   assert.equal(node.failed.length, 1, 'told once')
 })
 
+/** An adapter that is down and refuses, until it is told to be well, or up and refusing still. */
+function refusing() {
+  const state = { refuses: true, status: 'down' as 'up' | 'down' }
+  const asked: string[] = []
+  let say: (status: 'up' | 'down') => void = () => {}
+  const node = new Node('a', {
+    ...local(),
+    isSolo: false,
+    get status() {
+      return state.status
+    },
+    start(_node, _deliver, report) {
+      say = report
+    },
+    async subscribe(topic) {
+      asked.push(topic)
+      if (state.refuses) throw new Error('no')
+    },
+  })
+  const up = (refuses: boolean): void => {
+    Object.assign(state, { refuses, status: 'up' })
+    say('up')
+  }
+  return { node, asked, up }
+}
+
+test('X3 topics of the node itself that are refused while the adapter is down are asked for again when it is up', async () => {
+  const { node, asked, up } = refusing()
+  await node.pubsub.start()
+  await delivered()
+  assert.deepEqual(asked.splice(0), ['control', 'node:a'])
+  assert.equal(node.failed.length, 1)
+  up(false)
+  await delivered()
+  assert.deepEqual(asked.splice(0), ['control', 'node:a'])
+  up(false)
+  assert.deepEqual(asked, [], 'they are there')
+})
+
+test('X3 a node whose own topics are refused by an adapter that is up fails, for its supervisor to start it again', async () => {
+  const { node, up } = refusing()
+  await node.pubsub.start()
+  await delivered()
+  up(true)
+  assert.deepEqual(await node.pubsub.exited, { error: new Error('no') })
+})
+
 test('a start of the pubsub is synchronous where the adapter is', () => {
   const pubsub = makePubSub('a', local(), new Telemetry())
   assert.equal(pubsub.start(), pubsub)

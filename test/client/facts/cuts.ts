@@ -41,9 +41,9 @@ export const cuts: Readonly<Record<string, Fact>> = {
       Array.from({ length: 28 }, (_, index) => index + 1),
     )
     equal([...new Set(recovered)], [true])
-    // Some may have been said when it was back already.
+    // Some may have been said when it was back already; what a poll had not brought yet was missed, too.
     equal(
-      missed.every((count) => count >= 0 && count <= 5),
+      missed.every((count) => count >= 0 && count <= 8),
       true,
     )
   },
