@@ -160,7 +160,9 @@ async function fallingBack(server: ClientServer): Promise<ClientSource> {
     open: async () => new Agent(library),
     async close() {
       await proxy.close()
-      assert.ok(proxy.opened > 10, 'a WebSocket opened for each client')
+      // Where there is a sessionStorage, as in Node 26, phoenix.js remembers that it fell back.
+      const wanted = 'sessionStorage' in globalThis ? 1 : 10
+      assert.ok(proxy.opened >= wanted, 'WebSockets opened')
     },
   }
 }
