@@ -28,6 +28,8 @@ spawn(
     '--expose-gc',
     '--test',
     '--test-concurrency=2',
+    // This one says again at its end what failed: a long output may be cut before it.
+    '--test-reporter=spec',
     ...flags,
     ...files.map((file) => join(here, file)),
   ],
