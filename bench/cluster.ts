@@ -124,13 +124,13 @@ async function benchTopics(options: Options, ground: Ground, redis: Redis): Prom
   return samples
 }
 
-function serversOf({ profile }: Options, { pinned }: Ground) {
-  return { pinned, profileTo: profile ? profileFolder() : undefined }
+function serversOf({ profile }: Options, { pinned, node }: Ground) {
+  return { pinned, node, profileTo: profile ? profileFolder() : undefined }
 }
 
-function report(found: ClusterReport, options: Options, { pinned }: Ground): void {
+function report(found: ClusterReport, options: Options, ground: Ground): void {
   console.log(`\n${targetTable(found)}`)
   if (anyVoid(found.results) || found.interest.some(({ missed }) => missed > 0)) process.exitCode = 1
-  const all = { machine: describeMachine(pinned), pace: options.pace, size: options.cluster, ...found }
+  const all = { machine: describeMachine(ground), pace: options.pace, size: options.cluster, ...found }
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(all, null, 1))}`)
 }

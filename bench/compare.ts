@@ -6,6 +6,7 @@ import {
   stopPeers,
   type WorkloadResult,
 } from './measure/bench-workload.ts'
+import type { Place } from './measure/cores.ts'
 import type { Options } from './options.ts'
 import { anyVoid } from './report/figures.ts'
 import { profileFolder, writeResult } from './report/files.ts'
@@ -15,8 +16,7 @@ import { standardWorkloads } from './workloads/catalog.ts'
 import type { Workload } from './workloads/workload.ts'
 
 /** The machine, as a command knows it. */
-export interface Ground {
-  readonly pinned: boolean
+export interface Ground extends Place {
   /** Connections that this process may hold at once. */
   readonly maxConnections: number
 }
@@ -29,7 +29,7 @@ export async function compare(options: Options, ground: Ground): Promise<void> {
   if (results.length > 0) console.log(`\n${summaryTable(results)}`)
   if (Object.keys(memory).length > 0) console.log(`\n${memoryTable(memory)}`)
   if (anyVoid(results)) process.exitCode = 1
-  const report = { machine: describeMachine(ground.pinned), pace: options.pace, workloads: results, memory }
+  const report = { machine: describeMachine(ground), pace: options.pace, workloads: results, memory }
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
 }
 
@@ -61,10 +61,10 @@ async function benchAll(
   return results
 }
 
-async function benchAllMemory({ peers, memory }: Options, { pinned }: Ground): Promise<MemoryResult> {
+async function benchAllMemory({ peers, memory }: Options, ground: Ground): Promise<MemoryResult> {
   const samples: Record<string, MemorySample[]> = Object.fromEntries(peers.map(({ name }) => [name, []]))
   for (let round = 0; round < memory.rounds; round += 1) {
-    for (const peer of peers) samples[peer.name]?.push(await benchMemory(peer, memory, pinned))
+    for (const peer of peers) samples[peer.name]?.push(await benchMemory(peer, memory, ground))
   }
   return samples
 }

@@ -33,7 +33,7 @@ export async function growth(options: Options, ground: Ground): Promise<void> {
     ...histories,
   ]
   if (anyVoid(results)) process.exitCode = 1
-  const report = { machine: describeMachine(ground.pinned), pace: options.pace, axes, variants, histories }
+  const report = { machine: describeMachine(ground), pace: options.pace, axes, variants, histories }
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
 }
 

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Ground } from './compare.ts'
 import { closeCrowd, openCrowd } from './load/crowd.ts'
+import type { Place } from './measure/cores.ts'
 import { growthPerThing, type Kind, readKinds } from './measure/heap-snapshot.ts'
 import { ServerProcess } from './measure/server.ts'
 import type { Options } from './options.ts'
@@ -11,14 +12,14 @@ const CONNECTIONS = 1_000
 const FURTHER_TOPICS = 5
 
 /** Prints what a connection with one topic, and a further topic, keep alive on a peer's heap. */
-export async function heap({ peers, peersChosen }: Options, { pinned }: Ground): Promise<void> {
+export async function heap({ peers, peersChosen }: Options, ground: Ground): Promise<void> {
   for (const peer of peers) {
-    if (peersChosen || peer.name === 'beryl') await breakDown(peer, pinned)
+    if (peersChosen || peer.name === 'beryl') await breakDown(peer, ground)
   }
 }
 
-async function breakDown(peer: Peer, pinned: boolean): Promise<void> {
-  const server = await ServerProcess.start({ peer, pinned })
+async function breakDown(peer: Peer, place: Place): Promise<void> {
+  const server = await ServerProcess.start({ peer, ...place })
   const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
   const open = (size: number) =>
     openCrowd(target, size, { topicsOf: (index) => [`${peer.topicPrefix}:${index}-0`] })

@@ -4,6 +4,7 @@ import { compare } from './compare.ts'
 import { growth } from './growth.ts'
 import { heap } from './heap.ts'
 import { canPin, pinLoad } from './measure/cores.ts'
+import { type NodeBinary, nodeFromNpm, OWN_NODE } from './measure/node.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import { openFileLimit } from './report/machine.ts'
 
@@ -14,19 +15,21 @@ if (process.argv.includes('--help')) console.log(USAGE)
 else await main()
 
 async function main(): Promise<void> {
-  const options = parsed()
-  if (options === undefined) return
+  const { options, node } = parsed() ?? {}
+  if (options === undefined || node === undefined) return
   const pinned = canPin()
   if (pinned) pinLoad()
   else
     console.error('Servers and load share cores, for want of taskset or of a second core: figures vary more.')
-  const ground = { pinned, maxConnections: openFileLimit() - OTHER_FILES }
+  const ground = { pinned, node, maxConnections: openFileLimit() - OTHER_FILES }
   await { compare, growth, heap, cluster }[options.mode](options, ground)
 }
 
-function parsed(): Options | undefined {
+function parsed(): { readonly options: Options; readonly node: NodeBinary } | undefined {
   try {
-    return readOptions(process.argv.slice(2))
+    const options = readOptions(process.argv.slice(2))
+    const { nodeVersion } = options
+    return { options, node: nodeVersion === undefined ? OWN_NODE : nodeFromNpm(nodeVersion) }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     console.error(`${error.message}\n\n${USAGE}`)

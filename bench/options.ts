@@ -23,6 +23,8 @@ export interface Options {
   /** Beginning of the names of the files written. */
   readonly out: string
   readonly profile: boolean
+  /** Of the servers, where that is another than the bench's own. */
+  readonly nodeVersion: string | undefined
 }
 
 /** The size of everything that `--cluster` takes. */
@@ -44,6 +46,7 @@ export const USAGE = `npm run bench -- [options]
   --rounds=n           rounds, at least 1
   --run-ms=n           how long one run loads one server
   --joins=n            connections of the workload "joins"
+  --node=24            run the servers on this version of Node, from the npm package "node"
   --profile            write a CPU profile of every server
   --out=name           names of the result files begin so (default: mode and date)`
 
@@ -64,6 +67,7 @@ export function readOptions(argv: readonly string[]): Options {
       'run-ms': { type: 'string' },
       joins: { type: 'string' },
       out: { type: 'string' },
+      node: { type: 'string' },
     },
   })
   const mode = modeOf(values)
@@ -82,6 +86,7 @@ export function readOptions(argv: readonly string[]): Options {
     scale: { ...defaults.scale, joins: count('joins', values.joins) ?? defaults.scale.joins },
     out: values.out ?? `${mode}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`,
     profile: values.profile,
+    nodeVersion: nodeVersion(values.node),
   }
 }
 
@@ -146,6 +151,14 @@ function peerNamed(name: string): Peer {
     throw new TypeError(`--peers: no peer "${name}"; there are ${PEERS.map((each) => each.name).join(', ')}`)
   }
   return peer
+}
+
+/** A tag, a range or a path would be npm's to read: another Node than was meant, or a program of somebody's own. */
+const NODE_VERSION = /^\d+(\.\d+){0,2}$/
+
+function nodeVersion(version: string | undefined): string | undefined {
+  if (version === undefined || NODE_VERSION.test(version)) return version
+  throw new TypeError(`--node: wanted a version such as 24 or 24.1.0, got "${version}"`)
 }
 
 function count(option: string, value: string | undefined): number | undefined {

@@ -4,6 +4,7 @@ import { closeCrowd, openCrowd } from '../load/crowd.ts'
 import { NODES } from '../peers/catalog.ts'
 import type { Memory } from '../peers/commands.ts'
 import { rotated } from './bench-workload.ts'
+import type { Place } from './cores.ts'
 import type { Redis } from './redis.ts'
 import { ServerProcess, totalUs } from './server.ts'
 
@@ -31,9 +32,8 @@ export interface InterestSample {
   readonly missed: number
 }
 
-export interface InterestOptions {
+export interface InterestOptions extends Place {
   readonly rounds: number
-  readonly pinned: boolean
   readonly profileTo?: string | undefined
 }
 

@@ -2,6 +2,7 @@ import type { Connection, Target } from '../load/connection.ts'
 import { closeCrowd, openCrowd } from '../load/crowd.ts'
 import type { Peer } from '../peers/catalog.ts'
 import type { Memory } from '../peers/commands.ts'
+import type { Place } from './cores.ts'
 import { ServerProcess } from './server.ts'
 
 /** The price of one more of something for the server's process after garbage collection, in bytes. */
@@ -34,8 +35,8 @@ const BASE_SHARE = 0.5
  * Takes a fresh server with a base of connections, and measures twice: after `connections` more have joined a topic
  * each, and after each of those has joined further topics. Every topic has one subscriber: the dearest case.
  */
-export async function benchMemory(peer: Peer, size: MemorySize, pinned: boolean): Promise<MemorySample> {
-  const server = await ServerProcess.start({ peer, pinned })
+export async function benchMemory(peer: Peer, size: MemorySize, place: Place): Promise<MemorySample> {
+  const server = await ServerProcess.start({ peer, ...place })
   const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
   const open: Connection[] = []
   const add = async (count: number, name: string): Promise<Connection[]> => {

@@ -3,6 +3,7 @@ import type { Peer } from '../peers/catalog.ts'
 import { type Pacing, RelayBout } from '../workloads/relay.ts'
 import type { Unit } from '../workloads/workload.ts'
 import { measure, type Pace, rotated, type Sample, type WorkloadResult } from './bench-workload.ts'
+import type { Place } from './cores.ts'
 import { Latencies, type LatencySummary } from './latencies.ts'
 import { ServerProcess } from './server.ts'
 import { matchStamps, withFaults } from './stamps.ts'
@@ -14,9 +15,8 @@ export interface Pair {
   readonly receiver: ServerProcess
 }
 
-export interface PairOptions {
+export interface PairOptions extends Place {
   readonly brokerUrl: string
-  readonly pinned: boolean
   readonly profileTo?: string | undefined
 }
 

@@ -2,6 +2,7 @@ import type { Target } from '../load/connection.ts'
 import type { Faults } from '../load/ledger.ts'
 import type { Peer } from '../peers/catalog.ts'
 import type { Bout, Unit, Workload } from '../workloads/workload.ts'
+import type { Place } from './cores.ts'
 import type { LatencySummary } from './latencies.ts'
 import { ServerProcess, totalUs } from './server.ts'
 
@@ -44,7 +45,7 @@ export interface RunningPeer {
 
 export async function startPeers(
   peers: readonly Peer[],
-  options: { readonly pinned: boolean; readonly profileTo?: string | undefined },
+  options: Place & { readonly profileTo?: string | undefined },
 ): Promise<RunningPeer[]> {
   return Promise.all(
     peers.map(async (peer) => ({ peer, server: await ServerProcess.start({ peer, ...options }) })),

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
+import type { NodeBinary } from './node.ts'
 
 /** The core on which every server runs, and the one of the load. */
 const SERVER_CORE = 0
@@ -10,10 +11,20 @@ export function canPin(): boolean {
   return availableParallelism() >= 2 && spawnSync('taskset', ['-V']).status === 0
 }
 
-/** The command that runs `node` with `argv` on the core of the servers. */
-export function serverCommand(pinned: boolean, argv: readonly string[]): [command: string, argv: string[]] {
-  if (!pinned) return [process.execPath, [...argv]]
-  return ['taskset', ['-c', String(SERVER_CORE), process.execPath, ...argv]]
+/** Where servers run. */
+export interface Place {
+  /** True where servers and load have a core each. */
+  readonly pinned: boolean
+  readonly node: NodeBinary
+}
+
+/** The command that runs a server with `argv`, on the core of the servers. */
+export function serverCommand(
+  { pinned, node }: Place,
+  argv: readonly string[],
+): [command: string, argv: string[]] {
+  if (!pinned) return [node.path, [...argv]]
+  return ['taskset', ['-c', String(SERVER_CORE), node.path, ...argv]]
 }
 
 /** Moves this process, with all of its threads, to the core of the load. */

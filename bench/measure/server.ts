@@ -5,11 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Peer } from '../peers/catalog.ts'
 import type { Command, Memory, Message, Order, Usage } from '../peers/commands.ts'
-import { serverCommand } from './cores.ts'
+import { type Place, serverCommand } from './cores.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends Place {
   readonly peer: Peer
-  readonly pinned: boolean
   /** Folder for a CPU profile, written when the server stops. @default no profile */
   readonly profileTo?: string | undefined
   /** The broker between the nodes of a cluster. @default none */
@@ -30,7 +29,7 @@ export class ServerProcess {
   readonly #child: ChildProcess
 
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const [command, argv] = serverCommand(options.pinned, nodeArguments(options))
+    const [command, argv] = serverCommand(options, nodeArguments(options))
     const child = spawn(command, argv, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, ...WITHOUT_NATIVE_HELPERS, NODE_ENV: 'production' },

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
+import type { Place } from '../measure/cores.ts'
 
 /** Where and when figures come from: without it they mean nothing. */
 export interface Machine {
   readonly date: string
+  /** The Node of the servers. */
   readonly node: string
   readonly kernel: string
   readonly cpu: string
@@ -15,10 +17,10 @@ export interface Machine {
   readonly commit: string
 }
 
-export function describeMachine(pinned: boolean): Machine {
+export function describeMachine({ pinned, node }: Place): Machine {
   return {
     date: new Date().toISOString(),
-    node: process.version,
+    node: node.version,
     kernel: `${process.platform} ${release()}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
