@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { MemorySize } from './measure/bench-memory.ts'
 import type { Pace } from './measure/bench-workload.ts'
-import { berylBefore, PEERS, type Peer } from './peers/catalog.ts'
+import { berylBefore, PEERS, type Peer, peerNamed } from './peers/catalog.ts'
 import type { Scale } from './workloads/catalog.ts'
 
 export type Mode = 'compare' | 'growth' | 'heap' | 'cluster'
@@ -143,14 +143,6 @@ function chosenPeers({
 }): readonly Peer[] {
   const chosen = peers?.split(',').map(peerNamed) ?? PEERS
   return before === undefined ? chosen : [...chosen, berylBefore(before)]
-}
-
-function peerNamed(name: string): Peer {
-  const peer = PEERS.find((candidate) => candidate.name === name)
-  if (peer === undefined) {
-    throw new TypeError(`--peers: no peer "${name}"; there are ${PEERS.map((each) => each.name).join(', ')}`)
-  }
-  return peer
 }
 
 /** A tag, a range or a path would be npm's to read: another Node than was meant, or a program of somebody's own. */
