@@ -1,4 +1,5 @@
 import { benchMemory, type MemorySample } from './measure/bench-memory.ts'
+import { benchStorm } from './measure/bench-storm.ts'
 import {
   benchWorkload,
   type RunningPeer,
@@ -8,10 +9,11 @@ import {
 } from './measure/bench-workload.ts'
 import type { Place } from './measure/cores.ts'
 import type { Options } from './options.ts'
+import { STORMED } from './peers/catalog.ts'
 import { anyVoid } from './report/figures.ts'
 import { profileFolder, writeResult } from './report/files.ts'
 import { describeMachine } from './report/machine.ts'
-import { type MemoryResult, memoryTable, summaryTable, workloadTable } from './report/table.ts'
+import { type MemoryResult, memoryTable, stormTable, summaryTable, workloadTable } from './report/table.ts'
 import { standardWorkloads } from './workloads/catalog.ts'
 import type { Workload } from './workloads/workload.ts'
 
@@ -23,13 +25,16 @@ export interface Ground extends Place {
 
 /** Every workload at every peer, then memory; prints as it goes, ends with the summary. */
 export async function compare(options: Options, ground: Ground): Promise<void> {
-  const workloads = standardWorkloads(options.scale).filter(({ id }) => wanted(options, id))
-  const results = await benchAll(workloads, options, ground)
+  const standard = standardWorkloads(options.scale).filter(({ id }) => wanted(options, id))
+  const results = await benchAll(standard, options, ground)
+  const storm = wanted(options, 'storm') ? await benchStorms(options, ground) : undefined
   const memory = wanted(options, 'memory') ? await benchAllMemory(options, ground) : {}
   if (results.length > 0) console.log(`\n${summaryTable(results)}`)
+  if (storm !== undefined) console.log(`\n${stormTable(storm)}`)
   if (Object.keys(memory).length > 0) console.log(`\n${memoryTable(memory)}`)
   if (anyVoid(results)) process.exitCode = 1
-  const report = { machine: describeMachine(ground), pace: options.pace, workloads: results, memory }
+  const workloads = [...results, ...(storm === undefined ? [] : [storm])]
+  const report = { machine: describeMachine(ground), pace: options.pace, workloads, memory }
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
 }
 
@@ -59,6 +64,22 @@ async function benchAll(
     await stopPeers(running)
   }
   return results
+}
+
+/** At peers of its own: what `--peers` chose plays no part. */
+async function benchStorms(
+  { peers, pace, scale, profile }: Options,
+  ground: Ground,
+): Promise<WorkloadResult> {
+  const before = peers
+    .filter(({ checkout }) => checkout !== undefined)
+    .map((peer) => ({ ...peer, perTopic: 1 }))
+  return benchStorm([...STORMED, ...before], {
+    ...ground,
+    clients: scale.joins,
+    rounds: pace.rounds,
+    profileTo: profile ? profileFolder() : undefined,
+  })
 }
 
 async function benchAllMemory({ peers, memory }: Options, ground: Ground): Promise<MemoryResult> {

@@ -1,6 +1,6 @@
 import { Connection, type Listener, type Target } from './connection.ts'
 
-/** Handshakes that may be under way at once. */
+/** Handshakes that may be under way at once, where the load does not say. */
 const WINDOW = 64
 
 /** Opens `size` connections; `topicsOf(index)` says what each joins. `onJoined` hears how long each took. */
@@ -10,6 +10,8 @@ export async function openCrowd(
   options: {
     readonly topicsOf: (index: number) => readonly string[]
     readonly onJoined?: (elapsedMs: number) => void
+    /** Handshakes that may be under way at once. @default 64 */
+    readonly window?: number
   },
 ): Promise<Connection[]> {
   const crowd: Connection[] = []
@@ -23,7 +25,7 @@ export async function openCrowd(
     }
   }
   try {
-    await Promise.all(Array.from({ length: Math.min(WINDOW, size) }, openInTurn))
+    await Promise.all(Array.from({ length: Math.min(options.window ?? WINDOW, size) }, openInTurn))
   } catch (error) {
     closeCrowd(crowd.filter((connection) => connection !== undefined))
     throw error

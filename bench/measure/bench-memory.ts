@@ -7,6 +7,7 @@ import { ServerProcess } from './server.ts'
 
 /** The price of one more of something for the server's process after garbage collection, in bytes. */
 export interface Cost {
+  /** Without V8's young generation. */
   readonly residentBytes: number
   readonly heapBytes: number
   readonly externalBytes: number
@@ -25,10 +26,7 @@ export interface MemorySize {
   readonly furtherTopics: number
 }
 
-/**
- * The part of the measured size that is opened before measuring, and stays: it makes what is made once, compiles what
- * joins need and lets V8's young generation grow to its full size, which would else be booked on the connections.
- */
+/** The part of the measured size that is opened before measuring, and stays: it makes what is made once, and compiles what joins need. */
 const BASE_SHARE = 0.5
 
 /**
@@ -80,8 +78,13 @@ function topic({ topicPrefix }: Target, crowd: string, index: number): string {
 
 function cost(before: Memory, after: Memory, count: number): Cost {
   return {
-    residentBytes: (after.residentBytes - before.residentBytes) / count,
+    residentBytes: (oldBytes(after) - oldBytes(before)) / count,
     heapBytes: (after.heapBytes - before.heapBytes) / count,
     externalBytes: (after.externalBytes - before.externalBytes) / count,
   }
+}
+
+/** The young generation has its full size only after a long rush: what it grew meanwhile is no cost of a connection. */
+function oldBytes({ residentBytes, youngBytes }: Memory): number {
+  return residentBytes - youngBytes
 }

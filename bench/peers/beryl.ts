@@ -42,6 +42,21 @@ const logged = defineChannel('logged:*', {
   },
 })
 
+/** Who joins is there, and is told who else is. */
+const present = defineChannel('present:*', {
+  schema: { ...schema, presence: Type.Object({ seat: Type.Integer() }) },
+  join: () => ({ assigns: {}, reply: {} }),
+  joined(socket) {
+    socket.presence.track(socket.id, { seat: 1 })
+  },
+  in: {
+    say(payload, socket) {
+      socket.broadcast('said', payload)
+    },
+    echo: (payload) => payload,
+  },
+})
+
 /** Validation off: the schemas accept whatever comes. */
 const untyped = defineChannel('untyped:*', {
   schema: {
@@ -76,7 +91,7 @@ const binary = defineChannel('binary:*', {
 const app = fastify()
 await app.register(beryl, {
   path: '/socket',
-  channels: [typed, logged, untyped, binary],
+  channels: [typed, logged, present, untyped, binary],
   presence: true,
   groups: true,
   heartbeat: { timeoutMs: 600_000 },

@@ -29,6 +29,15 @@ export const PEERS: readonly Peer[] = [
   { name: 'socket.io', file: 'socket-io', dialects: [socketIo], topicPrefix: 'bench' },
 ]
 
+/** @throws TypeError where there is none */
+export function peerNamed(name: string): Peer {
+  const peer = PEERS.find((candidate) => candidate.name === name)
+  if (peer === undefined) {
+    throw new TypeError(`--peers: no peer "${name}"; there are ${PEERS.map((each) => each.name).join(', ')}`)
+  }
+  return peer
+}
+
 /** beryl as another checkout has it: what a change is held against. */
 export function berylBefore(checkout: string): Peer {
   return { name: 'beryl, before', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench', checkout }
@@ -48,6 +57,26 @@ export const HISTORIES: readonly Peer[] = [
   { name: 'beryl', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench' },
   { name: 'beryl, logged', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'logged' },
   { name: 'beryl, logged, positions', file: 'beryl', dialects: [phoenixV2Positions], topicPrefix: 'logged' },
+]
+
+/** A server to which clients come back, so many to a topic. */
+export interface Stormed extends Peer {
+  readonly perTopic: number
+}
+
+/** The first is the one by which the others are divided. */
+export const STORMED: readonly Stormed[] = [
+  { ...peerNamed('fastify-websocket'), perTopic: 1 },
+  { ...peerNamed('beryl'), perTopic: 1 },
+  {
+    ...peerNamed('beryl'),
+    name: 'beryl, history',
+    dialects: [phoenixV2Positions],
+    topicPrefix: 'logged',
+    perTopic: 1,
+  },
+  { ...peerNamed('beryl'), name: 'beryl, presence', topicPrefix: 'present', perTopic: 1 },
+  { ...peerNamed('beryl'), name: 'beryl, presence in rooms of 20', topicPrefix: 'present', perTopic: 20 },
 ]
 
 /** One process, by which the others are divided, and a primary with two workers. */

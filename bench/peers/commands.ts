@@ -30,6 +30,8 @@ export interface Usage {
 /** Memory right after full garbage collections, in bytes. */
 export interface Memory {
   readonly residentBytes: number
+  /** The part of it that V8 keeps for new objects: it grows with the rate at which they are made, not with what stays. */
+  readonly youngBytes: number
   /** JavaScript objects. */
   readonly heapBytes: number
   /** Buffers and what native objects registered with V8. */

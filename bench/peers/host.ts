@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { writeHeapSnapshot } from 'node:v8'
+import { getHeapSpaceStatistics, writeHeapSnapshot } from 'node:v8'
 import type { Command, Memory, Message, Usage } from './commands.ts'
 
 /**
@@ -41,7 +41,13 @@ export function usage(): Usage {
 async function memory(): Promise<Memory> {
   await collect()
   const { rss, heapUsed, external } = process.memoryUsage()
-  return { residentBytes: rss, heapBytes: heapUsed, externalBytes: external }
+  return { residentBytes: rss, youngBytes: youngBytes(), heapBytes: heapUsed, externalBytes: external }
+}
+
+function youngBytes(): number {
+  return getHeapSpaceStatistics()
+    .filter(({ space_name }) => space_name.startsWith('new_'))
+    .reduce((bytes, { physical_space_size }) => bytes + physical_space_size, 0)
 }
 
 async function heap(): Promise<string> {

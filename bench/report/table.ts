@@ -45,6 +45,25 @@ export function summaryTable(results: readonly WorkloadResult[]): string {
   return markdown(['CPU µs, and ratio to it', ...peers], rows)
 }
 
+/** Until all have joined: the CPU time of the server for each client, and the time that all had to wait. */
+export function stormTable(result: WorkloadResult): string {
+  const base = baseOf(result)
+  const wallMs = (peer: string) => (result.samples[peer] ?? []).map((sample) => sample.wallMs)
+  const rows = figuresOf(result).map(({ peer, costUs, ratio, faults }) => {
+    const waited = spread(wallMs(peer).map((ms, round) => ms / (wallMs(base)[round] ?? Number.NaN)))
+    if (faults !== '') return [peer, `VOID: ${faults}`]
+    return [
+      peer,
+      number(costUs.median),
+      `${number(ratio.median)} (${range(ratio)})`,
+      number(spread(wallMs(peer)).median / 1_000),
+      `${number(waited.median)} (${range(waited)})`,
+    ]
+  })
+  const head = [result.title, 'CPU µs a client', `÷ ${base}`, 'all have joined after, s', `÷ ${base}`]
+  return markdown(head, rows)
+}
+
 export function memoryTable(result: MemoryResult): string {
   const rows = Object.entries(result).map(([peer, samples]) => [
     peer,
