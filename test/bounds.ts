@@ -68,7 +68,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/sessions.ts field #byConnectionTopic':
     'limits.connections: a connection has one topic at the most',
   'session/sessions.ts field #closing': 'limits.connections',
-  'session/topics.ts class Topics': 'limits.channelsPerConnection',
+  'session/topics.ts field #others': 'limits.channelsPerConnection',
   'session/meter.ts field #channelsDue': 'MAX_COUNTED: who owes nothing any more is forgotten',
   'session/in-flight.ts field #waiting': 'limits.channelsPerConnection: one for each topic',
   'session/in-flight.ts timer setTimeout': 'one for each connection',
@@ -83,7 +83,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'node/logger.ts field #writtenAt': 'who was written about within the last second',
   'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',
-  'transport/doorkeeper.ts listener once': 'limits.pendingUpgrades',
+  'transport/admissions.ts listener on': 'limits.pendingUpgrades',
   'transport/in-process.ts const waiting':
     'requests of the testing kit that are at work: taken back when they are answered',
   'transport/longpoll/pollers.ts field #wires': 'limits.connections',

@@ -11,7 +11,6 @@ export class JoinQuestion implements JoinRequest {
   readonly topic: string
   readonly id: string
   readonly payload: unknown
-  readonly connection: Connection
   readonly server: FastifyInstance
   readonly #outlet: Outlet
   #controller: AbortController | undefined
@@ -21,9 +20,12 @@ export class JoinQuestion implements JoinRequest {
     this.topic = topic
     this.id = id
     this.payload = payload
-    this.connection = outlet.connection
     this.server = host.server
     this.#outlet = outlet
+  }
+
+  get connection(): Connection {
+    return this.#outlet.connection
   }
 
   get log(): FastifyBaseLogger {

@@ -44,6 +44,7 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     super(runtime, outlet, definition, join)
     this.#socket = new ChannelSocket(this, assigns)
     this.isBusy = true
+    if (definition.terminate !== undefined) outlet.keepAddress()
   }
 
   /** Asks for the reply to the join. */
@@ -268,7 +269,7 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
   }
 
   get connectionId(): string {
-    return this.outlet.connection.id
+    return this.outlet.id
   }
 
   startTimer(kind: TimerKind, callback: () => unknown, ms: number): Timer {

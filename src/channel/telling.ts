@@ -80,7 +80,7 @@ export abstract class Telling extends Turns implements Followed {
     if (declared === undefined) return undefined
     if (this.history === undefined || typeof claim !== 'object')
       return void runtime.history?.heard(topic, declared)
-    return this.history.join({ topic, connectionId: outlet.connection.id, declared, claim, mayResume })
+    return this.history.join({ topic, connectionId: outlet.id, declared, claim, mayResume })
   }
 
   /** The reply to the join, as the client gets it. */

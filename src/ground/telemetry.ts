@@ -195,11 +195,17 @@ export type TelemetryListener<N extends TelemetryName> = (
   metadata: Metadata<N>,
 ) => void
 
+/** False where a listener would make nothing of what it is told, as a log of another level. Never throws. */
+type Wants = () => boolean
+
+const ALWAYS: Wants = () => true
+
 /** One event: who hears it. What reports on the hot path keeps its probe, and asks it before it measures anything. */
 export class Probe<N extends TelemetryName> {
   readonly #telemetry: Telemetry
   readonly #name: N
-  readonly #listeners = new Set<TelemetryListener<N>>()
+  /** Each with whether it wants to be told now. */
+  readonly #listeners = new Map<TelemetryListener<N>, Wants>()
   /** Looked up once: Node's own look-up is a walk through a map of weak references. */
   readonly #diagnostics: Channel
 
@@ -211,16 +217,18 @@ export class Probe<N extends TelemetryName> {
 
   /** True where somebody listens: if not, there is nothing to measure. */
   get isHeard(): boolean {
-    return this.#listeners.size > 0 || this.#diagnostics.hasSubscribers
+    if (this.#diagnostics.hasSubscribers) return true
+    for (const wants of this.#listeners.values()) if (wants()) return true
+    return false
   }
 
-  on(listener: TelemetryListener<N>): () => void {
-    this.#listeners.add(listener)
+  on(listener: TelemetryListener<N>, wants: Wants = ALWAYS): () => void {
+    this.#listeners.set(listener, wants)
     return () => void this.#listeners.delete(listener)
   }
 
   emit(measurements: Measurements<N>, metadata: Metadata<N>): void {
-    for (const listener of this.#listeners) {
+    for (const listener of this.#listeners.keys()) {
       try {
         const result: unknown = listener(measurements, metadata)
         if (result !== undefined) promised(result)?.catch((error) => this.#detach(listener, error))
@@ -249,8 +257,8 @@ export class Telemetry {
   readonly #probes: Probes = {}
 
   /** Adds a listener; the returned function removes it. */
-  on<N extends TelemetryName>(name: N, listener: TelemetryListener<N>): () => void {
-    return this.probe(name).on(listener)
+  on<N extends TelemetryName>(name: N, listener: TelemetryListener<N>, wants?: Wants): () => void {
+    return this.probe(name).on(listener, wants)
   }
 
   emit<N extends TelemetryName>(name: N, measurements: Measurements<N>, metadata: Metadata<N>): void {

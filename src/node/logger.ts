@@ -36,6 +36,10 @@ class ClientLines {
     this.#clock = clock
   }
 
+  isWritten(level: Level): boolean {
+    return this.#lines.isWritten(level)
+  }
+
   /** @param client a connection's id, or an address */
   write(level: Level, client: string, fields: object, text: string): void {
     if (!this.#lines.isWritten(level)) return
@@ -81,8 +85,10 @@ function logHistories(telemetry: Telemetry, lines: ClientLines): void {
 }
 
 function logConnections(telemetry: Telemetry, clients: ClientLines): void {
-  telemetry.on('connection.open', (_, metadata) =>
-    clients.write('debug', metadata.connectionId, metadata, 'connection opened'),
+  telemetry.on(
+    'connection.open',
+    (_, metadata) => clients.write('debug', metadata.connectionId, metadata, 'connection opened'),
+    () => clients.isWritten('debug'),
   )
   telemetry.on('connection.close', (measurements, { connectionId, code, reason }) =>
     clients.write(

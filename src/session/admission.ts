@@ -1,9 +1,10 @@
 import type { Connection } from '../channel/connection.ts'
 import type { Codec } from '../protocol/message.ts'
+import type { Arrival } from './arrival.ts'
 
 /** The client's admission: its connection and its rights. */
 export interface Admission {
-  readonly connection: Connection
+  readonly connection: Connection | Arrival
   readonly codec: Codec
   /** The address for `channels.disconnect`. */
   readonly connectionTopic: string | undefined

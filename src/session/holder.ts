@@ -34,7 +34,7 @@ export abstract class Holder extends Intake {
   }
 
   protected get allHeld(): (PendingTopic | JoinedTopic)[] {
-    return [...(this.#topics?.values() ?? [])]
+    return this.#topics?.all ?? []
   }
 
   /** True for the first leave of what was joined. */
@@ -44,7 +44,7 @@ export abstract class Holder extends Intake {
 
   protected hold(pending: PendingTopic): void {
     this.#topics ??= new Topics()
-    this.#topics.set(pending.topic, pending)
+    this.#topics.set(pending)
   }
 
   /** The end: holds nothing from now on. Gives what it held. */
@@ -55,7 +55,7 @@ export abstract class Holder extends Intake {
   }
 
   joined(pending: PendingTopic, channel: JoinedTopic): void {
-    this.#topics?.set(channel.topic, channel)
+    this.#topics?.set(channel)
     this.joinDecided(pending, 'ok')
   }
 

@@ -1,6 +1,7 @@
 import type { Connection } from '../channel/connection.ts'
 import type { WaitingTopic } from '../channel/outlet.ts'
 import type { Watch } from '../ground/watch.ts'
+import type { Arrival } from './arrival.ts'
 import { InFlight } from './in-flight.ts'
 import { Reports, type ReportsRuntime } from './reports.ts'
 import type { Wire } from './wire.ts'
@@ -26,7 +27,7 @@ export abstract class Intake extends Reports {
   #activeAt: number
   #inFlight: InFlight | undefined
 
-  constructor(runtime: IntakeRuntime, connection: Connection, wire: Wire) {
+  constructor(runtime: IntakeRuntime, connection: Connection | Arrival, wire: Wire) {
     super(runtime, connection)
     this.wire = wire
     this.#runtime = runtime
@@ -51,6 +52,7 @@ export abstract class Intake extends Reports {
 
   /** An async callback began. */
   pending(): void {
+    this.keepAddress()
     this.#atWork().began()
   }
 

@@ -6,6 +6,7 @@ import { show } from '../ground/errors.ts'
 import type { ReplyReason } from '../ground/refusals.ts'
 import type { JoinOutcome, LimitName, Probe, RenewOutcome, Telemetry } from '../ground/telemetry.ts'
 import type { Message } from '../protocol/message.ts'
+import { Arrival } from './arrival.ts'
 
 /** The demands of reports on the tree. */
 export interface ReportsRuntime {
@@ -20,17 +21,28 @@ export interface ReportsRuntime {
  * a part to hold: a connection pays for no object of it.
  */
 export abstract class Reports {
-  #connection: Connection
+  #connection: Connection | Arrival
   readonly #runtime: ReportsRuntime
 
-  constructor(runtime: ReportsRuntime, connection: Connection) {
+  constructor(runtime: ReportsRuntime, connection: Connection | Arrival) {
     this.#runtime = runtime
     this.#connection = connection
   }
 
   /** The connection of now: a renewal makes a new one. */
   get connection(): Connection {
+    if (this.#connection instanceof Arrival) this.#connection = this.#connection.introduced
     return this.#connection
+  }
+
+  /** Somebody may look at the connection when it is gone: nobody could be asked for its address then. */
+  keepAddress(): void {
+    if (this.#connection instanceof Arrival) this.#connection = this.#connection.introduced
+  }
+
+  /** Wall-clock milliseconds. */
+  get connectedAt(): number {
+    return this.#connection.connectedAt
   }
 
   get id(): string {

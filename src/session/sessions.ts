@@ -2,6 +2,7 @@ import { Breath } from '../channel/breath.ts'
 import type { TerminateReason } from '../channel/infer.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Deadline } from '../ground/deadline.ts'
+import type { Probe } from '../ground/telemetry.ts'
 import { patience, Watch } from '../ground/watch.ts'
 import type { ChannelTarget } from '../pubsub/target.ts'
 import { Exit } from '../supervision/exit.ts'
@@ -43,6 +44,7 @@ export class Sessions implements Process {
   /** Sessions that have ended and whose connection is not gone yet, with whom to tell when it is. */
   readonly #closing = new Map<Session, () => void>()
   #isRunning = true
+  readonly #opened: Probe<'connection.open'>
   readonly #watch: Watch
   readonly #lateness: Watch
   #draining: Promise<void> | undefined
@@ -66,6 +68,7 @@ export class Sessions implements Process {
       closed: (session, code, reason) => this.#closed(session, code, reason),
       gone: (session) => this.#gone(session),
     }
+    this.#opened = runtime.telemetry.probe('connection.open')
     this.#clock = clock
     this.#options = options
   }
@@ -145,16 +148,19 @@ export class Sessions implements Process {
   /** @param terms those of the entrance by which the client came in */
   open(admission: Admission, wire: Wire, terms: SessionTerms): Session {
     const session = new Session(this.#runtimeFor(terms), admission, wire)
-    const { connection, connectionTopic, codec } = admission
+    const { connection, connectionTopic } = admission
     this.#sessions.set(connection.id, session)
     if (connectionTopic !== undefined) this.#remember(connectionTopic, session)
-    const { id: connectionId, ip, transport } = connection
-    const metadata = { connectionId, ip, transport, version: codec.version }
-    this.#runtime.telemetry.emit('connection.open', {}, metadata)
+    if (this.#opened.isHeard) this.#told(session)
     // It ended while the client was being let in: nobody may be connected and deaf.
     if (!this.#isRunning) session.close(1012, '', RESTART)
     else session.checkGrant(this.#clock.date())
     return session
+  }
+
+  #told({ connection, codec }: Session): void {
+    const { id: connectionId, ip, transport } = connection
+    this.#opened.emit({}, { connectionId, ip, transport, version: codec.version })
   }
 
   #runtimeFor(terms: SessionTerms): SessionRuntime<Session> {
@@ -225,8 +231,8 @@ export class Sessions implements Process {
   }
 
   #closed(session: Session, code: number, reason: string): void {
-    const { connection, connectionTopic } = session
-    this.#sessions.delete(connection.id)
+    const { id: connectionId, connectionTopic } = session
+    this.#sessions.delete(connectionId)
     // A wire may be gone before its close returns.
     if (!session.isGone) this.#closing.set(session, () => {})
     if (connectionTopic !== undefined) {
@@ -235,8 +241,8 @@ export class Sessions implements Process {
       if (sessions?.size === 0) this.#byConnectionTopic.delete(connectionTopic)
     }
     const { bytesRead: receivedBytes, sentBytes } = session.wire
-    const durationMs = this.#clock.date() - connection.connectedAt
-    const metadata = { connectionId: connection.id, code, reason }
+    const durationMs = this.#clock.date() - session.connectedAt
+    const metadata = { connectionId, code, reason }
     this.#runtime.telemetry.emit('connection.close', { durationMs, receivedBytes, sentBytes }, metadata)
   }
 

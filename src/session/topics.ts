@@ -13,8 +13,36 @@ export interface SessionLoad {
   readonly pendingCallbacks: number
 }
 
-/** The topics that one client has joined, or is asking for. Made with the first: many clients have none yet. */
-export class Topics extends Map<unknown, PendingTopic | JoinedTopic> {
+type Held = PendingTopic | JoinedTopic
+
+/** The topics that one client has joined, or is asking for. Many clients have one, and for one there is no map. */
+export class Topics {
+  #one: Held | undefined
+  #others: Map<unknown, Held> | undefined
+
+  get size(): number {
+    return (this.#one === undefined ? 0 : 1) + (this.#others?.size ?? 0)
+  }
+
+  get(topic: unknown): Held | undefined {
+    return this.#one?.topic === topic ? this.#one : this.#others?.get(topic)
+  }
+
+  set(held: Held): void {
+    const isOne = this.#one === undefined ? !this.#others?.has(held.topic) : this.#one.topic === held.topic
+    if (isOne) {
+      this.#one = held
+      return
+    }
+    this.#others ??= new Map()
+    this.#others.set(held.topic, held)
+  }
+
+  get all(): Held[] {
+    const one = this.#one === undefined ? [] : [this.#one]
+    return this.#others === undefined ? one : [...one, ...this.#others.values()]
+  }
+
   /** The channel that the client has joined on a topic. */
   channel(topic: string): JoinedTopic | undefined {
     const held = this.get(topic)
@@ -22,8 +50,9 @@ export class Topics extends Map<unknown, PendingTopic | JoinedTopic> {
   }
 
   /** Lets go of a topic, unless another has taken its place. */
-  forget(topic: PendingTopic | JoinedTopic): void {
-    if (this.get(topic.topic) === topic) this.delete(topic.topic)
+  forget(held: Held): void {
+    if (this.#one === held) this.#one = undefined
+    else if (this.#others?.get(held.topic) === held) this.#others.delete(held.topic)
   }
 
   /** True for the first leave of what was joined. */
@@ -34,14 +63,14 @@ export class Topics extends Map<unknown, PendingTopic | JoinedTopic> {
   }
 
   caughtUp(): void {
-    for (const topic of this.values()) if (!topic.isJoining) topic.caughtUp()
+    for (const topic of this.all) if (!topic.isJoining) topic.caughtUp()
   }
 
   /** The messages that wait, and the most of them in one topic. */
   get waiting(): Pick<SessionLoad, 'waitingMessages' | 'longestMailbox'> {
     let waitingMessages = 0
     let longestMailbox = 0
-    for (const { waiting } of this.values()) {
+    for (const { waiting } of this.all) {
       waitingMessages += waiting
       longestMailbox = Math.max(longestMailbox, waiting)
     }

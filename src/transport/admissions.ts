@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+
 /** The limits of clients that are connected, or on their way in, at a time. `Infinity` where there is none. */
 export interface AdmissionLimits {
   readonly connections: number
@@ -8,16 +10,57 @@ export interface AdmissionLimits {
 /** The limit that stands in the way of one more client. */
 export type FullLimit = keyof AdmissionLimits
 
-/** A slot for one client: taken before the upgrade, given back when the client is gone. */
-export interface AdmissionSlot {
-  /** The client is in: it is not on its way any more. */
+/** The books of the slots. */
+interface Books {
   entered(): void
+  left(ip: string | undefined, wasPending: boolean): void
+}
+
+/** A slot for one client: taken before the upgrade, given back when the client is gone. */
+export class AdmissionSlot {
+  readonly #books: Books
+  readonly #ip: string | undefined
+  #state: 'pending' | 'in' | 'left' = 'pending'
+
+  constructor(books: Books, ip: string | undefined) {
+    this.#books = books
+    this.#ip = ip
+  }
+
+  /** Gives the slot back where the reply ends without a client. */
+  heldBy(reply: ServerResponse): void {
+    ;(reply as Holder)[kSlot] = this
+    reply.on('close', giveBack)
+  }
+
+  /** The client is in: it is not on its way any more, and does not go with the reply. */
+  entered(reply: ServerResponse): void {
+    reply.off('close', giveBack)
+    if (this.#state !== 'pending') return
+    this.#state = 'in'
+    this.#books.entered()
+  }
+
   /** Gives the slot back. More than once is as good as once. */
-  leave(): void
+  leave(): void {
+    if (this.#state === 'left') return
+    const wasPending = this.#state === 'pending'
+    this.#state = 'left'
+    this.#books.left(this.#ip, wasPending)
+  }
+}
+
+const kSlot = Symbol('beryl slot')
+
+type Holder = ServerResponse & { [kSlot]?: AdmissionSlot }
+
+/** A listener, shared by all replies. */
+function giveBack(this: Holder): void {
+  this[kSlot]?.leave()
 }
 
 /** Counts the clients that are in and those on their way, so that a rush is stopped before it costs an upgrade. */
-export class Admissions {
+export class Admissions implements Books {
   readonly #limits: AdmissionLimits
   /** By address; only where addresses have a limit. */
   readonly #perIp: Map<string, number> | undefined
@@ -27,6 +70,11 @@ export class Admissions {
   constructor(limits: AdmissionLimits) {
     this.#limits = limits
     this.#perIp = Number.isFinite(limits.connectionsPerIp) ? new Map() : undefined
+  }
+
+  /** True where clients are counted by their address: else nobody needs to ask for it. */
+  get countsAddresses(): boolean {
+    return this.#perIp !== undefined
   }
 
   /** The clients that are in. */
@@ -48,25 +96,17 @@ export class Admissions {
     this.#taken++
     this.#pending++
     if (ip !== undefined) this.#perIp?.set(ip, sameIp + 1)
-    return this.#slot(ip)
+    return new AdmissionSlot(this, ip)
   }
 
-  #slot(ip: string | undefined): AdmissionSlot {
-    let state: 'pending' | 'in' | 'left' = 'pending'
-    return {
-      entered: () => {
-        if (state !== 'pending') return
-        state = 'in'
-        this.#pending--
-      },
-      leave: () => {
-        if (state === 'left') return
-        if (state === 'pending') this.#pending--
-        state = 'left'
-        this.#taken--
-        if (ip !== undefined) this.#leaveIp(ip)
-      },
-    }
+  entered(): void {
+    this.#pending--
+  }
+
+  left(ip: string | undefined, wasPending: boolean): void {
+    if (wasPending) this.#pending--
+    this.#taken--
+    if (ip !== undefined) this.#leaveIp(ip)
   }
 
   #leaveIp(ip: string): void {

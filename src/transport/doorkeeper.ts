@@ -9,12 +9,14 @@ import { patience } from '../ground/watch.ts'
 import type { Codec } from '../protocol/message.ts'
 import { negotiate } from '../protocol/negotiate.ts'
 import type { Admission, Renew } from '../session/admission.ts'
+import { Arrival } from '../session/arrival.ts'
 import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
 import type { Entrance, OpenWay, Refusal, RefusedNames } from './entrance.ts'
 import { grantOf, noAssigns, topicOf, unreturned } from './granted.ts'
 import {
   addressOf,
   authToken,
+  callerOf,
   checkNoBody,
   chooseProtocol,
   hasAddress,
@@ -98,9 +100,11 @@ export class Doorkeeper implements OpenWay {
         wanted: `one of the option subprotocols: ${this.#options.subprotocols.join(', ')}`,
       })
     const token = approach === undefined ? authToken(offered) : approach.token
-    const slot = this.#admissions.take(hasAddress(request) ? addressOf(request) : undefined)
+    const admissions = this.#admissions
+    const counts = admissions.countsAddresses && hasAddress(request)
+    const slot = admissions.take(counts ? addressOf(request) : undefined)
     if (typeof slot === 'string') return fullBecause(slot)
-    reply.raw.once('close', slot.leave)
+    slot.heldBy(reply.raw)
     const transport = approach?.transport
     const handshake = { transport, codec, protocol, slot, reply, params, token, admission: undefined }
     ;(request.raw as Greeted)[this.#key] = handshake
@@ -150,14 +154,18 @@ export class Doorkeeper implements OpenWay {
     const handshake = this.handshake(request.raw) as Handshake
     const { assigns = noAssigns(), expiresAt } = grantOf('connect', granted)
     if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return expired(expiresAt)
-    const connection: Connection = Object.freeze({
-      id: this.#entrance.makeConnectionId(),
-      assigns,
-      ip: addressOf(request),
-      transport: handshake.transport ?? (request.ws ? 'websocket' : 'test'),
-      connectedAt: this.#entrance.clock.date(),
-    })
-    const connectionTopic = topicOf('connect', this.#options.connectionTopic?.(connection))
+    const connection = new Arrival(
+      {
+        id: this.#entrance.makeConnectionId(),
+        assigns,
+        transport: handshake.transport ?? (request.ws ? 'websocket' : 'test'),
+        connectedAt: this.#entrance.clock.date(),
+      },
+      // The socket of a poll goes with the poll.
+      handshake.transport === undefined ? callerOf(request) : addressOf(request),
+    )
+    const name = this.#options.connectionTopic
+    const connectionTopic = name && topicOf('connect', name(connection.introduced))
     const { codec } = handshake
     handshake.admission = { connection, codec, connectionTopic, expiresAt, renew: this.#renew }
     return undefined

@@ -200,11 +200,10 @@ class LongPollRoute {
 
   #begin(request: FastifyRequest, reply: FastifyReply, admission: Admission, isReopened: boolean): void {
     const { slot } = this.#door.handshake(request.raw) as Handshake
-    const wire = this.#pollers.make(admission.connection.id, isReopened, slot.leave)
+    const wire = this.#pollers.make(admission.connection.id, isReopened, () => slot.leave())
     try {
       // The slot is that of the session from here on, and not of this request.
-      reply.raw.off('close', slot.leave)
-      slot.entered()
+      slot.entered(reply.raw)
       wire.carry(this.#entrance.open(admission, wire))
       sendJson(reply, `{"messages":[],"status":410,"token":"${wire.token}"}`)
     } catch (error) {

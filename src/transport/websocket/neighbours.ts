@@ -12,6 +12,9 @@ import { socketOf, type Upgrades } from './upgrades.ts'
 // @fastify/websocket and its server are shared with whoever else in the application has WebSockets. What is theirs stays
 // as it would be without us; what is ours is not touched by what they do with theirs.
 
+/** Phoenix's word to caches between it and the client. */
+const NOT_CACHED = 'Cache-Control: max-age=0, private, must-revalidate'
+
 /** A peer has so long to answer a close frame before its connection is cut. */
 const CLOSE_TIMEOUT_MS = 5_000
 
@@ -120,31 +123,48 @@ function comeLast({ server }: FastifyInstance, listeners: readonly UpgradeListen
     if (server.listeners('upgrade').includes(each)) server.off('upgrade', each).on('upgrade', each)
 }
 
-/** Holds our clients apart from those of others on the same server. */
-export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): void {
-  let theirs: Partial<FrameLimits> | undefined
-  allowListeners(server)
+/**
+ * Holds our clients apart from those of others on the same server: they have limits of their own, and are not among its
+ * clients, for who closes or tells them all does not mean ours.
+ *
+ * @returns What gives the server back to the others where an upgrade of ours has failed in the middle.
+ */
+export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): () => void {
   const options: Partial<FrameLimits> = server.options
+  const tracking: { clients?: Set<WebSocket> | undefined } = server
+  let theirs:
+    | { readonly limits: Partial<FrameLimits>; readonly clients: Set<WebSocket> | undefined }
+    | undefined
+  const giveBack = (): void => {
+    if (theirs === undefined) return
+    Object.assign(options, theirs.limits)
+    tracking.clients = theirs.clients
+    theirs = undefined
+  }
+  allowListeners(server)
   server.on('headers', (headers: string[], request: IncomingMessage) => {
+    giveBack()
     if (!ours.has(request)) return
-    nameProtocol(headers, ours.protocol(request))
+    if (request.headers['sec-websocket-protocol'] !== undefined) nameProtocol(headers, ours.protocol(request))
+    headers.push(NOT_CACHED)
     // ws reads them for each connection, in the same turn, between this event and the next.
     const { maxPayload, maxFragments, maxBufferedChunks } = options
-    theirs = { maxPayload, maxFragments, maxBufferedChunks }
+    theirs = { limits: { maxPayload, maxFragments, maxBufferedChunks }, clients: tracking.clients }
     Object.assign(options, ours.limits)
+    tracking.clients = undefined
   })
   server.prependListener('connection', (_ws: WebSocket, request: IncomingMessage) => {
-    if (theirs !== undefined) Object.assign(options, theirs)
-    theirs = undefined
+    giveBack()
     const socket = socketOf(request)
     if (socket !== undefined) upgrades.taken(socket)
   })
+  return giveBack
 }
 
-/** Each entrance listens twice: Node takes more than ten for a leak. */
+/** Each entrance listens: Node takes more than ten for a leak. */
 function allowListeners(server: WebSocketServer): void {
   const most = server.getMaxListeners()
-  if (most !== 0) server.setMaxListeners(most + 2)
+  if (most !== 0) server.setMaxListeners(most + 1)
 }
 
 /** The choice of another's `handleProtocols`, even where it is the token that stands beside `phoenix`. */
@@ -152,13 +172,6 @@ function nameProtocol(headers: string[], protocol: string | undefined): void {
   const at = headers.findIndex((header) => /^sec-websocket-protocol:/i.test(header))
   if (at !== -1) headers.splice(at, 1)
   if (protocol !== undefined && at !== -1) headers.push(`Sec-WebSocket-Protocol: ${protocol}`)
-}
-
-/** The clients of a server are those of others: who closes or tells them all does not mean ours. */
-export function leaveClients(server: WebSocketServer, ws: WebSocket): void {
-  if (!server.clients?.delete(ws)) return
-  const [tracking] = ws.listeners('close') as (() => void)[]
-  if (tracking !== undefined) ws.off('close', tracking)
 }
 
 /** Tells the others' clients to come back, and cuts those that do not answer within `closeMs`. */

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { Deadline } from '../../ground/deadline.ts'
@@ -7,19 +6,13 @@ import type { LimitName } from '../../ground/telemetry.ts'
 import type { Admission } from '../../session/admission.ts'
 import type { Session } from '../../session/session.ts'
 import type { Wire } from '../../session/wire.ts'
+import type { AdmissionSlot } from '../admissions.ts'
 import { Doorkeeper, type DoorOptions, type Handshake } from '../doorkeeper.ts'
 import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf } from '../handshake.ts'
 import { addMount, announcedClient } from '../in-process.ts'
 import { logSerializers, pathEndOf, withTrailingSlash } from '../mounting.ts'
-import {
-  closeStrangers,
-  ensureWebSocketServer,
-  type FrameLimits,
-  leaveClients,
-  type Ours,
-  separate,
-} from './neighbours.ts'
+import { closeStrangers, ensureWebSocketServer, type FrameLimits, type Ours, separate } from './neighbours.ts'
 import { answerClose, SenderWire, SocketWire } from './socket-wire.ts'
 import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
 import { checkVersions } from './versions.ts'
@@ -37,12 +30,10 @@ export interface WebSocketOptions extends Omit<DoorOptions, 'pathEnd'> {
 
 const RETRY_AFTER_SECONDS = '5'
 
-/** Phoenix's word to caches between it and the client. */
-const NOT_CACHED = 'Cache-Control: max-age=0, private, must-revalidate'
-
 const kSession = Symbol('beryl session')
+const kSlot = Symbol('beryl slot')
 
-type BerylWebSocket = WebSocket & { [kSession]?: Session }
+type BerylWebSocket = WebSocket & { [kSession]?: Session; [kSlot]?: AdmissionSlot }
 
 /** Mounts `<path>/websocket`, where Phoenix clients look for it. */
 export async function mountWebSocket(
@@ -63,13 +54,13 @@ export async function mountWebSocket(
   const isBrought = await ensureWebSocketServer(app, ours)
   const server = app.websocketServer
   checkVersions(server)
-  separate(server, ours, upgrades)
-  server.on('headers', (headers: string[], request: IncomingMessage) => {
-    if (ours.has(request)) headers.push(NOT_CACHED)
-  })
+  const giveBack = separate(server, ours, upgrades)
   const left = isBrought ? server : undefined
-  closeWithServer(app, upgrades, () => closeAll({ door, entrance, options, upgrades, server: left }))
-  const route = websocketRoute(door, entrance, server)
+  closeWithServer(app, upgrades, () => {
+    giveBack()
+    return closeAll({ door, entrance, options, upgrades, server: left })
+  })
+  const route = websocketRoute(door, entrance)
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })
     app.route({ ...wrongMethods, url })
@@ -121,11 +112,7 @@ function frameLimits(limits: WebSocketOptions['limits']): FrameLimits {
   }
 }
 
-function websocketRoute(
-  door: Doorkeeper,
-  entrance: Entrance,
-  server: WebSocketServer,
-): Omit<RouteOptions, 'url'> {
+function websocketRoute(door: Doorkeeper, entrance: Entrance): Omit<RouteOptions, 'url'> {
   return {
     method: 'GET',
     exposeHeadRoute: false,
@@ -136,7 +123,6 @@ function websocketRoute(
     handler: (request, reply) => openInProcess(door, entrance, request, reply),
     onResponse: endRefused,
     wsHandler(ws, request) {
-      leaveClients(server, ws)
       open(door, entrance, ws as BerylWebSocket, request)
     },
   }
@@ -197,14 +183,15 @@ function open(door: Doorkeeper, entrance: Entrance, ws: BerylWebSocket, request:
   const { admission, slot, reply } = door.handshake(request.raw) as Handshake
   const socket = socketOf(request.raw)
   letGo(ws, socket, reply)
-  slot.entered()
+  slot.entered(reply.raw)
   const isDirect = socket !== undefined && ws.extensions === ''
   ws[kSession] = entrance.open(
     admission as Admission,
     isDirect ? new SocketWire(ws, socket) : new SenderWire(ws),
   )
+  ws[kSlot] = slot
   ws.close = answerClose
-  ws.on('message', onMessage).on('close', onClose).on('error', onError).on('close', slot.leave)
+  ws.on('message', onMessage).on('close', onClose).on('error', onError)
 }
 
 /** HTTP/2 has no upgrades: there the header, which HTTP/1 demands of this answer, is forbidden. */
@@ -223,10 +210,9 @@ function openInProcess(
   const client = announcedClient(request.headers)
   if (client === undefined) return askForUpgrade(request, reply)
   const { admission, slot } = door.handshake(request.raw) as Handshake
-  reply.raw.off('close', slot.leave)
-  slot.entered()
+  slot.entered(reply.raw)
   const open = (wire: Wire): Session => entrance.open(admission as Admission, wire)
-  client.admitted({ open, left: slot.leave, clock: entrance.clock })
+  client.admitted({ open, left: () => slot.leave(), clock: entrance.clock })
   return reply.code(101).send()
 }
 
@@ -250,7 +236,11 @@ function onMessage(this: BerylWebSocket, data: Buffer, isBinary: boolean): void 
 }
 
 function onClose(this: BerylWebSocket, code: number): void {
-  this[kSession]?.disconnected(code)
+  try {
+    this[kSession]?.disconnected(code)
+  } finally {
+    this[kSlot]?.leave()
+  }
 }
 
 function onError(this: BerylWebSocket, error: Error): void {

@@ -1,6 +1,5 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Deadline } from '../../ground/deadline.ts'
@@ -21,6 +20,7 @@ export class Upgrades {
   /** With the bytes that had been written to each before. */
   readonly #pending = new Map<Socket, number>()
   readonly #forget: (this: Socket) => void
+  readonly #timeoutMs: number
   /** The closers of the mounts on this server. Fastify asks one after the other: the first begins with all. */
   readonly closers = new Set<() => Promise<void>>()
   #isCloseCalled = false
@@ -37,6 +37,7 @@ export class Upgrades {
   }
 
   private constructor(app: FastifyInstance, timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
     const pending = this.#pending
     this.#forget = function () {
       pending.delete(this)
@@ -53,23 +54,28 @@ export class Upgrades {
       if (this.#isCloseCalled) this.close()
     })
     // Before those that answer: they assign the socket to an answer of their own, as the request in front of this one does.
-    app.server.prependListener('upgrade', (request: IncomingMessage, stream: Duplex) => {
+    app.server.prependListener('upgrade', (request: IncomingMessage) => {
       const socket = socketOf(request)
       if (socket === undefined) return
       if (this.#isClosing) endBehindAnswer(socket)
-      else if (isBehindAnother(request, socket)) endUnread(socket)
-      // Most are done when @fastify/websocket has heard of them: they are read.
-      else if (stream.listenerCount('data') === 0) this.#watch(socket, timeoutMs)
+      else if (isBehindAnother(socket)) endUnread(socket)
+      // Behind the other listeners: most are done when those have heard of them, and are read.
+      else process.nextTick(this.#lookAt, socket, socket.bytesWritten)
     })
+  }
+
+  /** @param written The bytes that had been written to it before. */
+  readonly #lookAt = (socket: Socket, written: number): void => {
+    if (!socket.destroyed && !isRead(socket)) this.#watch(socket, written)
   }
 
   /**
    * Outside of the scope that has @fastify/websocket, or where the URL cannot be read, an upgrade is answered (404, 400),
    * and its socket then does not even notice that its client has gone.
    */
-  #watch(socket: Socket, timeoutMs: number): void {
-    this.#pending.set(socket, socket.bytesWritten)
-    socket.setTimeout(timeoutMs, lookAgain).on('end', cutUnread).on('close', this.#forget)
+  #watch(socket: Socket, written: number): void {
+    this.#pending.set(socket, written)
+    socket.setTimeout(this.#timeoutMs, lookAgain).on('end', cutUnread).on('close', this.#forget)
   }
 
   /** A WebSocket has taken the socket over. */
@@ -130,8 +136,7 @@ function endBehindAnswer(socket: Socket): void {
  * An upgrade that was sent before the answer to the request in front of it: @fastify/websocket cannot answer such a one, and
  * goes on without a word, and the socket would stay for as long as its client.
  */
-function isBehindAnother(request: IncomingMessage, socket: Socket): boolean {
-  const probe = new ServerResponse(request)
+function isBehindAnother(socket: Socket): boolean {
   try {
     probe.assignSocket(socket)
   } catch {
@@ -140,6 +145,9 @@ function isBehindAnother(request: IncomingMessage, socket: Socket): boolean {
   probe.detachSocket(socket)
   return false
 }
+
+/** An answer to nothing: a socket tells whether it has one already only by refusing another. */
+const probe = new ServerResponse(new IncomingMessage(new Socket()))
 
 /** Others may be able to serve it: their listeners are asked in this turn. */
 function endUnread(socket: Socket): void {
@@ -172,8 +180,6 @@ export function endRefused({ raw }: FastifyRequest, _reply: FastifyReply, done: 
  */
 export function letGo(ws: WebSocket, socket: Socket | undefined, reply: FastifyReply): void {
   ws.removeAllListeners('error')
-  // Its end would give back the client's slot.
-  reply.raw.removeAllListeners('close')
   if (socket !== undefined && reply.raw.socket === socket) reply.raw.detachSocket(socket)
 }
 
