@@ -42,7 +42,7 @@ const logged = defineChannel('logged:*', {
   },
 })
 
-/** Who joins is there, and is told who else is. */
+/** With presence: everybody who joins is there, and is told of the others. */
 const present = defineChannel('present:*', {
   schema: { ...schema, presence: Type.Object({ seat: Type.Integer() }) },
   join: () => ({ assigns: {}, reply: {} }),
