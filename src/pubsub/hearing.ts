@@ -4,37 +4,57 @@ import { Confirmation } from './confirmation.ts'
 import type { AdapterDoor, AdapterLink } from './door.ts'
 import type { TopicSubscribers } from './subscribers.ts'
 
+/** Where other nodes talk to this one. */
+export interface OwnTopics {
+  topics: readonly string[]
+  /** Told where an adapter that is not down refuses them when nobody waits for the start any more: nobody reaches this node. */
+  refused(error: unknown): void
+}
+
 /** The topics that this node asked the adapter for, as long as it has not answered. */
 export class Hearing {
   readonly #door: AdapterDoor
   readonly #link: AdapterLink
   readonly #telemetry: Telemetry
+  readonly #own: OwnTopics
   readonly #clock: Clock
+  /** The own topics were refused while the adapter was down: they are asked for again when it is up. */
+  #isUnheard = false
   /** Each with its topics at the adapter. */
   readonly #pending = new Map<Confirmation, readonly string[]>()
 
-  constructor(door: AdapterDoor, link: AdapterLink, telemetry: Telemetry) {
+  constructor(door: AdapterDoor, link: AdapterLink, telemetry: Telemetry, own: OwnTopics) {
     this.#door = door
     this.#link = link
     this.#telemetry = telemetry
+    this.#own = own
     this.#clock = door.clock
   }
 
-  /**
-   * Asks for topics of the node itself. Gives a promise where there is something to wait for.
-   *
-   * @param refused Told where the adapter says no when nobody waits any more.
-   */
-  attend(topics: readonly string[], refused: (error: unknown) => void): undefined | Promise<void> {
+  /** Asks for the topics of the node itself. Gives a promise where there is something to wait for. */
+  attend(): undefined | Promise<void> {
+    const { topics } = this.#own
     const asked = topics.flatMap((topic) => this.#link.subscribe(topic) ?? [])
     if (asked.length === 0) return undefined
     const all = Promise.all(asked)
     const confirmation = this.#confirmation(topics, all)
     all.catch((error) => {
       this.#door.failed('subscribe', error)
-      if (confirmation.isGivenUp) refused(error)
+      if (confirmation.isGivenUp) this.#unheard(error)
     })
     return confirmation.awaited
+  }
+
+  /** The adapter is up, or hears more topics than before. */
+  attendAgain(): void {
+    if (!this.#isUnheard) return
+    this.#isUnheard = false
+    this.attend()?.then(undefined, (error) => this.#unheard(error))
+  }
+
+  #unheard(error: unknown): void {
+    this.#isUnheard = true
+    if (this.#door.status !== 'down') this.#own.refused(error)
   }
 
   /** Asks for a topic. What is refused is asked for again by the next who joins, or when the adapter is up again. */

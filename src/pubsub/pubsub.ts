@@ -47,7 +47,6 @@ export class PubSub implements Process {
   readonly #sent: Probe<'broadcast.sent'>
   readonly #topics = new Map<string, TopicSubscribers>()
   #isOpen = true
-  #isUnheard = false
   #watcher: PubSubWatcher | undefined
   #told: AdapterStatus | undefined
 
@@ -56,7 +55,10 @@ export class PubSub implements Process {
     this.#door = door
     this.#link = new AdapterLink(door)
     this.#sender = new Sender(node, door, this.#link, telemetry)
-    this.#hearing = new Hearing(door, this.#link, telemetry)
+    this.#hearing = new Hearing(door, this.#link, telemetry, {
+      topics: [CONTROL, nodeTopic(node)],
+      refused: (error) => this.#isOpen && this.#end({ error }),
+    })
     this.#lanes = new Lanes(this.#sender)
     this.#arrivals = new Arrivals(this, { inbox, lanes: this.#lanes, seen: door.seen, telemetry })
     this.#inbox = inbox
@@ -89,21 +91,10 @@ export class PubSub implements Process {
         arrived: (bytes) => this.#arrivals.take(bytes),
         changed: (status, error) => this.#statusChanged(status, error),
       })
-      return starting === undefined ? this.#attend() : starting.then(() => this.#attend())
+      return starting === undefined ? this.#hearing.attend() : starting.then(() => this.#hearing.attend())
     } catch (error) {
       return this.#startFailed(error)
     }
-  }
-
-  /** Listens where other nodes talk to this one. */
-  #attend(): undefined | Promise<void> {
-    return this.#hearing.attend([CONTROL, nodeTopic(this.node)], (error) => this.#unheard(error))
-  }
-
-  /** The other nodes cannot reach this one: it asks again when the adapter is up, and where that is so already it fails. */
-  #unheard(error: unknown): void {
-    this.#isUnheard = true
-    if (this.#isOpen && this.#door.status !== 'down') this.#end({ error })
   }
 
   #startFailed(error: unknown): never {
@@ -119,8 +110,7 @@ export class PubSub implements Process {
     if (status !== 'up') this.#hearing.giveUp()
     if (status === 'down') return
     this.#watcher?.up()
-    if (this.#isUnheard) this.#attend()?.then(undefined, (error) => this.#unheard(error))
-    this.#isUnheard = false
+    this.#hearing.attendAgain()
     for (const [topic, subscribers] of this.#topics)
       if (subscribers.isRefused) this.#hearing.ask(topicTopic(topic), subscribers)
   }
