@@ -15,8 +15,38 @@ function refuses(text: string, message: string, options = strict): void {
   )
 }
 
-test('any JSON value is parsed as JSON.parse does', () => {
-  fc.assert(fc.property(fc.json(), (text) => assert.deepEqual(parse(text), JSON.parse(text))))
+/** True where a key of a value, at any depth, is one that could poison. */
+function poisons(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(
+    ([key, inner]) =>
+      key === '__proto__' ||
+      (key === 'constructor' && typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype')) ||
+      poisons(inner),
+  )
+}
+
+test('W17 any JSON value is parsed as JSON.parse does, or refused for a key that poisons', () => {
+  const key = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', 'prototype'))
+  const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      fc.jsonValue(),
+      fc.array(tie('tree'), { maxLength: 3 }),
+      fc.array(fc.tuple(key, tie('tree')), { maxLength: 3 }).map((entries) => Object.fromEntries(entries)),
+    ),
+  }))
+  const seen = { taken: 0, refused: 0 }
+  fc.assert(
+    fc.property(tree, (value) => {
+      const text = JSON.stringify(value)
+      if (poisons(JSON.parse(text))) refuses(text, 'not JSON')
+      else assert.deepEqual(parse(text), JSON.parse(text))
+      seen[poisons(value) ? 'refused' : 'taken']++
+    }),
+    { numRuns: 500, examples: [[JSON.parse('{"":{"__proto__":0}}')], [{ constructor: { prototype: 0 } }]] },
+  )
+  assert.ok(seen.taken > 0 && seen.refused > 2, JSON.stringify(seen))
 })
 
 for (const text of [
