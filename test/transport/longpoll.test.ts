@@ -424,6 +424,29 @@ test('W114 while a server closes, a poll over a kept connection is answered in t
   await closed
 })
 
+test('W114 a message whose end comes while the server closes keeps no connection, for which close would wait', async (t) => {
+  const { app } = await serve(t, {}, { server: { keepAliveTimeout: 600_000 } })
+  const poller = await joined(app)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as { port: number }
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const arrived = once(app.server, 'request')
+  const body = JSON.stringify(['1', '9', 'room:1', 'say', { body: 'late' }])
+  const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length }
+  const sent = request({ port, host: '127.0.0.1', agent, path: poller.url, method: 'POST', headers })
+  sent.write(body.slice(0, 5))
+  await arrived
+  await turns()
+  const closed = app.close()
+  await until('the server closes', () => !app.server.listening)
+  sent.end(body.slice(5))
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.resume()
+  assert.equal(response.headers.connection, 'close')
+  await closed
+})
+
 test('W115 CORS is as checkOrigin says, and never a star where credentials travel', async (t) => {
   const listed = await serve(t, { checkOrigin: ['https://example.com'] })
   const ask = (app: FastifyInstance, origin: string, method: 'GET' | 'OPTIONS' = 'GET') =>

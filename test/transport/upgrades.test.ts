@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { beryl } from 'fastify-beryl'
 import { Peer, upgradeHead } from '../support/peer.ts'
+import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
 
 // Upgrades that come to nothing, on bare sockets.
@@ -222,3 +224,30 @@ test('close does not wait for an upgrade that is answered, outside of the scope,
   assert.match(await head(client), /^HTTP\/1\.1 404 /)
   await closed
 })
+
+for (const scheme of ['http', 'https'] as const) {
+  test(`W78 close does not wait for connections over ${scheme} on which nothing was asked, and lets the others end`, async (t) => {
+    const app = await serve(t, { keepAliveTimeout: 600_000, ...(scheme === 'https' && { https: tls }) })
+    const options = { port: portOf(app), host: '127.0.0.1' }
+    const open = (): Socket =>
+      scheme === 'https' ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
+    const came = scheme === 'https' ? 'secureConnection' : 'connection'
+    const accepted = once(app.server, came)
+    const unused = open()
+    t.after(() => unused.destroy())
+    await accepted
+    // One that was used, and one that went.
+    const used = open()
+    t.after(() => used.destroy())
+    used.write('GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n')
+    assert.match(await head(used), /^HTTP\/1\.1 404 /)
+    const third = once(app.server, came)
+    const gone = open()
+    const [served] = await third
+    gone.destroy()
+    await once(served, 'close')
+    const ended = once(unused.resume(), 'close')
+    await app.close()
+    await ended
+  })
+}

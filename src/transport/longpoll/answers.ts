@@ -11,6 +11,9 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 /** The word upon which every version of the client comes back after a while. */
 const AGAIN = '{"status":500}'
 
+/** The servers whose close was called. */
+const closing = new WeakSet<object>()
+
 const kOurs = Symbol('beryl longpoll answer')
 
 type Answered = ServerResponse & { [kOurs]?: true }
@@ -33,13 +36,16 @@ export function sendRefusal(reply: FastifyReply, statusCode: number): void {
   sendJson(reply, AGAIN, statusCode)
 }
 
-/** An error, or the answer of a hook of others, in the client's words. */
+/** The last to see an answer. An error, or the answer of a hook of others, is said in the client's words. */
 export function reword(
   request: FastifyRequest,
   reply: FastifyReply,
   payload: unknown,
   done: (error: Error | null, payload?: unknown) => void,
 ): void {
+  // A connection that is kept behind an answer given now would hold up the close for as long as Fastify keeps connections.
+  if (closing.has(reply.server.server) && request.raw.httpVersionMajor === 1)
+    reply.header('connection', 'close')
   const { statusCode } = reply
   if (statusCode < 400 || (reply.raw as Answered)[kOurs]) return done(null, payload)
   if (payload instanceof Readable) payload.destroy()
@@ -55,12 +61,9 @@ function wordFor(method: string, statusCode: number): number {
 
 /** While Fastify closes it answers 503 before any route is asked. */
 export function rewordClosing(app: FastifyInstance, urls: readonly string[]): void {
-  let isCloseCalled = false
-  onCloseCalled(app, () => {
-    isCloseCalled = true
-  })
+  onCloseCalled(app, () => closing.add(app.server))
   app.server.prependListener('request', ({ url = '' }: IncomingMessage, response: ServerResponse) => {
-    if (isCloseCalled && urls.includes(url.split(/[?;]/, 1)[0] ?? '')) rewordUnavailable(response)
+    if (closing.has(app.server) && urls.includes(url.split(/[?;]/, 1)[0] ?? '')) rewordUnavailable(response)
   })
 }
 

@@ -12,6 +12,7 @@ import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf } from '../handshake.ts'
 import { addMount, announcedClient } from '../in-process.ts'
 import { logSerializers, pathEndOf, withTrailingSlash } from '../mounting.ts'
+import { endUnused } from '../unused.ts'
 import { closeStrangers, ensureWebSocketServer, type FrameLimits, type Ours, separate } from './neighbours.ts'
 import { answerClose, SenderWire, SocketWire } from './socket-wire.ts'
 import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
@@ -51,6 +52,7 @@ export async function mountWebSocket(
   }
   const upgrades = Upgrades.of(app, finite(2 * limits.handshakeTimeoutMs))
   if (upgrades.closers.size === 0) warnOfHttp2(app)
+  endUnused(app)
   const isBrought = await ensureWebSocketServer(app, ours)
   const server = app.websocketServer
   checkVersions(server)
