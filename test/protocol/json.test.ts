@@ -21,7 +21,10 @@ function poisons(value: unknown): boolean {
   return Object.entries(value).some(
     ([key, inner]) =>
       key === '__proto__' ||
-      (key === 'constructor' && typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype')) ||
+      (key === 'constructor' &&
+        typeof inner === 'object' &&
+        inner !== null &&
+        Object.hasOwn(inner, 'prototype')) ||
       poisons(inner),
   )
 }
