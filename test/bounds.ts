@@ -84,6 +84,11 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',
   'transport/admissions.ts listener on': 'limits.pendingUpgrades',
+  'transport/unused.ts const served': 'weak: the servers that live',
+  'transport/unused.ts local unused':
+    'the connections that Node holds without a request: server.maxConnections',
+  'transport/unused.ts listener on': 'one for each of these, and three for each server',
+  'transport/longpoll/answers.ts const closing': 'weak: the servers that live',
   'transport/in-process.ts const waiting':
     'requests of the testing kit that are at work: taken back when they are answered',
   'transport/longpoll/pollers.ts field #wires': 'limits.connections',
