@@ -1,7 +1,10 @@
-import { type ClientRequest, request } from 'node:http'
+import { type ClientRequest, type RequestOptions, request } from 'node:http'
+import { request as requestSecurely } from 'node:https'
 
-/** As much of XMLHttpRequest as phoenix.js before 1.8 needs, over node:http. */
+/** As much of XMLHttpRequest as phoenix.js before 1.8 needs, over node:http and node:https. */
 export class NodeXhr {
+  /** Of all requests: from where, to whom. */
+  readonly place: RequestOptions & { readonly ca?: string } = {}
   timeout = 0
   readyState = 0
   responseText = ''
@@ -24,7 +27,8 @@ export class NodeXhr {
   }
 
   send(body: string | null): void {
-    const sent = request(this.#url, { method: this.#method, headers: this.#headers })
+    const ask = this.#url.startsWith('https:') ? requestSecurely : request
+    const sent = ask(this.#url, { ...this.place, method: this.#method, headers: this.#headers })
     this.#sent = sent
     if (this.timeout > 0) sent.setTimeout(this.timeout, () => sent.destroy(new Error('timeout')))
     sent.on('error', ({ message }) => {

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Agent } from '../clients/agent.ts'
 import { need } from '../support/need.ts'
+import { RedisServer } from '../support/redis.ts'
 import { tls } from '../support/tls.ts'
 import { type ProxyKind, RunningProxy, temporaryFolder } from './proxy.ts'
 import { type Server, startServer } from './server.ts'
-import { type Visit, visitor } from './visitor.ts'
+import { pollingVisitor, type Visit, visitor } from './visitor.ts'
 
 type Changes = readonly (readonly [from: string, to: string])[]
 
@@ -36,6 +37,7 @@ export function testProxy(kind: ProxyKind, traits: Traits): void {
       await t.test('a reload leaves open sockets for a time', (t) => reload(t, stage, traits))
     else await t.test('a reload closes open sockets, which come back', (t) => restart(t, stage))
     await t.test('a drain sends clients to the other server', (t) => drain(t, stage))
+    await t.test('clients that poll need no sticky sessions', need('redis-server'), (t) => polls(t, kind))
   })
 }
 
@@ -201,6 +203,31 @@ async function drain(t: TestContext, stage: Stage): Promise<void> {
   assert.ok(leaving, 'the client is on one of the two')
   leaving.program.signal('SIGTERM')
   assert.equal(await client.next('close'), 1012)
+  assert.notEqual((await joined(client)).node, before.node)
+  assert.deepEqual(await leaving.program.exited, { code: 0, signal: null })
+}
+
+/** Polls and POSTs come to both servers; when that of the session drains, the client joins at the other one. */
+async function polls(t: TestContext, kind: ProxyKind): Promise<void> {
+  const redis = await RedisServer.start()
+  t.after(() => redis.end())
+  const env = { REDIS: redis.url, SECRET: 's'.repeat(32) }
+  const servers = await Promise.all([startServer(t, env), startServer(t, env)])
+  const stage = new Stage(kind, servers)
+  const proxy = await stage.proxy(t)
+  const client = pollingVisitor(t)
+  t.after(() => client.disconnect())
+  await client.connect(proxy.url)
+  await client.join('room:1')
+  const before = await joined(client)
+  assert.equal(before.ip, '127.0.0.2')
+  for (let push = 0; push < 10; push++)
+    assert.equal((await client.push('room:1', 'hello')).status, 'error', 'the server knows no such event')
+  for (const { program } of servers) await program.line(/"url":"\/socket\/longpoll/)
+  const alone = await Promise.all(servers.map(nodeOf))
+  const leaving = servers[alone.indexOf(before.node)]
+  assert.ok(leaving, 'its session is on one of the two')
+  leaving.program.signal('SIGTERM')
   assert.notEqual((await joined(client)).node, before.node)
   assert.deepEqual(await leaving.program.exited, { code: 0, signal: null })
 }

@@ -11,6 +11,11 @@ export interface Place {
   readonly isOfTheTree?: true
 }
 
+/** The name of a place of the door; that of a client who polls is another one. */
+export function byPoll(place: string, way: string): string {
+  return way.includes('longpoll') ? `${place} of a poll` : place
+}
+
 const of = (...names: readonly string[]): readonly Place[] => names.map((name) => ({ name }))
 const ofJson = (...names: readonly string[]): readonly Place[] =>
   names.map((name) => ({ name, losesPromises: true }))
@@ -21,6 +26,9 @@ export const places: readonly Place[] = [
     'connect',
     'a getter of what connect gives',
     'connectionTopic',
+    'checkOrigin of a poll',
+    'connect of a poll',
+    'connectionTopic of a poll',
     'renew',
     'a getter of what renew gives',
     'connectionTopic of a renewal',

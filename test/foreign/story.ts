@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestChannel } from 'fastify-beryl/testing'
+import { Poller } from '../support/poller.ts'
 import { until } from '../support/until.ts'
 import type { Behaviour } from './behaviours.ts'
 import type { Place } from './places.ts'
@@ -120,8 +121,28 @@ const EVENTS = ['ask', 'wrong', 'encoded', 'refused', 'delayed', 'work']
 
 /** Clients that come while the door misbehaves. */
 async function strangers(world: World): Promise<void> {
+  if (world.place.name.endsWith('of a poll')) return polls(world)
   const client = await world.connect('stranger').catch(() => undefined)
   await client?.close()
+}
+
+/** A client that polls while its door misbehaves: each request is answered in its words. */
+async function polls(world: World): Promise<void> {
+  const { app } = world
+  const poller = new Poller(app, {
+    query: 'vsn=2.0.0&user=poller',
+    headers: { origin: 'http://localhost' },
+  })
+  const poll = async (): Promise<number> => (await poller.poll()).status
+  const requests = [poll, () => poller.send(['1', '1', 'calm:1', 'phx_join', {}]), poll]
+  try {
+    for (const request of requests) assert.equal(typeof (await request()), 'number')
+    // A frame that is no message ends the session. It has no origin that anybody would be asked about.
+    await app.inject({ method: 'POST', url: poller.url, payload: 'no message' })
+  } catch (error) {
+    // An application that closes is asked nothing more.
+    if (world.closing === undefined) throw error
+  }
 }
 
 /** The application itself, beside its channels: it hears of its own mistakes at once. */

@@ -17,7 +17,7 @@ import { Type } from 'typebox'
 import { systemClock } from '../../src/ground/clock.ts'
 import { local } from '../../src/pubsub/local.ts'
 import type { Behaviour } from './behaviours.ts'
-import type { Place } from './places.ts'
+import { byPoll, type Place } from './places.ts'
 import { room } from './room.ts'
 
 /** A place that calls itself would have no end. */
@@ -70,7 +70,7 @@ export class World {
   played = 0
   #isArmed = false
   #isPlaying = false
-  #closing: Promise<unknown> | undefined
+  closing: Promise<unknown> | undefined
 
   private constructor(place: Place, behaviour: Behaviour, variant: Variant) {
     this.place = place
@@ -159,8 +159,8 @@ export class World {
   }
 
   closeApp(): Promise<unknown> {
-    this.#closing ??= this.app.close()
-    return this.#closing
+    this.closing ??= this.app.close()
+    return this.closing
   }
 
   connect(user: string): Promise<TestClient> {
@@ -175,20 +175,23 @@ export class World {
     const { place } = this
     return {
       channels: [room(this), calmChannel] as readonly ChannelDefinition[],
-      connect: ({ params }) =>
-        this.at('connect', () => this.#granted('connect', { user: params.user })) as never,
+      connect: ({ params, request }) =>
+        this.at(byPoll('connect', request.url), () =>
+          this.#granted('connect', { user: params.user }),
+        ) as never,
       renew: ({ token }) => this.at('renew', () => this.#renewed(token)) as never,
-      connectionTopic: ({ assigns }) =>
+      connectionTopic: ({ assigns, transport }) =>
         this.at(
-          assigns.isRenewed === true ? 'connectionTopic of a renewal' : 'connectionTopic',
+          assigns.isRenewed === true ? 'connectionTopic of a renewal' : byPoll('connectionTopic', transport),
           () => `user:${assigns.user}`,
         ),
-      checkOrigin: () => this.at('checkOrigin', () => true),
+      checkOrigin: (_, { url }) => this.at(byPoll('checkOrigin', url), () => true),
+      longPoll: { windowMs: 100, secret: 's'.repeat(32) },
       pubsub: this.#adapter(),
       clock: promptClock,
       supervision: { onGiveUp: () => this.at('supervision.onGiveUp', () => {}) },
       limits: {
-        handshakeTimeoutMs: place.name === 'connect' || place.name === 'renew' ? 20 : 10_000,
+        handshakeTimeoutMs: ['connect', 'connect of a poll', 'renew'].includes(place.name) ? 20 : 10_000,
         joins: false,
         messages: false,
       },

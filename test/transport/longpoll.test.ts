@@ -608,6 +608,40 @@ test('W117 errors of the application are said in the words of the client, and re
   assert.deepEqual([statusCode, body, errors], [500, '{"status":500}', ['no database']])
 })
 
+test('W117 a door whose callback fails is a door that is shut for now; a promise of checkOrigin is a no', async (t) => {
+  const fails = (): never => {
+    throw new Error('no database')
+  }
+  const rows: readonly [BerylOptions, unknown][] = [
+    [{ checkOrigin: fails }, [500, { status: 500 }]],
+    [{ checkOrigin: (async () => true) as never }, [200, { status: 403 }]],
+    [{ connectionTopic: fails }, [500, { status: 500 }]],
+    [{ connectionTopic: (async () => 'user:1') as never }, [500, { status: 500 }]],
+  ]
+  for (const [options, expected] of rows) {
+    const { app } = await serve(t, options)
+    const answer = await new Poller(app, { headers: { origin: 'http://localhost' } }).get()
+    assert.deepEqual([answer.statusCode, answer.json()], expected)
+  }
+})
+
+test('W117 a client that polls does not wait for connect for ever', async (t) => {
+  let asked: () => void = () => {}
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve
+  })
+  const connect = (): Promise<never> => {
+    asked()
+    return new Promise(() => {})
+  }
+  const { app, clock } = await serve(t, { connect, limits: { handshakeTimeoutMs: 1_000 } })
+  const answer = new Poller(app).get()
+  await isAsked
+  await clock.advance(1_500)
+  const { statusCode, body } = await answer
+  assert.deepEqual([statusCode, body], [503, '{"status":500}'])
+})
+
 test('W118 longPoll is refused where it cannot work', async () => {
   const refused = async (options: BerylOptions): Promise<unknown> => {
     try {
