@@ -213,6 +213,10 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/view.ts field #untold': 'the changes within one turn',
   'presence/diff.ts field #joins': 'the changes within one turn',
   'presence/diff.ts field #leaves': 'the changes within one turn',
+  'presence/pacing.ts field #topics': 'the topics that were told a diff within diffMs',
+  'presence/pacing.ts timer setTimeout': 'one for each topic that was told a diff within diffMs',
+  'presence/untold.ts field #joins': 'the presences of one topic that came within diffMs',
+  'presence/untold.ts field #leaves': 'the presences of one topic that went within diffMs',
   'presence/journal.ts field #rows': 'the presences of this node',
   'presence/journal.ts field #changes':
     'the size of the journal: the oldest go, and a snapshot takes their place',

@@ -169,9 +169,12 @@ export class Endpoint {
       clock: this.clock,
       lane: () => this.#runningPubSub.lane('presence'),
       sink: {
-        subscribed: (topic) =>
-          (this.pubsub?.subscriberCount(topic) ?? 0) > 0 &&
-          this.routers.match(topic).some(({ presence }) => presence !== undefined),
+        subscribers: (topic) => {
+          const count = this.pubsub?.subscriberCount(topic) ?? 0
+          return count > 0 && this.routers.match(topic).some(({ presence }) => presence !== undefined)
+            ? count
+            : 0
+        },
         diff: (topic, diff) => this.pubsub?.localBroadcast(topic, 'presence_diff', diff),
       },
       checkOpen: () => this.phase.checkOpen(),

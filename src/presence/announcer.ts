@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { tell } from '../ground/foreign.ts'
 import type { PresenceDiff } from './diff.ts'
+import { Pacing } from './pacing.ts'
 import type { DiffListener } from './presence.ts'
 import type { Batch, View } from './view.ts'
 
@@ -9,8 +10,8 @@ export type StateListener = (json: string) => void
 
 /** Where diffs go: what presence asks of the local pubsub. */
 export interface PresenceSink {
-  /** True where somebody on this node is subscribed to a topic: nothing is made for nobody. */
-  subscribed(topic: string): boolean
+  /** The number of subscribers of a topic on this node who are told of presences: nothing is made for nobody. */
+  subscribers(topic: string): number
   /** Sends one `presence_diff` to the local subscribers. Each node tells its own. */
   diff(topic: string, diff: PresenceDiff): void
 }
@@ -19,21 +20,31 @@ export interface AnnouncerInit {
   readonly clock: Clock
   readonly view: View
   readonly sink: PresenceSink
+  /** The longest wait between two diffs of one topic. */
+  readonly diffMs: number
   /** A listener, or the sink, failed. */
   readonly failed: (topic: string, error: unknown) => void
 }
 
-/** Tells this node, at the end of each turn, what has changed in it. */
+/** Tells this node what has changed: the server's own listeners at the end of each turn, clients when their topic is due. */
 export class Announcer {
   readonly #init: AnnouncerInit
   readonly #listeners = new Set<DiffListener>()
   /** Topic → who is to be told the whole of it at the end of this turn. Those who join in one turn. */
   readonly #newcomers = new Map<string, StateListener[]>()
+  readonly #pacing: Pacing
   #isScheduled = false
   #isDraining = false
 
   constructor(init: AnnouncerInit) {
+    const { clock, diffMs, sink } = init
     this.#init = init
+    this.#pacing = new Pacing({
+      clock,
+      diffMs,
+      subscribers: (topic) => sink.subscribers(topic),
+      tell: (topic, diff) => this.#try(topic, () => this.#tellClients(topic, diff)),
+    })
   }
 
   /** @returns a function that ends it */
@@ -56,6 +67,16 @@ export class Announcer {
     this.#isDraining = true
   }
 
+  /** Somebody has read a topic. */
+  looked(topic: string): void {
+    this.#pacing.looked(topic)
+  }
+
+  /** All clients are gone: no timer is left. */
+  end(): void {
+    this.#pacing.end()
+  }
+
   /** There is something to tell. */
   soon(): void {
     if (this.#isScheduled) return
@@ -70,6 +91,8 @@ export class Announcer {
     this.#newcomers.clear()
     for (const [topic, listeners] of newcomers) this.#tellState(topic, listeners)
     for (const batch of batches) this.#tellBatch(batch)
+    // They have seen what is still to be told to the others.
+    for (const [topic] of newcomers) this.#pacing.looked(topic)
   }
 
   /** Encoded once, for all who come to a topic in one turn. */
@@ -81,11 +104,8 @@ export class Announcer {
     })
   }
 
-  #tellBatch({ topic, all, shown }: Batch): void {
-    const { sink } = this.#init
-    this.#try(topic, () => {
-      if (!shown.empty && sink.subscribed(topic)) this.#tellClients(topic, shown.toDiff())
-    })
+  #tellBatch({ topic, all, shown, observed }: Batch): void {
+    this.#pacing.changed(topic, shown, observed)
     if (all.empty) return
     // A diff for each: who changes it changes nothing for others.
     for (const listener of [...this.#listeners]) this.#try(topic, () => listener(topic, all.toDiff()))

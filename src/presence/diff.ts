@@ -53,6 +53,14 @@ export class Changes {
     if (!this.#joins.delete(row)) this.#leaves.add(row)
   }
 
+  joins(): Iterable<Row> {
+    return this.#joins
+  }
+
+  leaves(): Iterable<Row> {
+    return this.#leaves
+  }
+
   /** True where this row's opposite change would make both vanish. */
   cancels(row: Row): boolean {
     return this.#joins.has(row) || this.#leaves.has(row)

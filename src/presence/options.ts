@@ -23,8 +23,15 @@ export interface PresenceLimits {
 
 /** Presence among several nodes. All times are monotonic; a wall clock that jumps changes nothing. */
 export interface PresenceOptions {
-  /** Changes are collected for so long before the other nodes are told. Local clients are told at once. @default 1500 */
+  /** Changes are collected for so long before the other nodes are told: clients of this node need not wait for it. @default 1500 */
   readonly broadcastMs?: number | undefined
+  /**
+   * The longest wait between two diffs of one topic to the clients of this node, in milliseconds. A change is told at once where its
+   * topic was quiet, or has ten subscribers at most; what comes behind it waits 2 ms for each further one, at most so long, and goes out
+   * as one diff: a room of hundreds is told once in `diffMs`, also when thousands come back. 0: a diff for each turn of the event loop.
+   * @default 1000
+   */
+  readonly diffMs?: number | undefined
   /** Periods of `broadcastMs` without a change after which a node says that it lives. @default 3 */
   readonly quietPeriods?: number | undefined
   /** A node that is silent for so long has its presences hidden. @default 30_000 */
@@ -38,12 +45,14 @@ export interface PresenceOptions {
 
 /** {@link PresenceOptions} with every default filled in; a limit that is off is `Infinity`. Frozen. */
 export interface ResolvedPresenceOptions extends Timing {
+  readonly diffMs: number
   readonly handoffMs: number
   readonly limits: Readonly<Record<keyof PresenceLimits, number>>
 }
 
 const DEFAULTS = {
   broadcastMs: 1_500,
+  diffMs: 1_000,
   quietPeriods: 3,
   downMs: 30_000,
   permanentDownMs: 1_200_000,
@@ -74,6 +83,7 @@ export function resolvePresenceOptions(
   const limits = section(`${field}.limits`, given.limits, Object.keys(LIMITS))
   const made = Object.freeze({
     broadcastMs: at('broadcastMs', 1),
+    diffMs: at('diffMs', 0),
     quietPeriods: at('quietPeriods', 1),
     downMs: at('downMs', 1),
     permanentDownMs: at('permanentDownMs', 1),

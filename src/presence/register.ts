@@ -71,11 +71,15 @@ export class PresenceRegister implements Presence {
       send: (owner, update) => this.#sendLate(owner, update),
     })
     this.#owners = new Owners((owner) => this.end(owner))
-    this.#view = new View(this.#options.limits.shownKeys, () => this.#announcer.soon())
+    this.#view = new View(this.#options.limits.shownKeys, {
+      changed: () => this.#announcer.soon(),
+      looked: (topic) => this.#announcer.looked(topic),
+    })
     this.#announcer = new Announcer({
       clock: this.#clock,
       view: this.#view,
       sink: init.sink,
+      diffMs: this.#options.diffMs,
       failed: (topic, error) => this.#report({ type: 'listener_failed', topic, error }),
     })
   }
@@ -205,9 +209,10 @@ export class PresenceRegister implements Presence {
     this.#tracker?.drain()
   }
 
-  /** @internal The tree has ended: no update waits for its time any more, which would keep the Node process alive. */
+  /** @internal The tree has ended: nothing waits for its time any more, which would keep the Node process alive. */
   ended(): void {
     this.#late.sendAll()
+    this.#announcer.end()
   }
 
   /**

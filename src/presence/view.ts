@@ -53,6 +53,13 @@ export class Batch {
   }
 }
 
+export interface ViewListener {
+  /** There is something to {@link View.take}. */
+  changed(): void
+  /** Somebody reads a topic. */
+  looked(topic: string): void
+}
+
 /**
  * Everything that is visible on this node, by topic, and what has changed since it was told. Reads and changes cost
  * O(1), a list O(rows of its topic).
@@ -63,13 +70,12 @@ export class Batch {
 export class View {
   readonly #topics = new Map<string, Topic>()
   readonly #shownKeys: number
-  readonly #onChange: () => void
+  readonly #listener: ViewListener
   #untold = new Map<string, Batch[]>()
 
-  /** @param onChange called when there is something to {@link View.take} */
-  constructor(shownKeys: number, onChange: () => void) {
+  constructor(shownKeys: number, listener: ViewListener) {
     this.#shownKeys = shownKeys
-    this.#onChange = onChange
+    this.#listener = listener
   }
 
   add(row: Row): void {
@@ -143,6 +149,7 @@ export class View {
   #observe(name: string): Topic | undefined {
     const batch = this.#untold.get(name)?.at(-1)
     if (batch !== undefined) batch.observed = true
+    this.#listener.looked(name)
     return this.#topics.get(name)
   }
 
@@ -153,7 +160,7 @@ export class View {
     const batch = new Batch(row.topic)
     if (untold !== undefined) untold.push(batch)
     else this.#untold.set(row.topic, [batch])
-    this.#onChange()
+    this.#listener.changed()
     return batch
   }
 

@@ -11,19 +11,20 @@ import { ManualClock } from './network.ts'
 interface Setup {
   readonly limits?: PresenceLimits
   readonly checkMeta?: (topic: string, meta: object) => void
-  readonly subscribed?: boolean
+  readonly subscribers?: number
 }
 
-function setup({ limits = {}, checkMeta, subscribed = true }: Setup = {}) {
+/** Clients are told at the end of each turn: pacing.test.ts has the times. */
+function setup({ limits = {}, checkMeta, subscribers = 1 }: Setup = {}) {
   const clock = new ManualClock()
   const frames: [topic: string, diff: PresenceDiff][] = []
   const events: PresenceEvent[] = []
   const presence = new PresenceRegister({
     lane: () => soloLane('a'),
-    sink: { subscribed: () => subscribed, diff: (topic, diff) => frames.push([topic, diff]) },
+    sink: { subscribers: () => subscribers, diff: (topic, diff) => frames.push([topic, diff]) },
     report: (event) => events.push(event),
     clock,
-    options: { limits },
+    options: { diffMs: 0, limits },
     ...(checkMeta === undefined ? {} : { checkMeta }),
   })
   const process = presence.start()
@@ -440,7 +441,7 @@ test('C28 a listener that throws harms nobody and is reported; it may track from
 })
 
 test('nothing is made for a topic without subscribers', () => {
-  const { presence, taken } = setup({ subscribed: false })
+  const { presence, taken } = setup({ subscribers: 0 })
   presence.track('room:1', 'ann', {}, { owner: newOwner() })
   assert.deepEqual(taken(), [])
 })
@@ -448,6 +449,7 @@ test('nothing is made for a topic without subscribers', () => {
 test('the options refuse what is unknown, out of range or contradictory, and name the field', () => {
   const wrong: [object, RegExp][] = [
     [{ downms: 1 }, /option 'presence.downms': wanted one of .*downMs.*, got "downms"/],
+    [{ diffMs: -1 }, /'presence.diffMs': wanted a whole number of at least 0, got -1/],
     [{ broadcastMs: 0 }, /'presence.broadcastMs': wanted a whole number of at least 1, got 0/],
     [
       { downMs: 1_000 },
@@ -465,7 +467,7 @@ test('the options refuse what is unknown, out of range or contradictory, and nam
       () =>
         new PresenceRegister({
           lane: () => soloLane('a'),
-          sink: { subscribed: () => true, diff() {} },
+          sink: { subscribers: () => 1, diff() {} },
           options,
         }),
       { code: 'BERYL_ERR_OPTION_INVALID', message },

@@ -50,12 +50,13 @@ function setup(Client: Client) {
   const presence = new PresenceRegister({
     lane: () => soloLane('a'),
     sink: {
-      subscribed: () => true,
+      subscribers: () => 1,
       diff: (_topic, diff) => {
         for (const channel of channels) channel.hear('presence_diff', JSON.stringify(diff))
       },
     },
     clock,
+    options: { diffMs: 0 },
   })
   presence.start()
   const join = () => {

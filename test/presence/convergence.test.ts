@@ -300,6 +300,18 @@ test('P5 P15 while nobody counts as down, a ref joins once and leaves once, and 
   })
 })
 
+test('P20 clients that are told of several turns in one diff know what the others know, whenever they joined', (t) => {
+  check(t, 400, steps([...CHANGES, ...TRAFFIC, ...CRASHES, ...FAULTS], 150), (script) => {
+    for (const limits of [OPTIONS.limits, { ...OPTIONS.limits, shownKeys: 3 }]) {
+      const world = new World({ diffMs: 10_000, limits })
+      for (const step of script) world.play(step)
+      world.settle()
+      if (limits === OPTIONS.limits) world.assertConverged()
+      for (const node of world.nodes) if (node !== undefined) assertLatecomers(node)
+    }
+  })
+})
+
 test('P9 with a window of three keys, clients are told of exactly the keys that a joiner is shown', (t) => {
   check(t, 200, steps([...CHANGES, ...TRAFFIC], 120), (script) => {
     const world = new World({ limits: { ...OPTIONS.limits, shownKeys: 3 } })

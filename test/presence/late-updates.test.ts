@@ -14,10 +14,10 @@ function setup(changesPerSecond: number) {
   const events: PresenceEvent[] = []
   const presence = new PresenceRegister({
     lane: () => soloLane('a'),
-    sink: { subscribed: () => true, diff: (_, diff) => void diffs.push(diff) },
+    sink: { subscribers: () => 1, diff: (_, diff) => void diffs.push(diff) },
     report: (event) => events.push(event),
     clock,
-    options: { limits: { changesPerSecond } },
+    options: { diffMs: 0, limits: { changesPerSecond } },
   })
   const process = presence.start()
   const idle = clock.pending

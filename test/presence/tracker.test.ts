@@ -218,7 +218,7 @@ test('a node that drains goes on to, when its process crashes meanwhile', () => 
 test('a second start ends the process that ran before', async () => {
   const presence = new PresenceRegister({
     lane: () => soloLane('a'),
-    sink: { subscribed: () => true, diff() {} },
+    sink: { subscribers: () => 1, diff() {} },
     clock: new ManualClock(),
   })
   const first = presence.start()
@@ -281,7 +281,7 @@ function captureHello(): Uint8Array {
   const lane: Lane = { ...soloLane('a'), publish: (bytes) => void said.push(bytes) }
   new PresenceRegister({
     lane: () => lane,
-    sink: { subscribed: () => true, diff() {} },
+    sink: { subscribers: () => 1, diff() {} },
     clock: new ManualClock(),
   }).start()
   return said[0] as Uint8Array
@@ -298,7 +298,7 @@ test('a fault inside ends the process with its error, and its supervisor starts 
   }
   const presence = new PresenceRegister({
     lane: () => lane,
-    sink: { subscribed: () => true, diff() {} },
+    sink: { subscribers: () => 1, diff() {} },
     clock,
   })
   const events: string[] = []

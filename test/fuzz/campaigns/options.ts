@@ -55,6 +55,7 @@ const FIELDS = [
   'longPoll.secret',
   'presence',
   'presence.broadcastMs',
+  'presence.diffMs',
   'presence.quietPeriods',
   'presence.downMs',
   'presence.permanentDownMs',
