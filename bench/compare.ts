@@ -68,13 +68,14 @@ async function benchAll(
 
 /** At peers of its own: what `--peers` chose plays no part. */
 async function benchStorms(
-  { peers, pace, scale, profile }: Options,
+  { peers, pace, scale, profile, tls }: Options,
   ground: Ground,
 ): Promise<WorkloadResult> {
   const before = peers
     .filter(({ checkout }) => checkout !== undefined)
     .map((peer) => ({ ...peer, perTopic: 1 }))
-  return benchStorm([...STORMED, ...before], {
+  const stormed = [...STORMED, ...before].map((peer) => ({ ...peer, tls }))
+  return benchStorm(stormed, {
     ...ground,
     clients: scale.joins,
     rounds: pace.rounds,

@@ -6,6 +6,7 @@ import { heap } from './heap.ts'
 import { canPin, pinLoad } from './measure/cores.ts'
 import { type NodeBinary, nodeFromNpm, OWN_NODE } from './measure/node.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
+import { presence } from './presence-storm.ts'
 import { openFileLimit } from './report/machine.ts'
 
 /** Files that a process has open besides its connections, with room to spare. */
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
   else
     console.error('Servers and load share cores, for want of taskset or of a second core: figures vary more.')
   const ground = { pinned, node, maxConnections: openFileLimit() - OTHER_FILES }
-  await { compare, growth, heap, cluster }[options.mode](options, ground)
+  await { compare, growth, heap, cluster, presence }[options.mode](options, ground)
 }
 
 function parsed(): { readonly options: Options; readonly node: NodeBinary } | undefined {

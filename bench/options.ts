@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
 import type { MemorySize } from './measure/bench-memory.ts'
 import type { Pace } from './measure/bench-workload.ts'
-import { berylBefore, PEERS, type Peer, peerNamed } from './peers/catalog.ts'
+import { berylBefore, overTls, PEERS, type Peer, peerNamed } from './peers/catalog.ts'
 import type { Scale } from './workloads/catalog.ts'
 
-export type Mode = 'compare' | 'growth' | 'heap' | 'cluster'
+export type Mode = 'compare' | 'growth' | 'heap' | 'cluster' | 'presence'
 
 /** The wishes of the command line, with every default filled in. */
 export interface Options {
@@ -20,6 +20,8 @@ export interface Options {
   readonly cluster: ClusterSize
   /** True where one server process per peer serves all workloads, instead of a fresh one for each. */
   readonly keepServers: boolean
+  /** True where all servers but two speak TLS. */
+  readonly tls: boolean
   /** Beginning of the names of the files written. */
   readonly out: string
   readonly profile: boolean
@@ -40,12 +42,14 @@ export const USAGE = `npm run bench -- [options]
   --growth             how cost grows along each axis, instead of the comparison
   --heap               what one connection and one topic keep alive, object by object
   --cluster            several nodes with a Redis between them, which the bench starts itself
+  --presence           members of one topic who are cut off, and come back within 5 s
+  --tls                all servers over TLS, and ws-raw and beryl without it beside them
   --only=a,b           only these workloads (or axes)
   --peers=a,b          only these peers: ${PEERS.map((peer) => peer.name).join(', ')}
   --before=folder      also the beryl of another checkout, in which the bench was run once
   --rounds=n           rounds, at least 1
   --run-ms=n           how long one run loads one server
-  --joins=n            connections of the workload "joins"
+  --joins=n            connections of the workload "joins", and members of --presence
   --node=24            run the servers on this version of Node, from the npm package "node"
   --profile            write a CPU profile of every server
   --out=name           names of the result files begin so (default: mode and date)`
@@ -59,6 +63,8 @@ export function readOptions(argv: readonly string[]): Options {
       growth: { type: 'boolean', default: false },
       heap: { type: 'boolean', default: false },
       cluster: { type: 'boolean', default: false },
+      presence: { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       only: { type: 'string' },
       peers: { type: 'string' },
@@ -84,8 +90,11 @@ export function readOptions(argv: readonly string[]): Options {
       runMs: count('run-ms', values['run-ms']) ?? defaults.pace.runMs,
     },
     scale: { ...defaults.scale, joins: count('joins', values.joins) ?? defaults.scale.joins },
-    out: values.out ?? `${mode}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`,
+    out:
+      values.out ??
+      `${values.tls ? 'tls' : mode}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`,
     profile: values.profile,
+    tls: values.tls,
     nodeVersion: nodeVersion(values.node),
   }
 }
@@ -94,13 +103,18 @@ const CLUSTER_PARTS: readonly string[] = ['receiving', 'sending', 'latency', 'in
 /** The options that only the comparison and the growth runs know. */
 const NOT_OF_CLUSTERS = ['peers', 'before', 'joins'] as const
 
-type Modes = { readonly [mode in 'growth' | 'heap' | 'cluster']: boolean }
+type Modes = { readonly [mode in 'growth' | 'heap' | 'cluster' | 'presence']: boolean }
 
-function modeOf(values: Modes & { readonly [option in (typeof NOT_OF_CLUSTERS)[number]]?: string }): Mode {
-  const modes = (['growth', 'heap', 'cluster'] as const).filter((mode) => values[mode])
+function modeOf(
+  values: Modes & { readonly tls: boolean } & {
+    readonly [option in (typeof NOT_OF_CLUSTERS)[number]]?: string
+  },
+): Mode {
+  const modes = (['growth', 'heap', 'cluster', 'presence'] as const).filter((mode) => values[mode])
   if (modes.length > 1) throw new TypeError(`--${modes.join(' and --')}: wanted one of them`)
   const mode = modes[0] ?? 'compare'
   const foreign = NOT_OF_CLUSTERS.find((option) => values[option] !== undefined)
+  if (values.tls && mode !== 'compare') throw new TypeError(`--tls has no effect on --${mode}`)
   if (mode === 'cluster' && foreign !== undefined)
     throw new TypeError(`--${foreign} has no effect on --cluster`)
   return mode
@@ -137,12 +151,15 @@ const QUICK: Defaults = {
 function chosenPeers({
   peers,
   before,
+  tls,
 }: {
   peers?: string | undefined
   before?: string | undefined
+  tls: boolean
 }): readonly Peer[] {
-  const chosen = peers?.split(',').map(peerNamed) ?? PEERS
-  return before === undefined ? chosen : [...chosen, berylBefore(before)]
+  const named = peers?.split(',').map(peerNamed) ?? PEERS
+  const chosen = before === undefined ? named : [...named, berylBefore(before)]
+  return tls ? overTls(chosen) : chosen
 }
 
 /** A tag, a range or a path would be npm's to read: another Node than was meant, or a program of somebody's own. */

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { connect as connectSecurely, TLSSocket } from 'node:tls'
+import { certificate } from '../peers/certificate.ts'
 import type { Dialect } from './dialect.ts'
 import { BINARY, CLOSE, FrameReader, maskedFrame, maskedText, PING, PONG, TEXT } from './frames.ts'
 
 /** Where a load goes. */
 export interface Target {
   readonly port: number
+  /** The server speaks TLS. @default false */
+  readonly tls?: boolean
   /** Connections take these in turn, so that a load can mix dialects. */
   readonly dialects: readonly Dialect[]
   /** Before every topic's number: chooses the kind of channel. */
@@ -71,7 +75,8 @@ export class Connection {
     this.#ready = ready
     this.#failed = failed
     const onread = { buffer: readBuffer, callback: (length: number) => this.#read(length) }
-    this.#socket = connect({ port: target.port, host: '127.0.0.1', noDelay: true, onread })
+    const place = { port: target.port, host: '127.0.0.1', noDelay: true, onread }
+    this.#socket = (target.tls ? connectSecurely({ ...place, ca: certificate.cert }) : connect(place))
       .on('error', (error) => this.#broken(String(error)))
       .on('close', () => this.#broken('closed'))
     this.#socket.write(upgradeRequest(this.dialect.path, target.port))
@@ -104,10 +109,11 @@ export class Connection {
     })
   }
 
-  /** Resets the TCP connection: no TIME_WAIT is left to run out of ports by. */
+  /** Resets the TCP connection: no TIME_WAIT is left to run out of ports by. TLS knows no reset. */
   reset(): void {
     this.#closing = true
-    this.#socket.resetAndDestroy()
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   #read(length: number): boolean {

@@ -1,6 +1,6 @@
 import type { Connection, Target } from '../load/connection.ts'
 import { closeCrowd, openCrowd } from '../load/crowd.ts'
-import type { Peer } from '../peers/catalog.ts'
+import { type Peer, targetAt } from '../peers/catalog.ts'
 import type { Memory } from '../peers/commands.ts'
 import type { Place } from './cores.ts'
 import { ServerProcess } from './server.ts'
@@ -35,7 +35,7 @@ const BASE_SHARE = 0.5
  */
 export async function benchMemory(peer: Peer, size: MemorySize, place: Place): Promise<MemorySample> {
   const server = await ServerProcess.start({ peer, ...place })
-  const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
+  const target = targetAt(server.port, peer)
   const open: Connection[] = []
   const add = async (count: number, name: string): Promise<Connection[]> => {
     const crowd = await openCrowd(target, count, { topicsOf: (index) => [topic(target, name, index)] })

@@ -1,4 +1,4 @@
-import type { Stormed } from '../peers/catalog.ts'
+import { type Stormed, targetAt } from '../peers/catalog.ts'
 import { StormBout } from '../workloads/storm.ts'
 import { measure, rotated, type Sample, type WorkloadResult } from './bench-workload.ts'
 import type { Place } from './cores.ts'
@@ -29,8 +29,7 @@ async function stormed(
   options: Omit<StormOptions, 'clients' | 'rounds'>,
 ): Promise<Sample> {
   const server = await ServerProcess.start({ peer, ...options })
-  const target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
-  const bout = new StormBout(target, { clients, perTopic: peer.perTopic })
+  const bout = new StormBout(targetAt(server.port, peer), { clients, perTopic: peer.perTopic })
   try {
     return await measure(bout, server, 0)
   } finally {

@@ -1,6 +1,6 @@
 import type { Target } from '../load/connection.ts'
 import type { Faults } from '../load/ledger.ts'
-import type { Peer } from '../peers/catalog.ts'
+import { type Peer, targetAt } from '../peers/catalog.ts'
 import type { Bout, Unit, Workload } from '../workloads/workload.ts'
 import type { Place } from './cores.ts'
 import type { LatencySummary } from './latencies.ts'
@@ -95,7 +95,7 @@ class Seat {
     this.name = peer.name
     this.#workload = workload
     this.#server = server
-    this.#target = { port: server.port, dialects: peer.dialects, topicPrefix: peer.topicPrefix }
+    this.#target = targetAt(server.port, peer)
     this.#pace = pace
     this.#keepsOpen = keepsOpen
   }

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Peer } from '../peers/catalog.ts'
 import type { Command, Memory, Message, Order, Usage } from '../peers/commands.ts'
+import { TLS_VARIABLE } from '../peers/listen.ts'
 import { type Place, serverCommand } from './cores.ts'
 
 export interface ServerOptions extends Place {
@@ -32,7 +33,7 @@ export class ServerProcess {
     const [command, argv] = serverCommand(options, nodeArguments(options))
     const child = spawn(command, argv, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ...WITHOUT_NATIVE_HELPERS, NODE_ENV: 'production' },
+      env: environment(options.peer),
     })
     const { port } = await answer(child, 'listening')
     return new ServerProcess(child, port)
@@ -99,9 +100,15 @@ export function totalUs({ userUs, systemUs }: Usage): number {
   return userUs + systemUs
 }
 
+function environment({ tls }: Peer): NodeJS.ProcessEnv {
+  const secure = tls ? { [TLS_VARIABLE]: '1' } : {}
+  return { ...process.env, ...WITHOUT_NATIVE_HELPERS, ...secure, NODE_ENV: 'production' }
+}
+
 function nodeArguments({ peer, profileTo, brokerUrl }: ServerOptions): string[] {
+  const argument = brokerUrl ?? peer.argument
   const profile = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`]
-  return ['--expose-gc', ...profile, peerFile(peer), ...(brokerUrl === undefined ? [] : [brokerUrl])]
+  return ['--expose-gc', ...profile, peerFile(peer), ...(argument === undefined ? [] : [argument])]
 }
 
 function peerFile({ file, checkout }: Peer): string {

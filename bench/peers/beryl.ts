@@ -6,7 +6,7 @@ import fastify from 'fastify'
 import beryl, { Binary, defineChannel } from 'fastify-beryl'
 import { Type } from 'typebox'
 import { host } from './host.ts'
-import { BACKLOG } from './listen.ts'
+import { BACKLOG, https } from './listen.ts'
 
 const Empty = Type.Object({})
 const Numbered = Type.Object({ seq: Type.Integer(), body: Type.String({ maxLength: 65_536 }) })
@@ -88,7 +88,7 @@ const binary = defineChannel('binary:*', {
   },
 })
 
-const app = fastify()
+const app = fastify({ https })
 await app.register(beryl, {
   path: '/socket',
   channels: [typed, logged, present, untyped, binary],

@@ -1,3 +1,4 @@
+import type { Target } from '../load/connection.ts'
 import {
   type Dialect,
   phoenixBinary,
@@ -16,6 +17,15 @@ export interface Peer {
   readonly topicPrefix: string
   /** The checkout of this repository that it is taken from, built. @default this one */
   readonly checkout?: string
+  /** It speaks TLS. @default false */
+  readonly tls?: boolean
+  /** An argument of its program. @default none */
+  readonly argument?: string
+}
+
+/** The address of a peer's server for the load. */
+export function targetAt(port: number, { dialects, topicPrefix, tls = false }: Peer): Target {
+  return { port, dialects, topicPrefix, tls }
 }
 
 /** The peer by which all others are divided. */
@@ -41,6 +51,15 @@ export function peerNamed(name: string): Peer {
 /** beryl as another checkout has it: what a change is held against. */
 export function berylBefore(checkout: string): Peer {
   return { name: 'beryl, before', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench', checkout }
+}
+
+/** All peers over TLS, and the yardstick and beryl as they are without it. */
+export function overTls(peers: readonly Peer[]): readonly Peer[] {
+  const plain = peers.filter(({ name }) => name === YARDSTICK || name === 'beryl')
+  return [
+    ...peers.map((peer) => ({ ...peer, tls: true })),
+    ...plain.map((peer) => ({ ...peer, name: `${peer.name}, no TLS` })),
+  ]
 }
 
 /** Other ways to use beryl, compared in the growth runs. */
@@ -83,6 +102,19 @@ export const STORMED: readonly Stormed[] = [
 export const PROCESSES = {
   one: { name: 'one process', file: 'beryl-node', dialects: [phoenixV2], topicPrefix: 'bench' },
   workers: { name: 'beryl', file: 'beryl-workers', dialects: [phoenixV2], topicPrefix: 'bench' },
+} as const satisfies Record<string, Peer>
+
+/** The same clients with and without presence; and with one diff for each turn of the event loop. */
+export const LOUNGES = {
+  without: { name: 'no presence', file: 'lounge', dialects: [phoenixV2], topicPrefix: 'hall' },
+  paced: { name: 'presence', file: 'lounge', dialects: [phoenixV2], topicPrefix: 'lounge' },
+  eachTurn: {
+    name: 'presence, diffMs: 0',
+    file: 'lounge',
+    dialects: [phoenixV2],
+    topicPrefix: 'lounge',
+    argument: '0',
+  },
 } as const satisfies Record<string, Peer>
 
 /** Nodes with a broker between them; the first is the one by which the others are divided. */

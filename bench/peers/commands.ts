@@ -36,6 +36,8 @@ export interface Memory {
   readonly heapBytes: number
   /** Buffers and what native objects registered with V8. */
   readonly externalBytes: number
+  /** The most that was ever resident, without a collection. */
+  readonly peakBytes: number
 }
 
 /** The words of a server process: once its port, then an answer to each command but `stop`, and to `stamps`. */

@@ -3,7 +3,7 @@ import websocket from '@fastify/websocket'
 import fastify from 'fastify'
 import type { WebSocket } from 'ws'
 import { host } from './host.ts'
-import { BACKLOG } from './listen.ts'
+import { BACKLOG, https } from './listen.ts'
 import { Member, PhoenixWire } from './phoenix-wire.ts'
 
 class WsMember extends Member {
@@ -23,7 +23,7 @@ const wire = new PhoenixWire<WsMember>((members, text) => {
   for (const member of members) member.send(text)
 })
 
-const app = fastify()
+const app = fastify({ https })
 await app.register(websocket)
 app.get('/socket/websocket', { websocket: true }, (socket) => {
   const member = new WsMember(socket)

@@ -41,7 +41,14 @@ export function usage(): Usage {
 async function memory(): Promise<Memory> {
   await collect()
   const { rss, heapUsed, external } = process.memoryUsage()
-  return { residentBytes: rss, youngBytes: youngBytes(), heapBytes: heapUsed, externalBytes: external }
+  const peakBytes = process.resourceUsage().maxRSS * 1_024
+  return {
+    residentBytes: rss,
+    peakBytes,
+    youngBytes: youngBytes(),
+    heapBytes: heapUsed,
+    externalBytes: external,
+  }
 }
 
 function youngBytes(): number {

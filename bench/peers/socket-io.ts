@@ -1,8 +1,7 @@
 /** Socket.IO with its in-memory adapter: rooms for topics, an acknowledgement for each reply. WebSocket only. */
-import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 import { host } from './host.ts'
-import { listenOn } from './listen.ts'
+import { listenOn, makeServer } from './listen.ts'
 
 interface FromClient {
   join(topic: string, done: () => void): void
@@ -14,7 +13,7 @@ interface FromServer {
   said(payload: unknown): void
 }
 
-const server = createServer()
+const server = makeServer()
 // As long between two pings as the other servers wait for heartbeats: none falls into a measurement.
 const io = new Server<FromClient, FromServer>(server, {
   transports: ['websocket'],

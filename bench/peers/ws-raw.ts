@@ -3,14 +3,13 @@
  * framed once and the same bytes are written to every net.Socket; the writes of one turn of the event loop are
  * corked, so they leave in one system call per socket. Nothing else is done: no validation, no limits.
  */
-import { createServer } from 'node:http'
 import { WebSocketServer } from 'ws'
 import { host } from './host.ts'
-import { listenOn } from './listen.ts'
+import { listenOn, makeServer } from './listen.ts'
 import { PhoenixWire } from './phoenix-wire.ts'
 import { RawMember, writeToAll } from './raw-member.ts'
 
-const server = createServer()
+const server = makeServer()
 const wire = new PhoenixWire<RawMember>(writeToAll)
 
 new WebSocketServer({ server, path: '/socket/websocket' }).on('connection', (socket, request) => {

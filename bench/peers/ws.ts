@@ -1,8 +1,7 @@
 /** Plain `ws` on node:http, used as its README shows: `socket.send(text)` for each subscriber. */
-import { createServer } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { host } from './host.ts'
-import { listenOn } from './listen.ts'
+import { listenOn, makeServer } from './listen.ts'
 import { Member, PhoenixWire } from './phoenix-wire.ts'
 
 class WsMember extends Member {
@@ -18,7 +17,7 @@ class WsMember extends Member {
   }
 }
 
-const server = createServer()
+const server = makeServer()
 const wire = new PhoenixWire<WsMember>((members, text) => {
   for (const member of members) member.send(text)
 })

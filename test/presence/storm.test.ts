@@ -11,7 +11,7 @@ import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts'
 import { until } from '../support/until.ts'
 
 // Members of one topic who are cut off and come back, as fast as 10,000 within five seconds: real sockets, and a clock that
-// moves when all frames of a step have come. `npm run bench -- --storm` is the same at full size.
+// moves when all frames of a step have come. `npm run bench -- --presence` is the same at full size.
 
 const MEMBERS = 600
 const STAYERS = 10
