@@ -1,13 +1,21 @@
 import { type Ground, wanted } from './compare.ts'
+import { benchMemory, type MemorySample } from './measure/bench-memory.ts'
 import { benchWorkload, startPeers, stopPeers, type WorkloadResult } from './measure/bench-workload.ts'
 import type { Options } from './options.ts'
-import { HISTORIES, type Peer, VARIANTS, YARDSTICK } from './peers/catalog.ts'
+import { DEFLATES, HISTORIES, type Peer, VARIANTS, YARDSTICK } from './peers/catalog.ts'
 import { anyVoid, figuresOf } from './report/figures.ts'
 import { writeResult } from './report/files.ts'
 import { describeMachine } from './report/machine.ts'
 import { svg } from './report/plot.ts'
-import { markdown, number, workloadTable } from './report/table.ts'
-import { type Axis, growthAxes, historyWorkloads, variantWorkloads } from './workloads/growth.ts'
+import { type MemoryResult, markdown, memoryTable, number, workloadTable } from './report/table.ts'
+import { echoOnce } from './workloads/echo-once.ts'
+import {
+  type Axis,
+  deflateWorkloads,
+  growthAxes,
+  historyWorkloads,
+  variantWorkloads,
+} from './workloads/growth.ts'
 import type { Workload } from './workloads/workload.ts'
 
 /** The results along one axis. */
@@ -27,13 +35,18 @@ export async function growth(options: Options, ground: Ground): Promise<void> {
     wanted(options, part) ? benchBeside(peers, workloads, options, ground) : []
   const variants = await beside('variants', VARIANTS, variantWorkloads())
   const histories = await beside('history', HISTORIES, historyWorkloads(options.scale.joins))
+  const deflates = await beside('deflate', DEFLATES, deflateWorkloads())
+  const deflateMemory = wanted(options, 'deflate') ? await benchDeflateMemory(options, ground) : {}
   const results = [
     ...axes.flatMap(({ points }) => points.map(({ result }) => result)),
     ...variants,
     ...histories,
+    ...deflates,
   ]
   if (anyVoid(results)) process.exitCode = 1
-  const report = { machine: describeMachine(ground), pace: options.pace, axes, variants, histories }
+  const machine = describeMachine(ground)
+  const { pace } = options
+  const report = { machine, pace, axes, variants, histories, deflates, deflateMemory }
   console.log(`\nwritten: ${writeResult(`${options.out}.json`, JSON.stringify(report, null, 1))}`)
 }
 
@@ -78,6 +91,16 @@ async function benchBeside(
     await stopPeers(running)
   }
   return results
+}
+
+/** The memory that a connection keeps when it has sent a message of 1 KB and was sent one, compressed where that was agreed to. */
+async function benchDeflateMemory({ memory }: Options, { pinned }: Ground): Promise<MemoryResult> {
+  const samples: Record<string, MemorySample[]> = Object.fromEntries(DEFLATES.map(({ name }) => [name, []]))
+  for (let round = 0; round < memory.rounds; round += 1)
+    for (const peer of DEFLATES)
+      samples[peer.name]?.push(await benchMemory(peer, { ...memory, use: echoOnce }, pinned))
+  console.log(`\n${memoryTable(samples)}`)
+  return samples
 }
 
 function axisTable({ title, xLabel }: Axis, { points }: Growth): string {

@@ -74,6 +74,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/in-flight.ts timer setTimeout': 'one for each connection',
   'session/backlog.ts field #readers': 'limits.connections; their bytes: backpressure.maxTotalBytes',
   'session/outbox.ts field #outboxes': 'the connections that are written to in one turn: limits.connections',
+  'session/outbox.ts field #joined': 'KEPT_JOINS (4), within one turn of the event loop',
   'session/outbox.ts field #waiting':
     'what one turn of the event loop sends to one client, within backpressure.maxBufferedBytes',
   'session/outbox.ts bytes Buffer.concat': 'what one turn of the event loop sends to one client',
@@ -117,6 +118,14 @@ export const BOUNDS: Readonly<Record<string, string>> = {
     'constant for each server, or for each socket that is being upgraded',
   'transport/websocket/neighbours.ts listener': 'constant for each server, or for each socket',
   'transport/websocket/route.ts listener': 'constant for each server, or for each socket',
+  'transport/websocket/deflater.ts field #made': 'weak: the frames that live, each with itself compressed',
+  'transport/websocket/deflater.ts field #awaiting': 'limits.connections: those who are sent one frame',
+  'transport/websocket/pool.ts field #waiting':
+    'MAX_WAITING (64) frames; of the messages of clients one for each connection: limits.connections, limits.payloadBytes',
+  'transport/websocket/deflate-wire.ts bytes Buffer.concat':
+    'what waits behind a frame for one client: backpressure.maxBufferedBytes',
+  'transport/websocket/inflater.ts field #fragments': 'limits.payloadBytes, limits.fragments',
+  'transport/websocket/inflater.ts bytes Buffer.concat': 'limits.payloadBytes: one message',
   'transport/websocket/socket-wire.ts listener': 'constant for each connection',
 
   // Topics

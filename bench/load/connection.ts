@@ -3,7 +3,18 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectSecurely, TLSSocket } from 'node:tls'
 import { certificate } from '../peers/certificate.ts'
 import type { Dialect } from './dialect.ts'
-import { BINARY, CLOSE, FrameReader, maskedFrame, maskedText, PING, PONG, TEXT } from './frames.ts'
+import {
+  BINARY,
+  CLOSE,
+  COMPRESSED,
+  FrameReader,
+  maskedFrame,
+  maskedText,
+  PING,
+  PONG,
+  TEXT,
+} from './frames.ts'
+import { inflated } from './inflated.ts'
 
 /** Where a load goes. */
 export interface Target {
@@ -41,6 +52,8 @@ export class Connection {
   readonly topics: readonly string[]
   /** Where the last message's number stood in its frame. */
   numberAt = 0
+  /** Bytes that came after the upgrade. */
+  bytesRead = 0
   readonly #socket: Socket
   readonly #reader = new FrameReader()
   #listener: Listener | undefined
@@ -79,7 +92,7 @@ export class Connection {
     this.#socket = (target.tls ? connectSecurely({ ...place, ca: certificate.cert }) : connect(place))
       .on('error', (error) => this.#broken(String(error)))
       .on('close', () => this.#broken('closed'))
-    this.#socket.write(upgradeRequest(this.dialect.path, target.port))
+    this.#socket.write(upgradeRequest(this.dialect, target.port))
   }
 
   /** The ref with which `topic` was joined here. */
@@ -118,6 +131,7 @@ export class Connection {
 
   #read(length: number): boolean {
     this.#now = performance.now()
+    this.bytesRead += length
     if (this.#upgraded) this.#reader.read(readBuffer, length, this.#frame)
     else this.#upgrade(readBuffer.toString('latin1', 0, length))
     this.#listener?.readEnd?.(this)
@@ -137,6 +151,10 @@ export class Connection {
   }
 
   #frame = (opcode: number, bytes: Buffer, start: number, end: number): void => {
+    if ((opcode & COMPRESSED) !== 0) {
+      const whole = inflated(bytes.subarray(start, end))
+      return this.#frame(opcode & ~COMPRESSED, whole, 0, whole.length)
+    }
     if (opcode === PING) this.write(maskedFrame(PONG, bytes.subarray(start, end)))
     else if (opcode === CLOSE) this.#broken(`close ${end - start >= 2 ? bytes.readUInt16BE(start) : 1005}`)
     else if (opcode !== TEXT && opcode !== BINARY) this.#broken(`opcode ${opcode}`)
@@ -191,7 +209,7 @@ function dialectOf({ dialects }: Target, index: number): Dialect {
   return dialect
 }
 
-function upgradeRequest(path: string, port: number): string {
+function upgradeRequest({ path, extensions }: Dialect, port: number): string {
   return [
     `GET ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
@@ -199,6 +217,7 @@ function upgradeRequest(path: string, port: number): string {
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
     `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+    ...(extensions === undefined ? [] : [`Sec-WebSocket-Extensions: ${extensions}`]),
     '\r\n',
   ].join('\r\n')
 }

@@ -5,6 +5,8 @@ export interface Dialect {
   readonly name: string
   /** Path and query of the upgrade request. */
   readonly path: string
+  /** The extensions that the upgrade offers. @default none */
+  readonly extensions?: string
   /** The words of the server unasked after the upgrade, each by its first characters, and the answer to it. */
   readonly opening: readonly { readonly awaits: string; readonly answer?: string }[]
   /** The frame that joins `topic`. `ref` is unique on its connection. */
@@ -39,6 +41,16 @@ export const phoenixV2Positions: Dialect = {
   name: 'phoenix-v2-positions',
   asksPositions: true,
   join: (topic, ref) => JSON.stringify([String(ref), String(ref), topic, 'phx_join', { $resume: true }]),
+}
+
+/**
+ * The same, of a client that offers compression. Without contexts, so that the load can check what each of a thousand is sent; ws
+ * keeps its deflaters nevertheless.
+ */
+export const phoenixV2Deflate: Dialect = {
+  ...phoenixV2,
+  name: 'phoenix-v2-deflate',
+  extensions: 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
 }
 
 /** Phoenix V2 with binary pushes: `00`, four lengths, join_ref, ref, topic, event, data. Joins stay text. */

@@ -71,6 +71,9 @@ function occurrences(payload: Buffer, wanted: Buffer): number[] {
   return found
 }
 
+/** Set beside the opcode of a frame that is compressed. */
+export const COMPRESSED = 0x40
+
 /** Called for each whole frame; `bytes` is valid only during the call. */
 export type OnFrame = (opcode: number, bytes: Buffer, start: number, end: number) => void
 
@@ -95,7 +98,7 @@ function readFrames(bytes: Buffer, end: number, onFrame: OnFrame): number {
     if (start > end) break
     const size = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6)
     if (start + size > end) break
-    onFrame((bytes[at] ?? 0) & 0x0f, bytes, start, start + size)
+    onFrame((bytes[at] ?? 0) & (COMPRESSED | 0x0f), bytes, start, start + size)
     at = start + size
   }
   return at

@@ -1,6 +1,14 @@
 import { Latencies } from '../measure/latencies.ts'
 import type { Dialect } from './dialect.ts'
-import { bodyEnds, bodyEquals, bodyOf, findNumber, readNumber, Sequence } from './sequence.ts'
+import {
+  bodyEnds,
+  bodyEquals,
+  type Content,
+  findNumber,
+  payloadText,
+  readNumber,
+  Sequence,
+} from './sequence.ts'
 
 /** The counts that must all be 0 for a figure to count. */
 export interface Faults {
@@ -46,16 +54,19 @@ export class Ledger {
   readonly #sentAt: number[][]
   /** Per connection: lane → the count that must come next. */
   readonly #expected: Map<number, number>[]
+  readonly #bodyBytes: number
+  /** The body, and all that stands behind it. */
   readonly #body: Buffer
   #untilWhole = 0
 
   /** `lanesOf[i]` lists the lanes whose messages connection `i` must get. */
-  constructor(lanesOf: readonly (readonly number[])[], lanes: number, bodyBytes: number) {
+  constructor(lanesOf: readonly (readonly number[])[], lanes: number, content: Content) {
     this.#sequence = new Sequence(lanes)
     this.#expected = lanesOf.map((own) => new Map(own.map((lane) => [lane, 0])))
     this.#sentAt = Array.from({ length: lanes }, () => [])
     this.#followers = countFollowers(lanesOf, lanes)
-    this.#body = Buffer.from(bodyOf(bodyBytes))
+    this.#bodyBytes = content.bodyBytes
+    this.#body = behindNumber(content)
   }
 
   get outstanding(): number {
@@ -111,9 +122,9 @@ export class Ledger {
   }
 
   #bodyIsRight(bytes: Buffer, at: number): boolean {
-    if (this.#untilWhole-- > 0) return bodyEnds(bytes, at, this.#body.length)
+    if (this.#untilWhole-- > 0) return bodyEnds(bytes, at, this.#bodyBytes)
     this.#untilWhole = WHOLE_EVERY
-    return bodyEnds(bytes, at, this.#body.length) && bodyEquals(bytes, at, this.#body)
+    return bodyEnds(bytes, at, this.#bodyBytes) && bodyEquals(bytes, at, this.#body)
   }
 
   #notNumbered(connection: Recipient, text: string): number {
@@ -127,6 +138,13 @@ export class Ledger {
     this.faults[kind] += 1
     return -1
   }
+}
+
+/** The text of a message from the body on. */
+function behindNumber(content: Content): Buffer {
+  const text = payloadText(content)
+  const body = '"body":"'
+  return Buffer.from(text.slice(text.indexOf(body) + body.length))
 }
 
 function countFollowers(lanesOf: readonly (readonly number[])[], lanes: number): number[] {

@@ -32,10 +32,44 @@ export class Sequence {
   }
 }
 
-/** The JSON text of a message: `{"seq":<placeholder>,"body":"<bodyBytes characters>"}`. */
-export function payloadText(bodyBytes: number): string {
-  return JSON.stringify({ seq: FIRST, body: bodyOf(bodyBytes) })
+/** The content of a message beside its number. */
+export interface Content {
+  /** Bytes of the `body`. */
+  readonly bodyBytes: number
+  /** Rows of a table, as an application has them: what compresses as JSON does. @default none */
+  readonly rows?: number
 }
+
+/** The JSON text of a message: `{"seq":<placeholder>,"body":"<bodyBytes characters>"}`, and `"rows":[…]` where it has some. */
+export function payloadText({ bodyBytes, rows }: Content): string {
+  return JSON.stringify({
+    seq: FIRST,
+    body: bodyOf(bodyBytes),
+    ...(rows === undefined ? {} : { rows: rowsOf(rows) }),
+  })
+}
+
+/** Names, words, numbers, times and ids in the measure in which a list of an application has them. */
+function rowsOf(count: number): object[] {
+  return Array.from({ length: count }, (_, n) => ({
+    id: (2_654_435_761 * (n + 1)).toString(36),
+    name: NAMES[(n * 7) % NAMES.length],
+    status: STATES[(n * 5) % STATES.length],
+    score: (n * 7_919) % 10_000,
+    at: new Date(1_795_000_000_000 + n * 86_413_577).toISOString(),
+  }))
+}
+
+const NAMES = [
+  'Ada Lovelace',
+  'Grace Hopper',
+  'Joe Armstrong',
+  'Barbara Liskov',
+  'Tony Hoare',
+  'Radia Perlman',
+  'Leslie Lamport',
+]
+const STATES = ['online', 'away', 'busy']
 
 /** Letters in an order that shows a shifted or cut body. */
 export function bodyOf(bytes: number): string {

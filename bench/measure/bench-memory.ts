@@ -24,6 +24,8 @@ export interface MemorySize {
   readonly connections: number
   /** Further topics that each connection joins in the second step. */
   readonly furtherTopics: number
+  /** Done once by each connection before its memory is measured. @default nothing */
+  readonly use?: (connection: Connection) => Promise<void>
 }
 
 /** The part of the measured size that is opened before measuring, and stays: it makes what is made once, and compiles what joins need. */
@@ -40,6 +42,7 @@ export async function benchMemory(peer: Peer, size: MemorySize, place: Place): P
   const add = async (count: number, name: string): Promise<Connection[]> => {
     const crowd = await openCrowd(target, count, { topicsOf: (index) => [topic(target, name, index)] })
     open.push(...crowd)
+    for (const connection of crowd) await size.use?.(connection)
     return crowd
   }
   try {

@@ -20,6 +20,8 @@ export interface Sample {
   readonly loadBusy: number
   readonly latencyMs: LatencySummary
   readonly faults: Faults
+  /** Bytes on the wire per operation, as the load read them. */
+  readonly bytes?: number
 }
 
 export interface WorkloadResult {
@@ -128,7 +130,7 @@ export async function measure(bout: Bout, server: ServerProcess, runMs: number):
   const before = await server.usage()
   const load = process.cpuUsage()
   const began = performance.now()
-  const { operations, latencies, faults } = await bout.run(runMs)
+  const { operations, latencies, faults, bytes } = await bout.run(runMs)
   const wallMs = performance.now() - began
   const loadUs = process.cpuUsage(load)
   const after = await server.usage()
@@ -143,6 +145,7 @@ export async function measure(bout: Bout, server: ServerProcess, runMs: number):
     loadBusy: (loadUs.user + loadUs.system) / 1_000 / wallMs,
     latencyMs: latencies.summary(),
     faults: { ...faults },
+    ...(bytes === undefined ? {} : { bytes: bytes / operations }),
   }
 }
 

@@ -91,6 +91,7 @@ const binary = defineChannel('binary:*', {
 const app = fastify({ https })
 await app.register(beryl, {
   path: '/socket',
+  compression: process.env.BENCH_COMPRESSION === 'shared' && 'shared',
   channels: [typed, logged, present, untyped, binary],
   presence: true,
   groups: true,

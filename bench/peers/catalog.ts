@@ -4,6 +4,7 @@ import {
   phoenixBinary,
   phoenixV1,
   phoenixV2,
+  phoenixV2Deflate,
   phoenixV2Positions,
   socketIo,
 } from '../load/dialect.ts'
@@ -96,6 +97,14 @@ export const STORMED: readonly Stormed[] = [
   },
   { ...peerNamed('beryl'), name: 'beryl, presence', topicPrefix: 'present', perTopic: 1 },
   { ...peerNamed('beryl'), name: 'beryl, presence in rooms of 20', topicPrefix: 'present', perTopic: 20 },
+]
+
+/** The same messages as they are, and compressed: by this package for all at once, by ws for each. */
+export const DEFLATES: readonly Peer[] = [
+  { name: 'beryl', file: 'beryl', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'beryl, shared', file: 'beryl-shared', dialects: [phoenixV2Deflate], topicPrefix: 'bench' },
+  { name: 'ws', file: 'ws', dialects: [phoenixV2], topicPrefix: 'bench' },
+  { name: 'ws, perMessageDeflate', file: 'ws-deflate', dialects: [phoenixV2Deflate], topicPrefix: 'bench' },
 ]
 
 /** One process, by which the others are divided, and a primary with two workers. */

@@ -22,7 +22,8 @@ const wire = new PhoenixWire<WsMember>((members, text) => {
   for (const member of members) member.send(text)
 })
 
-new WebSocketServer({ server, path: '/socket/websocket' }).on('connection', (socket) => {
+const perMessageDeflate = process.env.BENCH_COMPRESSION === 'own'
+new WebSocketServer({ server, path: '/socket/websocket', perMessageDeflate }).on('connection', (socket) => {
   const member = new WsMember(socket)
   socket.on('message', (data) => wire.receive(member, data))
   socket.on('close', () => wire.closed(member))

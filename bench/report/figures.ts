@@ -14,6 +14,8 @@ export interface Figures {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly operations: number
+  /** On the wire per operation; NaN where nobody counted. */
+  readonly bytes: number
   /** The reasons that void the figures, in words; empty when nothing was lost, doubled, out of order or wrong. */
   readonly faults: string
 }
@@ -28,6 +30,7 @@ export function figuresOf(result: WorkloadResult): Figures[] {
     systemUs: median(samples, (sample) => sample.systemUs),
     p50Ms: median(samples, (sample) => sample.latencyMs.p50),
     p99Ms: median(samples, (sample) => sample.latencyMs.p99),
+    bytes: median(samples, (sample) => sample.bytes ?? Number.NaN),
     operations: samples.reduce((sum, sample) => sum + sample.operations, 0),
     faults: describeFaults(samples),
   }))

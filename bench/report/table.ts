@@ -18,6 +18,7 @@ export function workloadTable(result: WorkloadResult): string {
     'kernel',
     'p50 ms',
     'p99 ms',
+    'bytes',
     '',
   ]
   const lines = figuresOf(result).map((figures) => [
@@ -30,6 +31,7 @@ export function workloadTable(result: WorkloadResult): string {
     number(figures.systemUs),
     number(figures.p50Ms),
     number(figures.p99Ms),
+    number(figures.bytes),
     verdict(figures),
   ])
   return `${result.title} — server CPU per ${result.unit}\n${aligned([head, ...lines])}`

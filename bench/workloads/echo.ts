@@ -25,7 +25,7 @@ export function echo({ id, title, connections, bodyBytes, outstanding }: EchoOpt
       const topic = `${target.topicPrefix}:echo`
       const crowd = await openCrowd(target, connections, { topicsOf: () => [topic] })
       const lanes = crowd.map((_, lane) => [lane])
-      const ledger = new Ledger(lanes, connections, bodyBytes)
+      const ledger = new Ledger(lanes, connections, { bodyBytes })
       const senders = crowd.map((connection, lane) =>
         senderOf(connection, lane, { topic, event: 'echo', bodyBytes }),
       )

@@ -11,6 +11,8 @@ export interface FanOutOptions {
   readonly connections: number
   /** Bytes of the message's `body`. */
   readonly bodyBytes: number
+  /** Rows of a table beside it. @default none */
+  readonly rows?: number
   /** Messages that one push of the publisher carries in one write: the server gets them in one turn. @default 1 */
   readonly perTurn?: number
   /** Topics in all. @default 1 */
@@ -26,7 +28,8 @@ export interface FanOutOptions {
  * all have it comes the next. With several topics they take turns.
  */
 export function fanOut(options: FanOutOptions): Workload {
-  const { id, title, connections, bodyBytes, topics = 1, perTopic = connections } = options
+  const { id, title, connections, bodyBytes, rows, topics = 1, perTopic = connections } = options
+  const content = { bodyBytes, ...(rows === undefined ? {} : { rows }) }
   return {
     id,
     title,
@@ -38,9 +41,9 @@ export function fanOut(options: FanOutOptions): Workload {
       const crowd = await openCrowd(target, connections, {
         topicsOf: (index) => (plan.topicsOf[index] ?? []).map(name),
       })
-      const ledger = new Ledger(plan.topicsOf, topics, bodyBytes)
+      const ledger = new Ledger(plan.topicsOf, topics, content)
       const senders = plan.publishers.map((publisher, lane) =>
-        senderOf(memberAt(crowd, publisher), lane, { topic: name(lane), event: 'say', bodyBytes }),
+        senderOf(memberAt(crowd, publisher), lane, { topic: name(lane), event: 'say', ...content }),
       )
       return new NumberedBout(crowd, ledger, new ClosedLoop(senders, ledger, options))
     },

@@ -44,6 +44,19 @@ export function variantWorkloads(): readonly Workload[] {
   ]
 }
 
+/** Loads in which compression is compared with none: 1 KB of JSON as applications have it. */
+export function deflateWorkloads(): readonly Workload[] {
+  return [
+    fanOut({
+      id: 'fan-out-1k-deflate',
+      title: 'fan-out 1,000, 1 KB of JSON, one at a time',
+      connections: 1_000,
+      bodyBytes: 100,
+      rows: 8,
+    }),
+  ]
+}
+
 /** Loads in which a history is compared with none. */
 export function historyWorkloads(clients: number): readonly Workload[] {
   const size = `${clients.toLocaleString('en')} clients`

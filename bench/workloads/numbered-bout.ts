@@ -2,7 +2,7 @@ import type { Connection, Listener } from '../load/connection.ts'
 import { closeCrowd, listenAll } from '../load/crowd.ts'
 import { FrameTemplate } from '../load/frames.ts'
 import type { Ledger } from '../load/ledger.ts'
-import { payloadText } from '../load/sequence.ts'
+import { type Content, payloadText } from '../load/sequence.ts'
 import { Run } from './run.ts'
 import type { Bout, Outcome } from './workload.ts'
 
@@ -38,12 +38,17 @@ export class NumberedBout implements Bout, Listener {
 
   async run(forMs: number): Promise<Outcome> {
     const run = new Run(forMs)
+    const before = this.#bytesRead
     this.#run = run
     this.#driver.begin(run)
     await run.ended
     this.#run = undefined
     this.#ledger.writeOff()
-    return { ...this.#ledger.take(), faults: this.#ledger.faults }
+    return { ...this.#ledger.take(), faults: this.#ledger.faults, bytes: this.#bytesRead - before }
+  }
+
+  get #bytesRead(): number {
+    return this.#crowd.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
   }
 
   close(): void {
@@ -69,10 +74,10 @@ export class NumberedBout implements Bout, Listener {
 export function senderOf(
   connection: Connection,
   lane: number,
-  push: { readonly topic: string; readonly event: 'say' | 'echo'; readonly bodyBytes: number },
+  push: Content & { readonly topic: string; readonly event: 'say' | 'echo' },
 ): Sender {
   const joinRef = connection.joinRef(push.topic)
-  const text = connection.dialect.push(push.topic, joinRef, push.event, payloadText(push.bodyBytes))
+  const text = connection.dialect.push(push.topic, joinRef, push.event, payloadText(push))
   return { connection, lane, template: new FrameTemplate(text) }
 }
 

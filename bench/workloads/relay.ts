@@ -32,7 +32,7 @@ export class RelayBout implements Bout {
   ): Promise<RelayBout> {
     const crowd = await openCrowd(target, subscribers, { topicsOf: () => [TOPIC] })
     const lanesOf = crowd.map(() => [0])
-    const ledger = new Ledger(lanesOf, 1, BODY_BYTES)
+    const ledger = new Ledger(lanesOf, 1, { bodyBytes: BODY_BYTES })
     return new RelayBout(sender, ledger, pacing, (driver) => new NumberedBout(crowd, ledger, driver))
   }
 

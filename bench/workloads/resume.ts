@@ -71,7 +71,7 @@ class ResumeBout implements Bout {
 
   /** Resolves when all have it. */
   #say(n: number): Promise<void> {
-    const text = this.#dialect.push(this.#topic, 1, 'say', payloadText(BODY_BYTES))
+    const text = this.#dialect.push(this.#topic, 1, 'say', payloadText({ bodyBytes: BODY_BYTES }))
     this.#speaker?.write(maskedText(String(text).replaceAll(PLACEHOLDER, String(Number(PLACEHOLDER) + n))))
     return this.#books.all(n + 1)
   }

@@ -27,7 +27,7 @@ export function rooms({ id, title, rooms, members, bodyBytes, perSecond }: Rooms
       const topicOf = (index: number) => `${target.topicPrefix}:${roomOf(index)}`
       const crowd = await openCrowd(target, connections, { topicsOf: (index) => [topicOf(index)] })
       const lanesOf = crowd.map((_, index) => lanesOfRoom(roomOf(index), rooms, members))
-      const ledger = new Ledger(lanesOf, connections, bodyBytes)
+      const ledger = new Ledger(lanesOf, connections, { bodyBytes })
       const senders = crowd.map((connection, lane) =>
         senderOf(connection, lane, { topic: topicOf(lane), event: 'say', bodyBytes }),
       )

@@ -30,6 +30,8 @@ export interface Outcome {
   readonly operations: number
   readonly latencies: Latencies
   readonly faults: Faults
+  /** Bytes that the connections read; undefined where nobody counted. */
+  readonly bytes?: number
 }
 
 /** A run waits so long, after its time, for answers that are due; then they count as lost. */

@@ -18,6 +18,7 @@ import type { SessionTerms } from '../session/runtime.ts'
 import { Sessions } from '../session/sessions.ts'
 import type { SupervisorEvent } from '../supervision/events.ts'
 import { PollRelay } from '../transport/longpoll/relay.ts'
+import { Deflater } from '../transport/websocket/deflater.ts'
 import { Entrances } from './entrances.ts'
 import { FastifyHost } from './host.ts'
 import { ConnectionsInbox } from './inbox.ts'
@@ -50,6 +51,8 @@ export class Endpoint {
   /** True where connections have names by which they can be found. */
   namesConnections: boolean
   readonly telemetry = new Telemetry()
+  /** One for all entrances: a broadcast is compressed once for them all. */
+  readonly compression: boolean | Deflater
   /** The way of polls whose session is on another node. */
   readonly polls: PollRelay
   readonly presence: PresenceRegister | undefined
@@ -81,6 +84,7 @@ export class Endpoint {
     this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
     this.#turn = new Turn(options.clock)
     this.polls = new PollRelay(options.clock)
+    this.compression = deflaterOf(options.compression)
     this.router = this.makeRouter(options.channels)
     this.routers.add(this.router)
     this.terms = termsOf(options.limits, this.router)
@@ -236,6 +240,10 @@ export class Endpoint {
   report(event: SupervisorEvent): void {
     this.telemetry.emit('supervisor.event', {}, event)
   }
+}
+
+function deflaterOf(compression: ResolvedOptions['compression']): boolean | Deflater {
+  return typeof compression === 'boolean' ? compression : new Deflater(compression.thresholdBytes)
 }
 
 /** The terms of an entrance with these limits and channels. */

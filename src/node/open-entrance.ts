@@ -30,7 +30,7 @@ export async function openEntrance(
   terms: SessionTerms,
 ): Promise<void> {
   const { endpoint } = node
-  const { compression, drain } = endpoint.options
+  const { drain } = endpoint.options
   checkLongPoll(options.longPoll, endpoint.options)
   const path = `${app.prefix}${options.path}`
   if (!options.checksOrigin) {
@@ -40,7 +40,7 @@ export async function openEntrance(
   }
   endpoint.routers.add(terms.router)
   endpoint.namesConnections ||= options.connectionTopic !== undefined
-  const way = { ...options, compression, drain }
+  const way = { ...options, compression: endpoint.compression, drain }
   const contract = {
     hasConnect: options.hasConnect,
     hasRenew: options.renew !== undefined,

@@ -1,9 +1,11 @@
 /**
- * WebSocket data frames as a server sends them (RFC 6455, 5.2): final, unmasked, uncompressed.
+ * WebSocket data frames as a server sends them (RFC 6455, 5.2): final and unmasked.
  *
  *     0               1               2 … 3         or 2 … 9
- *     1 000 oooo      0 lllllll       16-bit length    64-bit length      payload
+ *     1 r00 oooo      0 lllllll       16-bit length    64-bit length      payload
  *     FIN   opcode      length, 126: 16 bits follow, 127: 64 bits follow
+ *
+ * r is set where the payload is compressed (RFC 7692, 6), which no codec does: {@link compressedFrame}.
  *
  * A frame is built once and the same bytes are written to every receiver. That is why codecs make whole frames and
  * not payloads.
@@ -12,6 +14,7 @@ export type Frame = Buffer
 
 const FIN_TEXT = 0x81
 const FIN_BINARY = 0x82
+const COMPRESSED = 0x40
 
 /** A text frame around `text`. */
 export function textFrame(text: string): Frame {
@@ -24,6 +27,13 @@ export function textFrame(text: string): Frame {
 /** A binary frame with room for `length` bytes of payload, to be filled from {@link payloadStart}. */
 export function binaryFrame(length: number): Frame {
   return allocate(FIN_BINARY, length)
+}
+
+/** The message of `frame`, with its payload compressed to `data`. */
+export function compressedFrame(frame: Frame, data: Uint8Array): Frame {
+  const compressed = allocate((frame[0] as number) | COMPRESSED, data.length)
+  compressed.set(data, payloadStart(compressed))
+  return compressed
 }
 
 /** Where a frame's payload begins. */

@@ -1,18 +1,20 @@
 import type { Clock } from '../ground/clock.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { Backlog, SlowReader } from './backlog.ts'
+import type { Joins } from './wire.ts'
+
+/** So many joins are at hand: subscribers may speak two versions, with compression or without. */
+const KEPT_JOINS = 4
 
 /**
  * The frames that leave in this turn of the event loop. A write to a socket costs far more than a frame in it, so the frames of
  * one turn (replies, broadcasts of several publishers) go out as one write for each connection, when the I/O of the
  * turn is done.
  */
-export class Turn {
+export class Turn implements Joins {
   readonly #clock: Clock
   #outboxes: Outbox[] = []
-  /** The last two joins: subscribers may speak two versions. */
-  #latest: JoinedFrames | undefined
-  #previous: JoinedFrames | undefined
+  readonly #joined: JoinedFrames[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -25,20 +27,17 @@ export class Turn {
 
   /** Frames as one buffer. Subscribers of the same topics have the same frames to send: those are joined once. */
   join(frames: readonly Frame[]): Frame {
-    if (this.#latest !== undefined && sameFrames(frames, this.#latest.frames)) return this.#latest.joined
-    if (this.#previous !== undefined && sameFrames(frames, this.#previous.frames))
-      return this.#previous.joined
-    this.#previous = this.#latest
-    this.#latest = { frames, joined: Buffer.concat(frames) }
-    return this.#latest.joined
+    for (const made of this.#joined) if (sameFrames(frames, made.frames)) return made.joined
+    const joined = Buffer.concat(frames)
+    if (this.#joined.unshift({ frames, joined }) > KEPT_JOINS) this.#joined.pop()
+    return joined
   }
 
   #flush(): void {
     const outboxes = this.#outboxes
     this.#outboxes = []
     for (const outbox of outboxes) outbox.flush()
-    this.#latest = undefined
-    this.#previous = undefined
+    this.#joined.length = 0
   }
 }
 
@@ -92,7 +91,8 @@ export class Outbox {
     if (this.#reader.isGone) return
     const { wire } = this.#reader
     const before = wire.bufferedBytes
-    wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)
+    if (wire.writeEach !== undefined) wire.writeEach(waiting, this.#turn)
+    else wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)
     if (before > 0 || wire.bufferedBytes > 0) this.#backlog.add(this.#reader, before)
   }
 }

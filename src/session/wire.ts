@@ -1,5 +1,10 @@
 import type { Frame } from '../protocol/frame.ts'
 
+/** Makes one buffer of several frames: once for all wires that have the same to send in a turn. */
+export interface Joins {
+  join(frames: readonly Frame[]): Frame
+}
+
 /**
  * The connection that carries a session, as the session sees it. The session makes the frames and decides; the wire moves
  * bytes and knows nothing of channels.
@@ -7,6 +12,12 @@ import type { Frame } from '../protocol/frame.ts'
 export interface Wire {
   /** Hands over one or more whole frames, as one write. */
   write(frames: Frame): void
+
+  /**
+   * Present where frames do not travel as they were made: is given those of a turn in the place of `write`. The same frame is
+   * the same object for all who are sent it.
+   */
+  writeEach?(frames: Frame | readonly Frame[], joins: Joins): void
 
   /** Starts the closing handshake behind everything that was written. */
   close(code: number, reason: string): void

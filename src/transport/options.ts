@@ -10,7 +10,6 @@ import type { Rejection } from '../channel/result.ts'
 import { show } from '../ground/errors.ts'
 import {
   type Fields,
-  flag,
   fn,
   isFunction,
   type Limit,
@@ -20,6 +19,7 @@ import {
 } from '../ground/option-checks.ts'
 import { type LongPollOptions, type ResolvedLongPollOptions, resolveLongPoll } from './longpoll/options.ts'
 import { originIsHost, originIsListed, parseOriginRule } from './origin.ts'
+import { type ResolvedCompression, resolveCompression, type SharedCompression } from './websocket/options.ts'
 
 /** Which browsers' pages may connect: those of the same host, a list, all, or as a function says. */
 export type CheckOrigin = boolean | readonly string[] | ((origin: string, request: FastifyRequest) => boolean)
@@ -50,8 +50,11 @@ export interface TransportOptions {
   readonly checkOrigin?: CheckOrigin | undefined
   /** WebSocket sub-protocols that the server speaks, best first. @default [] */
   readonly subprotocols?: readonly string[] | undefined
-  /** permessage-deflate. Costs some hundred KiB for each connection that uses it. @default false */
-  readonly compression?: boolean | undefined
+  /**
+   * permessage-deflate, for clients that offer it. `'shared'`: each message by itself, a broadcast once for all, and nothing kept
+   * for a connection. `true`: as ws does it, which keeps some hundred KiB for each connection. @default false
+   */
+  readonly compression?: boolean | 'shared' | SharedCompression | undefined
   /** Long polling at `<path>/longpoll`, for clients that no WebSocket reaches. @default false */
   readonly longPoll?: boolean | LongPollOptions | undefined
 }
@@ -85,7 +88,7 @@ export interface ResolvedTransportOptions {
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean
   readonly checksOrigin: boolean
   readonly subprotocols: readonly string[]
-  readonly compression: boolean
+  readonly compression: ResolvedCompression
   readonly longPoll: ResolvedLongPollOptions | undefined
 }
 
@@ -127,7 +130,7 @@ export function resolveTransportOptions(given: Fields): ResolvedTransportOptions
     originAllowed: originCheck(given.checkOrigin),
     checksOrigin: given.checkOrigin !== false,
     subprotocols: list('subprotocols', given.subprotocols, 'a name without spaces or commas', isToken),
-    compression: flag('compression', given.compression, false),
+    compression: resolveCompression(given.compression),
     longPoll: resolveLongPoll(given.longPoll),
   }
 }

@@ -5,7 +5,7 @@ import { PLACEHOLDER, payloadText } from '../../bench/load/sequence.ts'
 
 for (const bodyBytes of [0, 100, 1_000, 70_000]) {
   test(`a template with a body of ${bodyBytes} bytes stamps the number wherever it stands`, () => {
-    const push = `["1","${PLACEHOLDER}","bench:0","say",${payloadText(bodyBytes)}]`
+    const push = `["1","${PLACEHOLDER}","bench:0","say",${payloadText({ bodyBytes })}]`
     const template = new FrameTemplate(push)
     const target = Buffer.alloc(2 * template.length)
     template.writeTo(target, template.writeTo(target, 0, 123_456_789), 987_654_321)

@@ -8,7 +8,7 @@ const BODY_BYTES = 20
 
 /** Two connections that both follow lane 0 of two lanes; the second follows lane 1 too. */
 function books() {
-  const ledger = new Ledger([[0], [0, 1]], 2, BODY_BYTES)
+  const ledger = new Ledger([[0], [0, 1]], 2, { bodyBytes: BODY_BYTES })
   const answers: string[] = []
   const recipients = [phoenixV2, socketIo].map(
     (dialect, index): Recipient => ({
@@ -28,7 +28,7 @@ function books() {
 }
 
 function said(number: number): string {
-  return `[null,null,"bench:0","said",${payloadText(BODY_BYTES).replace(PLACEHOLDER, String(number))}]`
+  return `[null,null,"bench:0","said",${payloadText({ bodyBytes: BODY_BYTES }).replace(PLACEHOLDER, String(number))}]`
 }
 
 const NONE = { lost: 0, doubled: 0, outOfOrder: 0, wrong: 0, closed: 0 }

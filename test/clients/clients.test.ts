@@ -10,7 +10,7 @@ import { clientFacts, type Stage } from './suite.ts'
 for (const kind of clientKinds) describe(kind.name, need(...kind.needs), () => tryClient(kind))
 
 function tryClient(kind: ClientKind): void {
-  const server = new ClientServer(servePage)
+  const server = new ClientServer(servePage, kind.options)
   let source: ClientSource | undefined
   let clients: Client[] = []
 
@@ -50,6 +50,10 @@ function tryClient(kind: ClientKind): void {
     test(fact, { skip, timeout: 60_000 }, () => prove(stage(`room:${index}`)))
   }
 }
+
+test('W123 clients of both kinds, in Node and in Chromium, are among those that are compressed', () => {
+  assert.equal(clientKinds.filter(({ options }) => options?.compression !== undefined).length, 2)
+})
 
 test('every skip of a client names a fact of the suite', () => {
   const skipped = clientKinds.flatMap(({ skips }) => Object.keys(skips))

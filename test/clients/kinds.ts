@@ -1,5 +1,6 @@
 import './self.ts'
 import assert from 'node:assert/strict'
+import type { BerylOptions } from 'fastify-beryl'
 import * as phoenix18 from 'phoenix'
 // @ts-expect-error the alias has no types
 import * as phoenix17 from 'phoenix-1.7'
@@ -30,6 +31,8 @@ export interface ClientKind {
   readonly needs: readonly Tool[]
   readonly skips: Readonly<Record<string, string>>
   readonly codes: EndCodes
+  /** Of the server. */
+  readonly options?: BerylOptions
   start(server: ClientServer): Promise<ClientSource>
 }
 
@@ -97,6 +100,14 @@ export const clientKinds: readonly ClientKind[] = [
     codes: OF_WEBSOCKETS,
     start: (server) => ChromiumClients.launch(server, '/'),
   },
+  compressed(inNode('phoenix 1.8.16, compressed', phoenix18 as unknown as Omit<Library, 'options'>)),
+  compressed({
+    name: 'phoenix 1.8.16 in Chromium, compressed',
+    needs: ['chromium'],
+    skips: {},
+    codes: OF_WEBSOCKETS,
+    start: (server) => ChromiumClients.launch(server, '/'),
+  }),
   {
     name: 'phoenix 1.8.16 by long polling',
     needs: [],
@@ -135,6 +146,24 @@ export const clientKinds: readonly ClientKind[] = [
     start: fallingBack,
   },
 ]
+
+/** As it is, and every message that becomes smaller so is compressed, both ways. */
+function compressed(kind: ClientKind): ClientKind {
+  return {
+    ...kind,
+    options: { compression: { mode: 'shared', thresholdBytes: 1 } },
+    async start(server) {
+      const source = await kind.start(server)
+      return {
+        open: () => source.open(),
+        async close() {
+          await source.close()
+          assert.deepEqual([...server.extensions], ['permessage-deflate'])
+        },
+      }
+    },
+  }
+}
 
 type PollingLibrary = Omit<Library, 'options'> & { readonly LongPoll: unknown }
 

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { Binary, beryl, defineChannel, fail, reject, stop } from 'fastify-beryl'
+import { type BerylOptions, Binary, beryl, defineChannel, fail, reject, stop } from 'fastify-beryl'
 import { Type } from 'typebox'
 
 const Text = Type.Object({ text: Type.String() })
@@ -71,11 +71,15 @@ export class ClientServer {
   isOpen = true
   readonly #prepare: (app: FastifyInstance) => void
   #app: FastifyInstance | undefined
+  readonly #options: BerylOptions
+  /** The extensions that were agreed to with clients. */
+  readonly extensions = new Set<string>()
   #port = 0
 
   /** @param prepare Adds routes of the test's own. */
-  constructor(prepare: (app: FastifyInstance) => void = () => {}) {
+  constructor(prepare: (app: FastifyInstance) => void = () => {}, options: BerylOptions = {}) {
     this.#prepare = prepare
+    this.#options = options
   }
 
   get origin(): string {
@@ -95,7 +99,9 @@ export class ClientServer {
       connectionTopic: ({ assigns }) => `user:${assigns.name}`,
       // A client that polls is gone after three seconds.
       longPoll: { windowMs: 2_000 },
+      ...this.#options,
     })
+    app.websocketServer.on('connection', ({ extensions }) => void this.extensions.add(extensions))
     this.#prepare(app)
     await app.listen({ port: this.#port, host: '127.0.0.1' })
     this.#port = (app.server.address() as AddressInfo).port

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { splitFrames } from '../../src/protocol/frame.ts'
+import { syncBuiltinESMExports } from 'node:module'
+import { type TestContext, test } from 'node:test'
+import zlib from 'node:zlib'
+import { type Frame, splitFrames } from '../../src/protocol/frame.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
+import { Deflater } from '../../src/transport/websocket/deflater.ts'
 import { type Client, frameOf, Stage } from './stage.ts'
 
 // The cost of one operation, counted, not timed: promises, timers, encodes and writes. A change that makes the hot path
@@ -70,6 +73,70 @@ test('subscribers of both versions, mixed, cost one encode, and one join for eac
   })
   assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 4, joins: 2 })
   assert.equal(new Set(clients.map(({ wire }) => wire.writes[0])).size, 2)
+})
+
+/** Counts the calls of zlib while a test runs. */
+function countDeflates(t: TestContext): { readonly count: number } {
+  const inLoop = t.mock.method(zlib, 'deflateRawSync')
+  const inThread = t.mock.method(zlib, 'deflateRaw')
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+  return {
+    get count() {
+      return inLoop.mock.callCount() + inThread.mock.callCount()
+    },
+  }
+}
+
+const LARGE = 'a sentence that says the same. '.repeat(50)
+
+test('W124 a broadcast to 1,000 who agreed to compression is compressed once; each gets the same bytes in one write', async (t) => {
+  const deflates = countDeflates(t)
+  const stage = await new Stage().start()
+  const deflater = new Deflater(1_024)
+  const clients: Frame[][] = []
+  for (let n = 0; n < 1_000; n++) clients.push(await stage.joinCompressed(deflater))
+  const say = () => stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 1, LARGE })
+  assert.deepEqual(await stage.cost(say), { promises: 0, timers: 0, immediates: 1, encodes: 1, joins: 0 })
+  assert.equal(deflates.count, 1)
+  assert.ok(clients.every((writes) => writes.length === 1 && writes[0] === clients[0]?.[0]))
+  assert.ok((clients[0]?.[0]?.length ?? LARGE.length) < LARGE.length / 10)
+})
+
+test('W124 16 broadcasts of one turn are compressed 16 times, and joined once for all', async (t) => {
+  const deflates = countDeflates(t)
+  const stage = await new Stage().start()
+  const deflater = new Deflater(1_024)
+  const clients: Frame[][] = []
+  for (let n = 0; n < 50; n++) clients.push(await stage.joinCompressed(deflater))
+  const cost = await stage.cost(() => {
+    for (let n = 0; n < 16; n++) stage.endpoint.outbound.broadcast('room:1', 'shouted', { n, LARGE })
+  })
+  assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 16, joins: 1 })
+  assert.equal(deflates.count, 16)
+  assert.ok(clients.every((writes) => writes.length === 1 && writes[0] === clients[0]?.[0]))
+})
+
+test('W124 subscribers of both versions, with compression and without, cost one compression for each version', async (t) => {
+  const deflates = countDeflates(t)
+  const stage = await new Stage().start()
+  const deflater = new Deflater(1_024)
+  const plain: Client[] = []
+  const compressed: Frame[][] = []
+  for (let n = 0; n < 20; n++) {
+    plain.push(...(await stage.join(1, v1)), ...(await stage.join(1, v2)))
+    compressed.push(await stage.joinCompressed(deflater, v1), await stage.joinCompressed(deflater, v2))
+  }
+  const cost = await stage.cost(() => {
+    for (let n = 0; n < 4; n++) stage.endpoint.outbound.broadcast('room:1', 'shouted', { n, LARGE })
+  })
+  assert.deepEqual(cost, { promises: 0, timers: 0, immediates: 1, encodes: 4, joins: 4 })
+  assert.equal(deflates.count, 8)
+  assert.equal(new Set(compressed.map(([write]) => write)).size, 2)
+  assert.equal(new Set(plain.map(({ wire }) => wire.writes[0])).size, 2)
 })
 
 test('a broadcast from a handler and its own frames leave in the turn of the push', async () => {

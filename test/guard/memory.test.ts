@@ -5,12 +5,16 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
+import { constants, DeflateRaw, deflateRawSync, InflateRaw } from 'node:zlib'
 import Fastify from 'fastify'
+import * as ws from 'ws'
 import { JoiningTopic } from '../../src/channel/joining.ts'
 import { ChannelProcess } from '../../src/channel/process.ts'
 import beryl, { defineChannel } from '../../src/index.ts'
 import { InFlight } from '../../src/session/in-flight.ts'
 import { Session } from '../../src/session/session.ts'
+import { Peer, TEXT } from '../support/peer.ts'
+import { until } from '../support/until.ts'
 import { frameOf, Stage } from './stage.ts'
 
 // The objects of the heap that a connection keeps alive: what was let go stays let go, and what is made on first
@@ -25,6 +29,7 @@ function alive(kind: Constructor): number {
 }
 
 const CLIENTS = 50
+const { Z_SYNC_FLUSH } = constants
 
 /** Connects as a WebSocket client does and waits for the answer, without a client's own objects of node:http. */
 async function upgrade(port: number): Promise<Socket> {
@@ -99,6 +104,29 @@ test('a further topic of a connection keeps less than 0.75 KiB', async () => {
   const each = ((await heapBytes(stage)) - before) / TOPICS
   assert.equal(session.channelCount, 2 * TOPICS)
   assert.ok(each < 0.75 * 1_024, `${each} bytes a topic`)
+})
+
+test('W126 a connection that agreed to compression keeps nothing of it: not when it was used, nor what ws had made', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(beryl, { compression: { mode: 'shared', thresholdBytes: 1 } })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const extensions = 'permessage-deflate; client_max_window_bits'
+  const peers = await Promise.all(Array.from({ length: CLIENTS }, () => Peer.open({ port, extensions })))
+  const heartbeat = deflateRawSync('[null,"1","phoenix","heartbeat",{}]', { finishFlush: Z_SYNC_FLUSH })
+  let answers = 0
+  for (const peer of peers) {
+    peer.onMessage = () => void answers++
+    peer.frame(TEXT, heartbeat.subarray(0, -4), { reserved: 4 })
+  }
+  await until('all are answered', () => answers === CLIENTS)
+  assert.ok(peers.every(({ compressed }) => compressed === 1))
+  await turn()
+  assert.equal(alive(Session), CLIENTS)
+  for (const kind of [InflateRaw, DeflateRaw, Reflect.get(ws, 'PerMessageDeflate')])
+    assert.ok(alive(kind) <= 2, `${alive(kind)} of ${kind.name} are alive`)
+  for (const peer of peers) peer.socket.destroy()
 })
 
 async function heapBytes(stage: Stage): Promise<number> {

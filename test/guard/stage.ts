@@ -3,8 +3,10 @@
  * wires note what is written to them.
  */
 import { createHook } from 'node:async_hooks'
+import type { Socket } from 'node:net'
 import Fastify from 'fastify'
 import { Type } from 'typebox'
+import { WebSocket } from 'ws'
 import { defineChannel } from '../../src/channel/define.ts'
 import type { Clock } from '../../src/ground/clock.ts'
 import { Endpoint } from '../../src/node/endpoint.ts'
@@ -15,6 +17,8 @@ import { v2 } from '../../src/protocol/v2.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { Wire } from '../../src/session/wire.ts'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
+import { DeflateWire } from '../../src/transport/websocket/deflate-wire.ts'
+import type { Deflater } from '../../src/transport/websocket/deflater.ts'
 
 export const room = defineChannel('room:*', {
   schema: {
@@ -62,6 +66,7 @@ class CountingWire implements Wire {
 }
 
 const TEXT_FRAME = 0x81
+const COMPRESSED = 0x40
 
 export interface Client {
   readonly session: Session
@@ -114,6 +119,22 @@ export class Stage {
 
   connect(codec: Codec = v2): Client {
     const wire = new CountingWire()
+    return { session: this.#open(codec, wire), wire }
+  }
+
+  /** A client that agreed to compression, on a socket that notes what is written to it. */
+  async joinCompressed(deflater: Deflater, codec: Codec = v2, topic = 'room:1'): Promise<Frame[]> {
+    const writes: Frame[] = []
+    const socket = { writable: true, writableLength: 0, write: (bytes: Frame) => void writes.push(bytes) }
+    const ws = { readyState: WebSocket.OPEN } as WebSocket
+    const wire = new DeflateWire(ws, socket as unknown as Socket, deflater, Number.POSITIVE_INFINITY)
+    this.#open(codec, wire).receive(frameOf('phx_join', {}, { topic, codec }), false)
+    await this.clock.settle()
+    writes.length = 0
+    return writes
+  }
+
+  #open(codec: Codec, wire: Wire): Session {
     const id = this.endpoint.makeConnectionId()
     const connection = { id, assigns: {}, ip: '127.0.0.1', transport: 'test', connectedAt: 0 } as const
     const admission = {
@@ -123,8 +144,7 @@ export class Stage {
       expiresAt: undefined,
       renew: undefined,
     }
-    const session = this.endpoint.sessions?.open(admission, wire, this.endpoint.terms) as Session
-    return { session, wire }
+    return this.endpoint.sessions?.open(admission, wire, this.endpoint.terms) as Session
   }
 
   async join(count: number, codec: Codec = v2, topic = 'room:1'): Promise<Client[]> {
@@ -156,7 +176,7 @@ export class Stage {
     }) as typeof stringify
     Buffer.concat = (list, length) => {
       // The test runner joins buffers too: only frames count.
-      if (list[0]?.[0] === TEXT_FRAME) joins++
+      if (((list[0]?.[0] ?? 0) & ~COMPRESSED) === TEXT_FRAME) joins++
       return concat(list, length)
     }
     hook.enable()

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { constants, inflateRawSync } from 'node:zlib'
 import { payloadStart } from '../../src/protocol/frame.ts'
 
 const CONTINUATION = 0
@@ -16,6 +17,8 @@ export interface PeerOptions {
   readonly localAddress?: string
   /** Does not answer the server's close frame. @default false */
   readonly isDeaf?: boolean
+  /** The offer of `Sec-WebSocket-Extensions`. @default none */
+  readonly extensions?: string
 }
 
 /** The rules of RFC 6455 that one frame breaks. */
@@ -49,14 +52,19 @@ export class Peer {
   readonly closed: Promise<number>
   onMessage: (payload: Buffer, isBinary: boolean) => void = () => {}
   broken: string | undefined
+  /** The answer to the upgrade. */
+  readonly head: string
+  /** Messages that came compressed: each could be inflated by itself, within the window that was agreed to. */
+  compressed = 0
   /** The code of the server's close frame. */
   closeCode: number | undefined
   isGone = false
   readonly #isDeaf: boolean
   #buffer: Buffer = EMPTY
 
-  private constructor(socket: Socket, isDeaf: boolean) {
+  private constructor(socket: Socket, head: string, isDeaf: boolean) {
     this.socket = socket
+    this.head = head
     this.#isDeaf = isDeaf
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
@@ -72,18 +80,19 @@ export class Peer {
    * @throws {@link UpgradeRefused}
    */
   static async open(options: PeerOptions): Promise<Peer> {
-    const { port, path = '/socket/websocket?vsn=2.0.0', localAddress, isDeaf = false } = options
+    const { port, path = '/socket/websocket?vsn=2.0.0', localAddress, isDeaf = false, extensions } = options
     const address = { host: '127.0.0.1', port, noDelay: true }
     const socket = connect(localAddress === undefined ? address : { ...address, localAddress })
     // Its 'close' follows.
     socket.on('error', () => {})
-    socket.write(upgradeHead(port, path))
+    const offer = extensions === undefined ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`
+    socket.write(upgradeHead(port, path).replace(/\r\n$/, `${offer}\r\n`))
     const head = await readHead(socket)
     if (!head.startsWith('HTTP/1.1 101')) {
       socket.destroy()
       throw new UpgradeRefused(head)
     }
-    const peer = new Peer(socket, isDeaf)
+    const peer = new Peer(socket, head, isDeaf)
     const rest = Buffer.from(head.slice(head.indexOf('\r\n\r\n') + 4), 'latin1')
     socket.on('data', (chunk) => peer.#read(chunk))
     if (rest.length > 0) peer.#read(rest)
@@ -133,13 +142,27 @@ export class Peer {
     const head = frame[0] as number
     const opcode = head & 15
     if (this.closeCode !== undefined) this.broken ??= 'a frame behind the close frame'
-    if ((head & 0xf0) !== 0x80) this.broken ??= `a frame that begins with ${head}`
+    const isCompressed = (head & 0x40) !== 0 && this.#window > 0
+    if ((head & 0xf0) !== (isCompressed ? 0xc0 : 0x80)) this.broken ??= `a frame that begins with ${head}`
     if (((frame[1] as number) & 128) !== 0) this.broken ??= 'a masked frame'
-    const payload = frame.subarray(payloadStart(frame))
+    const body = frame.subarray(payloadStart(frame))
+    const payload = isCompressed ? this.#inflate(body) : body
     if (opcode === TEXT || opcode === BINARY) this.onMessage(payload, opcode === BINARY)
     else if (opcode === CLOSE) this.#takeClose(payload)
     else if (opcode === PING) this.frame(PONG, payload)
     else if (opcode !== PONG) this.broken ??= `opcode ${opcode}`
+  }
+
+  /** The bits of the window that the server agreed to; 0: no compression. */
+  get #window(): number {
+    if (!/^sec-websocket-extensions: permessage-deflate/im.test(this.head)) return 0
+    return Number(/server_max_window_bits=(\d+)/.exec(this.head)?.[1] ?? 15)
+  }
+
+  #inflate(data: Buffer): Buffer {
+    this.compressed++
+    const options = { windowBits: this.#window, finishFlush: constants.Z_SYNC_FLUSH }
+    return inflateRawSync(Buffer.concat([data, Buffer.from([0, 0, 0xff, 0xff])]), options)
   }
 
   #takeClose(payload: Buffer): void {

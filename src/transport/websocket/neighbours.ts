@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
-import type { WebSocket, WebSocketServer } from 'ws'
+import type { PerMessageDeflateOptions, WebSocket, WebSocketServer } from 'ws'
 import type { Clock } from '../../ground/clock.ts'
 import type { Deadline } from '../../ground/deadline.ts'
 import { berylError } from '../../ground/errors.ts'
@@ -28,7 +28,7 @@ export interface FrameLimits {
 /** The connections that are ours. */
 export interface Ours {
   readonly limits: FrameLimits
-  readonly compression: boolean
+  readonly compression: boolean | PerMessageDeflateOptions
   has(request: IncomingMessage): boolean
   protocol(request: IncomingMessage): string | undefined
 }

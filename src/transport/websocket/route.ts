@@ -14,13 +14,14 @@ import { addMount, announcedClient } from '../in-process.ts'
 import { logSerializers, pathEndOf, withTrailingSlash } from '../mounting.ts'
 import { endUnused } from '../unused.ts'
 import { closeStrangers, ensureWebSocketServer, type FrameLimits, type Ours, separate } from './neighbours.ts'
-import { answerClose, SenderWire, SocketWire } from './socket-wire.ts'
+import { answerClose } from './socket-wire.ts'
 import { endRefused, letGo, socketOf, Upgrades } from './upgrades.ts'
 import { checkVersions } from './versions.ts'
+import { type Compression, type MakeWire, negotiable, wiresOf } from './wires.ts'
 
 export interface WebSocketOptions extends Omit<DoorOptions, 'pathEnd'> {
   readonly path: string
-  readonly compression: boolean
+  readonly compression: Compression
   readonly limits: DoorOptions['limits'] & {
     readonly payloadBytes: number
     readonly fragments: number
@@ -45,7 +46,7 @@ export async function mountWebSocket(
   const door = new Doorkeeper({ ...options, pathEnd: pathEndOf(app) }, entrance)
   const { compression, limits } = options
   const ours: Ours = {
-    compression,
+    compression: negotiable(compression),
     limits: frameLimits(limits),
     has: (request) => door.handshake(request) !== undefined,
     protocol: (request) => door.handshake(request)?.protocol,
@@ -62,7 +63,8 @@ export async function mountWebSocket(
     giveBack()
     return closeAll({ door, entrance, options, upgrades, server: left })
   })
-  const route = websocketRoute(door, entrance)
+  const makeWire = wiresOf(compression, ours.limits.maxPayload ?? 0)
+  const route = websocketRoute({ door, entrance, makeWire })
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })
     app.route({ ...wrongMethods, url })
@@ -114,7 +116,14 @@ function frameLimits(limits: WebSocketOptions['limits']): FrameLimits {
   }
 }
 
-function websocketRoute(door: Doorkeeper, entrance: Entrance): Omit<RouteOptions, 'url'> {
+interface Served {
+  readonly door: Doorkeeper
+  readonly entrance: Entrance
+  readonly makeWire: MakeWire
+}
+
+function websocketRoute(served: Served): Omit<RouteOptions, 'url'> {
+  const { door, entrance } = served
   return {
     method: 'GET',
     exposeHeadRoute: false,
@@ -125,7 +134,7 @@ function websocketRoute(door: Doorkeeper, entrance: Entrance): Omit<RouteOptions
     handler: (request, reply) => openInProcess(door, entrance, request, reply),
     onResponse: endRefused,
     wsHandler(ws, request) {
-      open(door, entrance, ws as BerylWebSocket, request)
+      open(served, ws as BerylWebSocket, request)
     },
   }
 }
@@ -181,16 +190,12 @@ function goOn(
   reply.code(refusal.statusCode).send()
 }
 
-function open(door: Doorkeeper, entrance: Entrance, ws: BerylWebSocket, request: FastifyRequest): void {
+function open({ door, entrance, makeWire }: Served, ws: BerylWebSocket, request: FastifyRequest): void {
   const { admission, slot, reply } = door.handshake(request.raw) as Handshake
   const socket = socketOf(request.raw)
   letGo(ws, socket, reply)
   slot.entered(reply.raw)
-  const isDirect = socket !== undefined && ws.extensions === ''
-  ws[kSession] = entrance.open(
-    admission as Admission,
-    isDirect ? new SocketWire(ws, socket) : new SenderWire(ws),
-  )
+  ws[kSession] = entrance.open(admission as Admission, makeWire(ws, socket))
   ws[kSlot] = slot
   ws.close = answerClose
   ws.on('message', onMessage).on('close', onClose).on('error', onError)

@@ -1,0 +1,3 @@
+/** `beryl.ts` with `compression: 'shared'`. */
+process.env.BENCH_COMPRESSION = 'shared'
+await import('./beryl.ts')

@@ -1,0 +1,95 @@
+import { constants, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib'
+import { compressedFrame, type Frame, framePayload } from '../../protocol/frame.ts'
+import { Pool } from './pool.ts'
+
+/** From here on a frame is compressed in a thread: on the event loop it would take longer than a quarter of a millisecond. */
+const IN_THREAD_BYTES = 16_384
+/** Above, large frames travel as they are: to compress them would hold them up. */
+const MAX_WAITING = 64
+/** Each compressed message ends with an empty block, of which these bytes are left out (RFC 7692, 7.2.1). */
+const TAIL_BYTES = 4
+
+/** Somebody who has a frame to send that is being compressed. */
+export interface AwaitsFrame {
+  /** It is done. */
+  proceed(): void
+}
+
+/**
+ * permessage-deflate without context takeover (RFC 7692, 7.1.1): every message is compressed by itself. So a frame is compressed
+ * once for all who are sent it, and nothing is kept for a connection.
+ */
+export class Deflater {
+  readonly thresholdBytes: number
+  readonly #made = new WeakMap<Frame, Frame | PendingFrame>()
+  readonly #pool = new Pool()
+
+  constructor(thresholdBytes: number) {
+    this.thresholdBytes = thresholdBytes
+  }
+
+  /** A frame as it travels, or the wait for it. As it is where it is small, or would not become smaller. */
+  of(frame: Frame): Frame | PendingFrame {
+    // Its header is part of the length: few are looked at twice.
+    if (frame.length < this.thresholdBytes) return frame
+    const known = this.#made.get(frame)
+    if (known !== undefined) return known
+    const payload = framePayload(frame)
+    if (payload.length < this.thresholdBytes) return frame
+    const made = payload.length < IN_THREAD_BYTES ? deflated(frame, payload) : this.#later(frame, payload)
+    this.#made.set(frame, made)
+    return made
+  }
+
+  #later(frame: Frame, payload: Buffer): Frame | PendingFrame {
+    if (this.#pool.waiting >= MAX_WAITING) return frame
+    const pending = new PendingFrame(frame.length)
+    this.#pool.add((done) => {
+      deflateRaw(payload, optionsFor(payload.length), (error, data) => {
+        done()
+        const made = error === null ? shorter(frame, payload, data) : frame
+        this.#made.set(frame, made)
+        pending.done(made)
+      })
+    })
+    return pending
+  }
+}
+
+/** A frame that is being compressed in a thread. */
+export class PendingFrame {
+  /** Bytes of the frame as it was made. */
+  readonly bytes: number
+  /** The frame as it travels, when it is done. */
+  frame: Frame | undefined
+  #awaiting: AwaitsFrame[] = []
+
+  constructor(bytes: number) {
+    this.bytes = bytes
+  }
+
+  await(who: AwaitsFrame): void {
+    this.#awaiting.push(who)
+  }
+
+  done(frame: Frame): void {
+    this.frame = frame
+    const awaiting = this.#awaiting
+    this.#awaiting = []
+    for (const who of awaiting) who.proceed()
+  }
+}
+
+function deflated(frame: Frame, payload: Buffer): Frame {
+  return shorter(frame, payload, deflateRawSync(payload, optionsFor(payload.length)))
+}
+
+function shorter(frame: Frame, payload: Buffer, data: Buffer): Frame {
+  const length = data.length - TAIL_BYTES
+  return length < payload.length ? compressedFrame(frame, data.subarray(0, length)) : frame
+}
+
+/** Room for what comes out: most of what zlib costs for a small message is the 16 KiB that it would take for it. */
+function optionsFor(bytes: number): ZlibOptions {
+  return { chunkSize: Math.min(bytes + 64, 16_384), finishFlush: constants.Z_SYNC_FLUSH }
+}

@@ -1,0 +1,148 @@
+import { constants, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib'
+import type { WebSocket } from 'ws'
+import { Pool } from './pool.ts'
+
+const EXTENSION = 'permessage-deflate'
+/** The end of a compressed message, which is left out on the wire (RFC 7692, 7.2.2). */
+const TAIL = Buffer.from([0, 0, 0xff, 0xff])
+/** So much may come out of a message on the event loop: it takes less time than to parse it. More does so in a thread. */
+const AT_ONCE_BYTES = 65_536
+/** The largest window, which takes any message. */
+const WINDOW_BITS = 15
+
+type Inflated = (error: Error | null, message?: Buffer) => void
+
+/** The part of ws's object for the extension by which its receiver and its sender go. */
+interface Extension {
+  readonly params: {
+    readonly client_no_context_takeover?: boolean
+    readonly server_no_context_takeover?: boolean
+    readonly server_max_window_bits?: number
+  }
+  decompress(data: Buffer, isLast: boolean, done: Inflated): void
+  cleanup(): void
+}
+
+/** ws has no public word for it. */
+type Negotiating = WebSocket & { readonly _extensions?: { [EXTENSION]?: Extension } }
+
+/**
+ * Inflates what clients send, each message by itself. ws would keep an inflater for every client that ever sent a compressed
+ * message, some 50 KiB, and send each message through three rounds of a thread.
+ */
+export class Inflater {
+  readonly #maxBytes: number
+  readonly #pool = new Pool()
+
+  /** @param maxBytes Of a message. 0: no limit, as ws has it. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes === 0 ? Number.POSITIVE_INFINITY : maxBytes
+  }
+
+  /**
+   * Takes over from ws what was negotiated, where the client sends each message by itself.
+   *
+   * @returns The bytes of a message up to which the client can inflate it; `undefined` where ws does not tell.
+   */
+  takeOver(ws: Negotiating): number | undefined {
+    const extensions = ws._extensions
+    const params = extensions?.[EXTENSION]?.params
+    if (extensions === undefined || params === undefined) return undefined
+    if (params.client_no_context_takeover === true) extensions[EXTENSION] = new MessageInflater(this, ws)
+    const { server_max_window_bits: bits = WINDOW_BITS } = params
+    return bits < WINDOW_BITS ? 2 ** bits : Number.POSITIVE_INFINITY
+  }
+
+  /** Never calls `done` before it returns: the receiver of ws would go through what it has read in one recursion. */
+  inflate(data: Buffer, done: Inflated): void {
+    const most = Math.min(this.#maxBytes, AT_ONCE_BYTES)
+    try {
+      const message = inflateRawSync(data, optionsFor(data.length, most))
+      queueMicrotask(() => done(null, message))
+    } catch (error) {
+      if (isTooLarge(error) && most < this.#maxBytes) this.#inThread(data, done)
+      else queueMicrotask(() => done(refusalOf(error)))
+    }
+  }
+
+  #inThread(data: Buffer, inflated: Inflated): void {
+    this.#pool.add((done) => {
+      inflateRaw(data, optionsFor(AT_ONCE_BYTES, this.#maxBytes), (error, message) => {
+        done()
+        if (error === null) inflated(null, message)
+        else inflated(refusalOf(error))
+      })
+    })
+  }
+}
+
+/** The extension of one connection, in the place of ws's own. Between two messages it keeps nothing. */
+class MessageInflater implements Extension {
+  readonly #inflater: Inflater
+  readonly #ws: WebSocket
+  /** Of a message that comes in fragments: as many, and as large, as ws lets pass. */
+  #fragments: Buffer[] | undefined
+
+  constructor(inflater: Inflater, ws: WebSocket) {
+    this.#inflater = inflater
+    this.#ws = ws
+  }
+
+  decompress(data: Buffer, isLast: boolean, done: Inflated): void {
+    const fragments = this.#fragments ?? []
+    fragments.push(data)
+    this.#fragments = isLast ? undefined : fragments
+    if (!isLast) return queueMicrotask(() => done(null, EMPTY))
+    this.#inflater.inflate(Buffer.concat([...fragments, TAIL]), (error, message) => {
+      // ws reads the code from a symbol of its own, which only its own errors have.
+      if (error !== null) this.#ws.close(isOverLimit(error) ? 1009 : 1007)
+      done(error, message)
+    })
+  }
+
+  cleanup(): void {
+    this.#fragments = undefined
+  }
+
+  // Read where somebody else sends through the sender of ws: as it is
+
+  get params(): Extension['params'] {
+    return NO_CONTEXT
+  }
+
+  get _isServer(): boolean {
+    return true
+  }
+
+  get _threshold(): number {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+const NO_CONTEXT = Object.freeze({ client_no_context_takeover: true, server_no_context_takeover: true })
+const OVER_LIMIT = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+
+/** @param bytes of the message as it came */
+function optionsFor(bytes: number, maxBytes: number): ZlibOptions {
+  return {
+    chunkSize: Math.min(16_384, Math.max(256, 4 * bytes)),
+    finishFlush: constants.Z_SYNC_FLUSH,
+    ...(Number.isFinite(maxBytes) ? { maxOutputLength: maxBytes } : {}),
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE'
+}
+
+function isOverLimit(error: Error): boolean {
+  return (error as { code?: string }).code === OVER_LIMIT
+}
+
+/** The error by which ws itself would refuse the message. */
+function refusalOf(error: unknown): Error {
+  if (isTooLarge(error))
+    return Object.assign(new RangeError('Max payload size exceeded'), { code: OVER_LIMIT })
+  return error as Error
+}
