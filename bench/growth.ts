@@ -8,7 +8,7 @@ import { writeResult } from './report/files.ts'
 import { describeMachine } from './report/machine.ts'
 import { svg } from './report/plot.ts'
 import { type MemoryResult, markdown, memoryTable, number, workloadTable } from './report/table.ts'
-import { echoOnce } from './workloads/echo-once.ts'
+import { echoAll } from './workloads/echo-all.ts'
 import {
   type Axis,
   deflateWorkloads,
@@ -98,7 +98,7 @@ async function benchDeflateMemory({ memory }: Options, { pinned }: Ground): Prom
   const samples: Record<string, MemorySample[]> = Object.fromEntries(DEFLATES.map(({ name }) => [name, []]))
   for (let round = 0; round < memory.rounds; round += 1)
     for (const peer of DEFLATES)
-      samples[peer.name]?.push(await benchMemory(peer, { ...memory, use: echoOnce }, pinned))
+      samples[peer.name]?.push(await benchMemory(peer, { ...memory, furtherTopics: 1, use: echoAll }, pinned))
   console.log(`\n${memoryTable(samples)}`)
   return samples
 }

@@ -24,8 +24,8 @@ export interface MemorySize {
   readonly connections: number
   /** Further topics that each connection joins in the second step. */
   readonly furtherTopics: number
-  /** Done once by each connection before its memory is measured. @default nothing */
-  readonly use?: (connection: Connection) => Promise<void>
+  /** Done with connections before their memory is measured. @default nothing */
+  readonly use?: (crowd: readonly Connection[]) => Promise<void>
 }
 
 /** The part of the measured size that is opened before measuring, and stays: it makes what is made once, and compiles what joins need. */
@@ -42,7 +42,7 @@ export async function benchMemory(peer: Peer, size: MemorySize, place: Place): P
   const add = async (count: number, name: string): Promise<Connection[]> => {
     const crowd = await openCrowd(target, count, { topicsOf: (index) => [topic(target, name, index)] })
     open.push(...crowd)
-    for (const connection of crowd) await size.use?.(connection)
+    await size.use?.(crowd)
     return crowd
   }
   try {

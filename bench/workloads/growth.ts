@@ -52,7 +52,7 @@ export function deflateWorkloads(): readonly Workload[] {
       title: 'fan-out 1,000, 1 KB of JSON, one at a time',
       connections: 1_000,
       bodyBytes: 100,
-      rows: 8,
+      rows: 9,
     }),
   ]
 }
