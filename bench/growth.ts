@@ -94,11 +94,11 @@ async function benchBeside(
 }
 
 /** The memory that a connection keeps when it has sent a message of 1 KB and was sent one, compressed where that was agreed to. */
-async function benchDeflateMemory({ memory }: Options, { pinned }: Ground): Promise<MemoryResult> {
+async function benchDeflateMemory({ memory }: Options, ground: Ground): Promise<MemoryResult> {
   const samples: Record<string, MemorySample[]> = Object.fromEntries(DEFLATES.map(({ name }) => [name, []]))
   for (let round = 0; round < memory.rounds; round += 1)
     for (const peer of DEFLATES)
-      samples[peer.name]?.push(await benchMemory(peer, { ...memory, furtherTopics: 1, use: echoAll }, pinned))
+      samples[peer.name]?.push(await benchMemory(peer, { ...memory, furtherTopics: 1, use: echoAll }, ground))
   console.log(`\n${memoryTable(samples)}`)
   return samples
 }
