@@ -17,6 +17,9 @@ const TOOLS = {
 
 export type Tool = keyof typeof TOOLS
 
+/** What a run is to leave out, by name: programs that another run has tried. */
+const LEFT_OUT: readonly string[] = (process.env.BERYL_TEST_WITHOUT ?? '').split(',')
+
 /**
  * Options for a test that cannot run without some programs: it is skipped where one is missing, with a message that says
  * how to install it.
@@ -25,6 +28,8 @@ export type Tool = keyof typeof TOOLS
  * @example test('two windows chat', need('chromium'), async () => { … })
  */
 export function need(...tools: readonly Tool[]): { skip: string | false } {
+  const leftOut = tools.filter((tool) => LEFT_OUT.includes(tool))
+  if (leftOut.length > 0) return { skip: `BERYL_TEST_WITHOUT leaves out ${leftOut.join(', ')}` }
   const missing = tools.filter((tool) => find(tool) === undefined)
   if (missing.length === 0) return { skip: false }
   const message = missing.map((tool) => `${tool} is missing: ${TOOLS[tool].install}`).join('; ')
