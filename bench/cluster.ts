@@ -89,7 +89,7 @@ async function benchWorkers(options: Options, ground: Ground): Promise<WorkloadR
   const pairs = await startAlone([PROCESSES.one, PROCESSES.workers], { ...servers, pinned })
   const results: WorkloadResult[] = []
   try {
-    for (const relay of workerRelays(options.cluster.subscribers)) {
+    for (const relay of workerRelays(options)) {
       for (const result of await benchRelay(relay, pairs, options.pace)) {
         console.log(`\n${workloadTable(result)}`)
         results.push(result)
@@ -101,19 +101,32 @@ async function benchWorkers(options: Options, ground: Ground): Promise<WorkloadR
   }
 }
 
-/** For CPU time the broadcasts are paced: the bench would reach a worker only by way of the primary, each time. */
-function workerRelays(subscribers: number): Relay[] {
-  const title = `a primary with two workers, ${subscribers} subscribers`
-  const all = { unit: 'delivery', of: 'receiver', subscribers } as const
-  const paced: Relay = {
+/**
+ * For CPU time the broadcasts are paced: the bench would reach a worker only by way of the primary, each time. What a turn
+ * costs beside its deliveries (three processes wake up instead of one) is shared by those: few and many show it.
+ */
+function workerRelays({ cluster: { subscribers }, scale }: Options): Relay[] {
+  const all = { unit: 'delivery', of: 'receiver' } as const
+  const title = (count: number): string => `a primary with two workers, ${count} subscribers`
+  const paced = (id: string, count: number, everyMs: number): Relay => ({
     ...all,
-    id: 'workers',
-    title: `${title}, a turn each 10 ms`,
-    pacing: { kind: 'paced', everyMs: 10 },
+    id,
+    subscribers: count,
+    title: `${title(count)}, a turn each ${everyMs} ms`,
+    pacing: { kind: 'paced', everyMs },
     perTurn: [1, 16],
+  })
+  const full: Relay = {
+    ...all,
+    id: 'workers-full',
+    subscribers,
+    title: title(subscribers),
+    pacing: { kind: 'closed' },
+    perTurn: [16],
   }
-  const full: Relay = { ...all, id: 'workers-full', title, pacing: { kind: 'closed' }, perTurn: [16] }
-  return hasCoreForEach ? [paced, full] : [paced]
+  const few = paced('workers-few', subscribers, 10)
+  const many = paced('workers', scale.subscribers, 50)
+  return hasCoreForEach ? [few, many, full] : [few, many]
 }
 
 async function benchTopics(options: Options, ground: Ground, redis: Redis): Promise<InterestSample[]> {

@@ -61,8 +61,12 @@ const COMPARISONS: readonly Comparison[] = [
   comparison('the same', 'sending-16', 'bare', CPU),
   comparison('from broadcast to deliver, p50', 'latency', 'bare', P50, { target: 1.3 }),
   comparison('the same, p99', 'latency', 'bare', P99, { target: 2 }),
-  comparison('two workers of cluster(), CPU of a delivery', 'workers', 'one process', CPU, { target: 1.15 }),
+  comparison('two workers of cluster(), many subscribers, CPU of a delivery', 'workers', 'one process', CPU, {
+    target: 1.15,
+  }),
   comparison('the same, 16 broadcasts a turn', 'workers-16', 'one process', CPU),
+  comparison('the same, few subscribers', 'workers-few', 'one process', CPU),
+  comparison('the same, 16 broadcasts a turn', 'workers-few-16', 'one process', CPU),
   // 1.7 times as many deliveries in the same time.
   comparison('the same, as fast as they can, time of a delivery', 'workers-full-16', 'one process', WALL, {
     target: 1 / 1.7,
