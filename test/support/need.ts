@@ -17,7 +17,7 @@ const TOOLS = {
 
 export type Tool = keyof typeof TOOLS
 
-/** What a run is to leave out, by name: programs that another run has tried. */
+/** The programs that a run is to leave out, by name: another has tried them. */
 const LEFT_OUT: readonly string[] = (process.env.BERYL_TEST_WITHOUT ?? '').split(',')
 
 /**
