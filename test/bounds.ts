@@ -45,22 +45,18 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   // The typed client, in the program of its user: as much as that asks for
 
-  'client/channel.ts field #ofEvents': 'the events that the program listens to, until it leaves',
-  'client/channel.ts field #leaving': 'the joins that the program waits for, timeoutMs each',
+  'client/channel.ts local listeners':
+    'the handlers of the program, until it ends them or leaves, and the joins that it waits for, timeoutMs each',
   'client/channel.ts listener addEventListener': 'one for each join that the program waits for',
-  'client/client.ts field #topics': 'the topics that the program has joined',
-  'client/client.ts field #refs': 'constant',
+  'client/client.ts local known': 'the topics that the program has joined',
+  'client/client.ts local listeners': 'the handlers of the program, until it ends them',
   'client/error.ts const PASSING': 'constant',
   'client/events.ts listener on': 'one for each iterator, until it ends',
-  'client/listeners.ts field #entries': 'the handlers of the program, until it ends them or leaves',
-  'client/presence.ts field #all': 'the presences of a topic, which the server bounds',
-  'client/presence.ts field #list': 'the presences of a topic, which the server bounds',
-  'client/pushes.ts field #waiting': 'MAX_WAITING: then a push fails',
-  'client/pushes.ts field #sent': 'the pushes of the program within timeoutMs',
+  'client/pushes.ts local pushes':
+    'MAX_WAITING while it is not joined: then a push fails; else the pushes of the program within timeoutMs',
   'react/seat.ts field #listeners': 'the hooks of components that are mounted',
   'react/index.ts listener on': 'one for each useEvent that is mounted',
-  'client/topic.ts field #users': 'the channels of the program that have joined, until they leave',
-  'client/topic.ts field #waiters': 'the joins that the program waits for, timeoutMs each',
+  'client/topic.ts local users': 'the channels of the program that have joined, until they leave',
 
   // Clients: by connection
 

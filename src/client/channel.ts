@@ -1,8 +1,10 @@
 import type { EventOut, PayloadArgument, Sent } from '../contract/schema.ts'
+import { after } from './clock.ts'
 import { ChannelError, JOIN } from './error.ts'
 import { eventsOf } from './events.ts'
-import { Listeners } from './listeners.ts'
-import type { Topic, User } from './topic.ts'
+import { type Listeners, listen, PRESENCE, STATE, tell } from './listeners.ts'
+import { NOBODY } from './presence.ts'
+import type { Link, Topic } from './topic.ts'
 import type {
   Answer,
   ChannelChange,
@@ -14,7 +16,6 @@ import type {
   JoinOf,
   OkReply,
   Position,
-  PresenceChange,
   PresenceOf,
   Pushed,
 } from './types.ts'
@@ -59,123 +60,83 @@ export interface Channel<S, T extends string = string> {
 }
 
 /** The topics of a client, as its channels see them. */
-export interface Topics {
+export interface Topics extends Link {
   /** @throws `TypeError` where it is used with another payload */
   topic(name: string, payload: unknown, from: Position | undefined): Topic
 }
 
-type Meta = Readonly<Record<string, unknown>>
-type PresenceHandler = (change: PresenceChange<Meta>) => void
+type Handler = (...args: never[]) => void
+type Told = [state: ChannelState, detail: { readonly error?: ChannelError; readonly reply?: unknown }]
 
-export class TopicUser implements User {
-  readonly topic: string
-  readonly presence = {
-    list: () => this.#joined?.presences.list() ?? [],
-    onChange: (handler: PresenceHandler) => this.#ofPresence.add(handler),
+export type AnyChannel = ReturnType<typeof channelOf>
+
+export function channelOf(topics: Topics, name: string, payload: unknown, from: Position | undefined) {
+  const listeners: Listeners = new Set()
+  let joined: Topic | undefined
+
+  const channel = {
+    topic: name,
+    presence: {
+      list: () => joined?.present ?? NOBODY,
+      onChange: (handler: Handler) => listen(listeners, PRESENCE, handler),
+    },
+    get state() {
+      return joined?.state ?? 'closed'
+    },
+    get reply() {
+      return joined?.reply
+    },
+    get error() {
+      return joined?.error
+    },
+    get position() {
+      return joined?.place.position
+    },
+    join({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<unknown> {
+      return quiet(
+        new Promise((resolve, reject) => {
+          if (signal?.aborted) throw signal.reason
+          const topic = topics.topic(name, payload, from)
+          joined = topic
+          topic.enter(listeners)
+          if (topic.state === 'joined') return resolve(topic.reply)
+          const end = (error: unknown, reply?: unknown): void => {
+            off()
+            stop()
+            signal?.removeEventListener('abort', abort)
+            if (error) reject(error)
+            else resolve(reply)
+          }
+          const off = channel.onState((...[state, { error, reply }]: Told) => {
+            if (error || state === 'joined') end(error, reply)
+            else if (state === 'closed') end(new ChannelError(name, JOIN, state))
+          })
+          const stop = after(topics.timeoutMs, () => {
+            const reason = topics.isConnected ? 'timeout' : 'offline'
+            end(new ChannelError(name, JOIN, reason, undefined, true))
+          })
+          const abort = (): void => {
+            reject(signal?.reason)
+            channel.leave()
+          }
+          signal?.addEventListener('abort', abort)
+        }),
+      )
+    },
+    push: (event: string, payload?: unknown): Promise<unknown> =>
+      quiet(joined?.push(event, payload) ?? Promise.reject(new ChannelError(name, event, 'closed'))),
+    on: (event: string, handler: Handler) => listen(listeners, event, handler),
+    events: (event: string): AsyncIterableIterator<unknown> => eventsOf(channel, event),
+    onState: (handler: Handler) => listen(listeners, STATE, handler),
+    leave(): void {
+      const left = joined
+      joined = undefined
+      left?.exit(listeners)
+      tell(listeners, STATE, 'closed', {})
+      listeners.clear()
+    },
   }
-  readonly #topics: Topics
-  readonly #payload: unknown
-  readonly #from: Position | undefined
-  #joined: Topic | undefined
-  readonly #ofEvents = new Map<string, Listeners<[payload: unknown]>>()
-  readonly #ofState = new Listeners<ChannelChange>()
-  readonly #ofPresence = new Listeners<[change: PresenceChange<Meta>]>()
-  readonly #leaving = new Set<(error: unknown) => void>()
-
-  constructor(topics: Topics, topic: string, payload: unknown, from: Position | undefined) {
-    this.#topics = topics
-    this.topic = topic
-    this.#payload = payload
-    this.#from = from
-  }
-
-  get state(): ChannelState {
-    return this.#joined?.state ?? 'closed'
-  }
-
-  get reply(): unknown {
-    return this.#joined?.reply
-  }
-
-  get error(): ChannelError | undefined {
-    return this.#joined?.error
-  }
-
-  get position(): Position | undefined {
-    return this.#joined?.position
-  }
-
-  join({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<unknown> {
-    return quiet(
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) throw signal.reason
-        const joined = this.#enter().join()
-        const abort = (): void => {
-          reject(signal?.reason)
-          this.leave()
-        }
-        this.#leaving.add(reject)
-        signal?.addEventListener('abort', abort)
-        joined.then(resolve, reject).finally(() => {
-          this.#leaving.delete(reject)
-          signal?.removeEventListener('abort', abort)
-        })
-      }),
-    )
-  }
-
-  push(event: string, payload?: unknown): Promise<unknown> {
-    return quiet(
-      this.#joined?.push(event, payload) ?? Promise.reject(new ChannelError(this.topic, event, 'closed')),
-    )
-  }
-
-  on(event: string, handler: (payload: unknown) => void): () => void {
-    const listeners = this.#ofEvents.get(event) ?? new Listeners()
-    this.#ofEvents.set(event, listeners)
-    return listeners.add(handler)
-  }
-
-  events(event: string): AsyncIterableIterator<unknown> {
-    return eventsOf(this, event)
-  }
-
-  onState(handler: (...change: ChannelChange) => void): () => void {
-    return this.#ofState.add(handler)
-  }
-
-  leave(): void {
-    const left = this.#joined
-    this.#joined = undefined
-    left?.exit(this)
-    this.#ofState.call('closed', {})
-    for (const listeners of this.#ofEvents.values()) listeners.clear()
-    this.#ofEvents.clear()
-    this.#ofState.clear()
-    this.#ofPresence.clear()
-    for (const reject of this.#leaving) reject(new ChannelError(this.topic, JOIN, 'closed'))
-    this.#leaving.clear()
-  }
-
-  // The topic's
-
-  heard(event: string, payload: unknown): void {
-    this.#ofEvents.get(event)?.call(payload)
-  }
-
-  changed(change: ChannelChange): void {
-    this.#ofState.call(...change)
-  }
-
-  presenceChanged(change: PresenceChange<Meta>): void {
-    this.#ofPresence.call(change)
-  }
-
-  #enter(): Topic {
-    this.#joined = this.#topics.topic(this.topic, this.#payload, this.#from)
-    this.#joined.enter(this)
-    return this.#joined
-  }
+  return channel
 }
 
 /** Its failure is told to whoever looks, and ends no program where nobody does. */

@@ -1,10 +1,10 @@
 import type { PayloadArgument } from '../contract/schema.ts'
-import { type Channel, type Topics, TopicUser } from './channel.ts'
+import { type Channel, channelOf, type Topics } from './channel.ts'
 import { ChannelError, JOIN } from './error.ts'
-import { Listeners } from './listeners.ts'
-import type { PhoenixChannel, PhoenixSocket } from './phoenix.ts'
-import { type Line, type OwnLine, openSocket, type SocketOptions } from './socket.ts'
-import { type Link, Topic } from './topic.ts'
+import { type Listeners, listen, STATE, tell } from './listeners.ts'
+import type { PhoenixMessage, PhoenixSocket } from './phoenix.ts'
+import { openLine, type SocketOptions } from './socket.ts'
+import { type Topic, topicOf } from './topic.ts'
 import type { AnyApp, ClientState, JoinPayload, Position, SchemaAt, TopicIn } from './types.ts'
 
 export interface ClientOptions extends SocketOptions {
@@ -51,149 +51,123 @@ export function createClient<App extends AnyApp = AnyApp>(
   const { timeoutMs = 10_000, ...others } = options
   if (!(timeoutMs > 0))
     throw new TypeError(`createClient: timeoutMs: wanted a number above 0, got ${timeoutMs}`)
-  if (typeof target === 'string')
-    return new SocketClient(openSocket(target, others, timeoutMs), timeoutMs) as unknown as Client<App>
-  if (typeof target?.channel === 'function')
-    return new SocketClient(
-      { socket: target, connect: () => target.connect() },
-      timeoutMs,
-    ) as unknown as Client<App>
-  throw new TypeError(`createClient: wanted a URL or a Socket of phoenix.js, got ${String(target)}`)
+  if (typeof target !== 'string' && typeof target?.channel !== 'function')
+    throw new TypeError(`createClient: wanted a URL or a Socket of phoenix.js, got ${String(target)}`)
+  return clientOf(target, others, timeoutMs) as unknown as Client<App>
 }
 
-type StateChange = [state: ClientState, detail: { readonly error?: unknown }]
+function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeoutMs: number) {
+  const known = new Map<string, Topic>()
+  const listeners: Listeners = new Set()
+  /** Where this client has made the socket. One that was given is its maker's. */
+  const line = typeof target === 'string' ? openLine(target, options, timeoutMs, failed) : undefined
+  const socket = line?.socket ?? (target as PhoenixSocket)
+  /** The server has said that the time of the token ends, and has seen no other since. */
+  let isExpiring = false
 
-class SocketClient implements Link, Topics {
-  readonly timeoutMs: number
-  state: ClientState = 'connecting'
-  readonly #line: Line & Partial<OwnLine>
-  readonly #socket: PhoenixSocket
-  readonly #topics = new Map<string, Topic>()
-  readonly #listeners = new Listeners<StateChange>()
-  readonly #refs: string[]
-
-  constructor(line: Line & Partial<OwnLine>, timeoutMs: number) {
-    const { socket } = line
-    this.timeoutMs = timeoutMs
-    this.#line = line
-    this.#socket = socket
-    if (socket.isConnected()) this.state = 'connected'
-    this.#refs = [
-      socket.onOpen(() => this.#opened()),
-      socket.onClose((event) => this.#closed(event)),
-      socket.onError((error) => this.#change('offline', error)),
-      socket.onMessage((message) => this.#heard(message)),
-    ]
-    if (this.#isOwn) page.addEventListener?.('online', this.#online)
+  const topics: Topics = {
+    timeoutMs,
+    get isConnected() {
+      return socket.isConnected()
+    },
+    topic(name, payload, from) {
+      if (client.state === 'closed') throw new ChannelError(name, JOIN, 'closed')
+      refuseOther(name, payload)
+      const former = known.get(name)
+      if (former && text(former.payload) === text(payload)) return former
+      // Nobody uses it, but its last turn has not come.
+      former?.end()
+      const topic = topicOf(topics, name, payload, from)
+      known.set(name, topic)
+      return topic
+    },
+    open(topic, params) {
+      if (line) line.begin()
+      else socket.connect()
+      return socket.channel(topic, params)
+    },
+    retryAfter: (ms) => line?.retryAfter(ms),
+    forget(topic) {
+      if (known.get(topic.name) === topic) known.delete(topic.name)
+    },
   }
 
-  channel(topic: string, payload?: unknown, { from }: ChannelOptions = {}): TopicUser {
-    this.#refuseOther(topic, payload)
-    return new TopicUser(this, topic, payload, from)
+  const client = {
+    state: (socket.isConnected() ? 'connected' : 'connecting') as ClientState,
+    channel(topic: string, payload?: unknown, { from }: ChannelOptions = {}) {
+      refuseOther(topic, payload)
+      return channelOf(topics, topic, payload, from)
+    },
+    onState: (handler: (state: ClientState, detail: object) => void) => listen(listeners, STATE, handler),
+    close() {
+      for (const topic of known.values()) topic.end()
+      known.clear()
+      socket.off(refs)
+      page.removeEventListener?.('online', online)
+      change('closed')
+      return new Promise<void>((resolve) => {
+        if (line) line.close(resolve)
+        else resolve()
+      })
+    },
   }
 
-  onState(handler: (...change: StateChange) => void): () => void {
-    return this.#listeners.add(handler)
-  }
+  const refs = [
+    socket.onOpen(() => {
+      // LongPoll of phoenix.js 1.7 goes on with a session that it opened with the address of then, where no channel is joined.
+      if (!line?.isReopened()) change('connected')
+    }),
+    socket.onClose((event) => {
+      const isOver = isExpiring || Object(event).reason === 'expired'
+      isExpiring = false
+      change('offline')
+      if (isOver) online()
+    }),
+    socket.onError(failed),
+    socket.onMessage((message) => heard(message as PhoenixMessage)),
+  ]
+  if (line) page.addEventListener?.('online', online)
+  return client
 
-  close(): Promise<void> {
-    for (const topic of this.#topics.values()) topic.end()
-    this.#topics.clear()
-    this.#socket.off(this.#refs)
-    page.removeEventListener?.('online', this.#online)
-    this.#change('closed')
-    if (!this.#isOwn) return Promise.resolve()
-    return new Promise((resolve) => this.#socket.disconnect(resolve))
-  }
-
-  // For its channels
-
-  topic(name: string, payload: unknown, from: Position | undefined): Topic {
-    if (this.state === 'closed') throw new ChannelError(name, JOIN, 'closed')
-    this.#refuseOther(name, payload)
-    const known = this.#topics.get(name)
-    if (known !== undefined && isSame(known.payload, payload)) return known
-    // Nobody uses it, but its last turn has not come.
-    known?.end()
-    const topic = new Topic(this, name, payload, from)
-    this.#topics.set(name, topic)
-    return topic
-  }
-
-  #refuseOther(name: string, payload: unknown): void {
-    const known = this.#topics.get(name)
-    if (known?.isUsed && !isSame(known.payload, payload))
+  function refuseOther(name: string, payload: unknown): void {
+    const topic = known.get(name)
+    if (topic?.users.size && text(topic.payload) !== text(payload))
       throw new TypeError(
-        `${name}: joined with ${text(known.payload)}, wanted with ${text(payload)}: leave it first`,
+        `${name}: joined with ${text(topic.payload)}, wanted with ${text(payload)}: leave it first`,
       )
   }
 
-  get #isOwn(): boolean {
-    return this.#line.freshToken !== undefined
-  }
-
-  // For its topics
-
-  get isConnected(): boolean {
-    return this.#socket.isConnected()
-  }
-
-  open(topic: string, params: () => object): PhoenixChannel {
-    this.#line.connect()
-    return this.#socket.channel(topic, params)
-  }
-
-  retryAfter(ms: number): void {
-    this.#line.retryAfter?.(ms)
-  }
-
-  forget(topic: Topic): void {
-    if (this.#topics.get(topic.name) === topic) this.#topics.delete(topic.name)
-  }
-
-  // Events of phoenix.js
-
-  #opened(): void {
-    this.#change('connected')
-    for (const topic of [...this.#topics.values()]) topic.connected()
-  }
-
-  /** A socket that was given is its maker's. */
-  #closed(event: unknown): void {
-    this.#change('offline')
-    if (this.#isOwn && Object(event).reason === 'expired') this.#online()
-  }
-
   /** At once. `connect` alone does nothing while phoenix.js waits for its next try. */
-  readonly #online = (): void => {
-    if (this.state === 'offline') this.#socket.disconnect(() => this.#socket.connect())
+  function online(): void {
+    if (client.state === 'offline' && line) socket.disconnect(() => socket.connect())
   }
 
-  #heard(message: object): void {
-    const { topic, event } = message as { readonly topic: string; readonly event: string }
-    if (topic === 'phoenix' && event === 'expiring') this.#renew()
+  function heard({ topic, event, payload }: PhoenixMessage): void {
+    if (topic !== 'phoenix') return
+    if (event !== 'expiring') isExpiring &&= Object(payload?.response).expires_at === undefined
+    else if (line) {
+      isExpiring = true
+      // Where that fails the connection ends at its time, and the next one asks again.
+      line.freshToken().then(renew, () => {})
+    }
   }
 
-  /** Where that fails the connection ends at its time, and the next one asks again. */
-  #renew(): void {
-    this.#line.freshToken?.().then(
-      (token) => {
-        if (typeof token !== 'string' || !this.isConnected) return
-        this.#socket.push({
-          topic: 'phoenix',
-          event: 'renew',
-          payload: { token },
-          ref: this.#socket.makeRef(),
-        })
-      },
-      () => {},
-    )
+  function renew(token: unknown): void {
+    if (typeof token === 'string' && topics.isConnected)
+      socket.push({ topic: 'phoenix', event: 'renew', payload: { token }, ref: socket.makeRef() })
   }
 
-  #change(state: ClientState, error?: unknown): void {
-    if (this.state === state || this.state === 'closed') return
-    this.state = state
-    this.#listeners.call(state, { error })
+  function failed(error: unknown): void {
+    // LongPoll of phoenix.js 1.7 tells errors before it closes, and some of which it does not die.
+    if (!socket.isConnected()) change('offline', error)
+  }
+
+  function change(state: ClientState, error?: unknown): void {
+    if (client.state === 'closed') return
+    const isNew = client.state !== state
+    client.state = state
+    if (isNew) tell(listeners, STATE, state, { error })
+    for (const topic of [...known.values()]) topic.lost()
   }
 }
 
@@ -202,10 +176,6 @@ const page: {
   readonly addEventListener?: (event: string, listener: () => void) => void
   readonly removeEventListener?: (event: string, listener: () => void) => void
 } = globalThis as object
-
-function isSame(one: unknown, other: unknown): boolean {
-  return one === other || text(one) === text(other)
-}
 
 function text(payload: unknown): string {
   return JSON.stringify(payload ?? {})

@@ -43,24 +43,20 @@ export const PASSING: ReadonlySet<unknown> = new Set<ServerReason>([
 
 /** A join or a push that did not succeed. */
 export class ChannelError<Reason extends string = string, Response = unknown> extends Error {
-  override readonly name = 'ChannelError'
-  readonly topic: string
+  declare readonly name: 'ChannelError'
+  declare readonly topic: string
   /** The event that was pushed; `phx_join` for a join. */
-  readonly event: string
+  declare readonly event: string
   /** The `reason` of the answer, or why there is none. */
-  readonly reason: Reason
+  declare readonly reason: Reason
   /** The answer, as it came; `undefined` where none came. */
-  readonly response: Response
+  declare readonly response: Response
   /** True for a join that the client goes on to try by itself. A push is never tried again. */
-  readonly isRetried: boolean
+  declare readonly isRetried: boolean
 
   constructor(topic: string, event: string, reason: Reason, response?: Response, isRetried = false) {
     super(`${topic} ${event}: ${reason}`)
-    this.topic = topic
-    this.event = event
-    this.reason = reason
-    this.response = response as Response
-    this.isRetried = isRetried
+    Object.assign(this, { name: 'ChannelError', topic, event, reason, response, isRetried })
   }
 }
 

@@ -4,7 +4,7 @@ import { ChannelError } from './error.ts'
 interface Source {
   readonly topic: string
   on(event: string, handler: (payload: unknown) => void): () => void
-  onState(handler: (state: string, detail: object) => void): () => void
+  onState(handler: (state: string) => void): () => void
 }
 
 /** Payloads that may wait for the loop. */
@@ -13,25 +13,23 @@ const MAX_WAITING = 1000
 /** The payloads of an event, from the call on. */
 export function eventsOf(source: Source, event: string): AsyncIterableIterator<unknown> {
   const waiting: unknown[] = []
+  const pulls: ((result: IteratorResult<unknown>) => void)[] = []
+  const done = { done: true, value: undefined } as const
   let isOver = false
   let error: ChannelError | undefined
-  let pulls: (() => void)[] = []
-  const wake = (): void => {
-    for (const pull of pulls) pull()
-    pulls = []
-  }
   const stop = (): void => {
     isOver = true
     for (const off of offs) off()
-    wake()
+    for (const pull of pulls) pull(done)
   }
   const offs = [
-    source.on(event, (payload) => {
-      if (waiting.push(payload) > MAX_WAITING) {
+    source.on(event, (value) => {
+      const pull = pulls.shift()
+      if (pull) pull({ done: false, value })
+      else if (waiting.push(value) > MAX_WAITING) {
         error = new ChannelError(source.topic, event, 'overloaded')
         stop()
       }
-      wake()
     }),
     source.onState((state) => {
       if (state === 'closed') stop()
@@ -42,14 +40,14 @@ export function eventsOf(source: Source, event: string): AsyncIterableIterator<u
       return this
     },
     async next() {
-      while (waiting.length === 0 && !isOver) await new Promise<void>((resolve) => pulls.push(resolve))
       if (error) throw error
-      return waiting.length > 0 ? { done: false, value: waiting.shift() } : { done: true, value: undefined }
+      if (waiting.length > 0) return { done: false, value: waiting.shift() }
+      return isOver ? done : new Promise((resolve) => pulls.push(resolve))
     },
     async return() {
       waiting.length = 0
       stop()
-      return { done: true, value: undefined }
+      return done
     },
   }
 }

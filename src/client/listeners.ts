@@ -1,28 +1,30 @@
-/** Handlers of one kind of event. The same function may be there twice. */
-export class Listeners<Args extends readonly unknown[]> {
-  readonly #entries = new Set<{ readonly handler: (...args: Args) => void }>()
+/** The kinds of events that are not the server's: its own are strings. */
+export const STATE = 0
+export const PRESENCE = 1
+export type Kind = string | typeof STATE | typeof PRESENCE
 
-  /** Gives what removes it. */
-  add(handler: (...args: Args) => void): () => void {
-    const entry = { handler }
-    this.#entries.add(entry)
-    return () => void this.#entries.delete(entry)
-  }
+type Handler = (...args: never[]) => void
 
-  /** One that is removed by one handler is not called after it. */
-  call(...args: Args): void {
-    for (const entry of [...this.#entries]) if (this.#entries.has(entry)) call(entry.handler, args)
-  }
+/** The handlers of one listener. The same function may be there twice. */
+export type Listeners = Set<{ readonly kind: Kind; readonly handler: Handler }>
 
-  clear(): void {
-    this.#entries.clear()
-  }
+/** Gives what ends it. */
+export function listen(listeners: Listeners, kind: Kind, handler: Handler): () => void {
+  const entry = { kind, handler }
+  listeners.add(entry)
+  return () => void listeners.delete(entry)
+}
+
+/** One that is removed by one handler is not called after it. */
+export function tell(listeners: Listeners, kind: Kind, ...args: readonly unknown[]): void {
+  for (const entry of [...listeners])
+    if (entry.kind === kind && listeners.has(entry)) run(() => entry.handler(...(args as never[])))
 }
 
 /** An error of a handler is nobody else's: it is reported as if nobody had caught it. */
-function call<Args extends readonly unknown[]>(handler: (...args: Args) => void, args: Args): void {
+function run(handler: () => void): void {
   try {
-    handler(...args)
+    handler()
   } catch (error) {
     queueMicrotask(() => {
       throw error

@@ -15,6 +15,13 @@ export interface PhoenixSocket {
   off(refs: string[]): void
 }
 
+/** A message that came. */
+export interface PhoenixMessage {
+  readonly topic: string
+  readonly event: string
+  readonly payload: { readonly response?: unknown } | undefined
+}
+
 export interface PhoenixChannel {
   readonly state: string
   onMessage(event: string, payload: unknown, ref: unknown): unknown

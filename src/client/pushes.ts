@@ -2,14 +2,13 @@ import { isBytes } from '../contract/bytes.ts'
 import { after } from './clock.ts'
 import { ChannelError, reasonOf } from './error.ts'
 import type { PhoenixChannel, PhoenixPush } from './phoenix.ts'
-import type { ChannelState } from './types.ts'
 
 interface Push {
-  readonly event: string
-  readonly payload: unknown
-  readonly resolve: (response: unknown) => void
-  readonly reject: (error: ChannelError) => void
-  stop: () => void
+  /** That of phoenix.js, when it was sent. */
+  ref?: string
+  send(channel: PhoenixChannel): void
+  /** Once. Without a reason it is answered. */
+  end(reason?: string, response?: unknown): void
 }
 
 interface Connection {
@@ -17,95 +16,70 @@ interface Connection {
   readonly isConnected: boolean
 }
 
+/** The pushes of a topic: each is sent once at the most, and each ends. */
+export interface Pushes {
+  push(event: string, payload: unknown, isOpen: boolean): Promise<unknown>
+  /** It is joined: what waited is sent, in order. */
+  open(channel: PhoenixChannel): void
+  answered(ref: unknown, status: string, response: unknown): void
+  /** It is not joined any more: what was sent is not answered. What waits is told, where nobody will join. */
+  interrupt(isOver?: boolean): void
+}
+
 /** Pushes that may wait for a join. */
 const MAX_WAITING = 100
 
-/** The pushes of a topic: each is sent once at the most, and each ends. */
-export class Pushes {
-  readonly #topic: string
-  readonly #link: Connection
-  readonly #waiting = new Set<Push>()
-  /** By the ref that phoenix.js gave. */
-  readonly #sent = new Map<unknown, Push>()
-  #channel: PhoenixChannel | undefined
+export function pushesOf(topic: string, link: Connection): Pushes {
+  const { timeoutMs } = link
+  const pushes = new Set<Push>()
+  /** While it is joined. */
+  let joined: PhoenixChannel | undefined
 
-  constructor(topic: string, link: Connection) {
-    this.#topic = topic
-    this.#link = link
-  }
-
-  push(event: string, payload: unknown, state: ChannelState): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const push: Push = { event, payload, resolve, reject, stop: () => {} }
-      if (state === 'closed') this.#fail(push, 'closed')
-      else if (this.#canSend(this.#channel)) this.#send(this.#channel, push)
-      else if (this.#waiting.size >= MAX_WAITING) this.#fail(push, 'overloaded')
-      else this.#wait(push)
-    })
-  }
-
-  /** It is joined: what waited is sent, in order. */
-  open(channel: PhoenixChannel): void {
-    this.#channel = channel
-    for (const push of this.#waiting) {
-      push.stop()
-      this.#send(channel, push)
-    }
-    this.#waiting.clear()
-  }
-
-  answered(ref: unknown, status: string, response: unknown): void {
-    const push = this.#sent.get(ref)
-    if (push === undefined) return
-    this.#sent.delete(ref)
-    if (status === 'ok') push.resolve(response)
-    else this.#fail(push, reasonOf(status, response), response)
-  }
-
-  /** It is not joined any more: what was sent is not answered. */
-  interrupt(): void {
-    this.#channel = undefined
-    for (const push of this.#sent.values()) this.#fail(push, 'interrupted')
-    this.#sent.clear()
-  }
-
-  close(): void {
-    this.interrupt()
-    for (const push of this.#waiting) {
-      push.stop()
-      this.#fail(push, 'closed')
-    }
-    this.#waiting.clear()
-  }
-
-  /** phoenix.js would keep it, and send it after the next join. */
-  #canSend(channel: PhoenixChannel | undefined): channel is PhoenixChannel {
-    return channel?.state === 'joined' && this.#link.isConnected
-  }
-
-  #wait(push: Push): void {
-    push.stop = after(this.#link.timeoutMs, () => {
-      this.#waiting.delete(push)
-      this.#fail(push, 'offline')
-    })
-    this.#waiting.add(push)
-  }
-
-  #send(channel: PhoenixChannel, push: Push): void {
-    const sent = channel.push(push.event, payloadOf(push.payload), this.#link.timeoutMs)
-    const { ref } = sent as PhoenixPush & { readonly ref: string }
-    this.#sent.set(ref, push)
-    sent.receive('timeout', () => {
-      if (this.#sent.delete(ref)) this.#fail(push, 'timeout')
-    })
-  }
-
-  #fail({ event, reject }: Push, reason: string, response?: unknown): void {
-    reject(new ChannelError(this.#topic, event, reason, response))
+  return {
+    push: (event, payload, isOpen) =>
+      new Promise((resolve, reject) => {
+        let stop = (): void => {}
+        const push: Push = {
+          send(channel) {
+            stop()
+            const sent = channel.push(event, payloadOf(payload), timeoutMs)
+            push.ref = (sent as PhoenixPush & { readonly ref: string }).ref
+            sent.receive('timeout', () => push.end('timeout'))
+          },
+          end(reason, response) {
+            stop()
+            pushes.delete(push)
+            if (reason === undefined) resolve(response)
+            else reject(new ChannelError(topic, event, reason, response))
+          },
+        }
+        // phoenix.js would keep what it cannot send, and send it after the next join.
+        const channel = link.isConnected && joined?.state === 'joined' ? joined : undefined
+        if (!isOpen) return push.end('closed')
+        if (!channel && pushes.size >= MAX_WAITING) return push.end('overloaded')
+        pushes.add(push)
+        if (channel) push.send(channel)
+        else stop = after(timeoutMs, () => push.end('offline'))
+      }),
+    open(channel) {
+      joined = channel
+      for (const push of pushes) if (!push.ref) push.send(channel)
+    },
+    answered(ref, status, response) {
+      for (const push of pushes)
+        if (push.ref === ref)
+          return push.end(status === 'ok' ? undefined : reasonOf(status, response), response)
+    },
+    interrupt(isOver) {
+      joined = undefined
+      for (const { ref, end } of pushes)
+        if (ref) end('interrupted')
+        else if (isOver) end('closed')
+    },
   }
 }
 
 /** phoenix.js carries an `ArrayBuffer` as bytes, and nothing for `undefined`. */
-function payloadOf(payload: unknown): object {
+export function payloadOf(payload: unknown): object {
   return (isBytes(payload) ? new Uint8Array(payload).buffer : (payload ?? {})) as object
 }

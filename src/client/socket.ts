@@ -1,7 +1,7 @@
 import { LongPoll, Socket } from 'phoenix'
 import { backOffMs } from './back-off.ts'
+import { after } from './clock.ts'
 import type { PhoenixSocket } from './phoenix.ts'
-import { lateTransport, type WireClass } from './transport.ts'
 
 /** A value, or what gives it anew before every connect. */
 export type Given<T> = T | (() => T | Promise<T>)
@@ -26,58 +26,120 @@ export interface SocketOptions {
   readonly sessionStorage?: object | undefined
 }
 
-/** A socket of phoenix.js, and what its maker can do with it. */
+/** A socket that this client has made, and what its maker can do with it. */
 export interface Line {
   readonly socket: PhoenixSocket
-  /** @throws `TypeError` where the URL leads nowhere */
-  connect(): void
-}
-
-/** One that this client has made. */
-export interface OwnLine extends Line {
+  /** Connects, once: from then on phoenix.js does. @throws `TypeError` where the URL leads nowhere */
+  begin(): void
+  /** It is open. True where it was open before, and nothing of before holds: then it breaks, and phoenix.js comes back. */
+  isReopened(): boolean
+  close(done: () => void): void
   /** The next join is asked for no sooner. */
   retryAfter(ms: number): void
   /** Asks for a new token, where one can be asked for. */
   freshToken(): Promise<unknown>
 }
 
-export function openSocket(url: string, options: SocketOptions, timeoutMs: number): OwnLine {
+/** As much of a socket of phoenix.js as only its maker uses. */
+interface OwnSocket extends PhoenixSocket {
+  readonly conn?: { poll?: () => void; close(code: number): void } | null
+  authToken?: (() => string | undefined) | undefined
+  decode: (data: unknown, done: (message: object) => void) => void
+}
+
+type WireClass = new (url: string, protocols?: string[]) => object
+
+/** @param failed Is told why it could not even try to connect. */
+export function openLine(
+  url: string,
+  options: SocketOptions,
+  timeoutMs: number,
+  failed: (error: unknown) => void,
+): Line {
   const { params = {}, authToken, transport, ...others } = options
   const { reconnectAfterMs = backOffMs, rejoinAfterMs = backOffMs } = options
+  const Wire = (transport ?? Reflect.get(globalThis, 'WebSocket') ?? LongPoll) as WireClass
   let known: object = {}
+  let token: string | undefined
   let retryMs = 0
+  let tries = 0
+  let hasBegun = false
+  let isAsking = false
+  let isOver = false
+  let wire: unknown
+  let stop = (): void => {}
 
-  const Wire: unknown = transport ?? Reflect.get(globalThis, 'WebSocket') ?? LongPoll
-  const late = lateTransport({
-    Wire: Wire as WireClass,
-    slash: Wire === LongPoll ? '/' : '_',
-    timeoutMs,
-    async ask() {
-      const [asked, token] = await Promise.all([value(params), value(authToken)])
-      known = asked
-      return { url: (socket as unknown as { endPointURL(): string }).endPointURL(), authToken: token }
-    },
-  })
-
-  const socket: PhoenixSocket = new Socket(url.replace(/^http/, 'ws'), {
-    ...(others as object),
+  const socket = new Socket(url.replace(/^http/, 'ws'), {
+    ...others,
     timeout: timeoutMs,
-    transport: late as never,
+    transport: function transport(address: string, protocols?: string[]) {
+      return new Wire(
+        address,
+        (Wire as unknown) === LongPoll ? protocols : token ? ['phoenix', bearer(token)] : undefined,
+      )
+    },
     params: () => known,
     reconnectAfterMs,
-    rejoinAfterMs(tries) {
-      const ms = retryMs + rejoinAfterMs(tries)
+    rejoinAfterMs(count: number) {
+      const ms = retryMs + rejoinAfterMs(count)
       retryMs = 0
       return ms
     },
-  })
+  } as object) as unknown as OwnSocket
+
+  const { connect, decode } = socket
+  socket.decode = (data, done) => decode(withBytes(data), done)
+
+  // phoenix.js connects by this method, again as well, and reads params and token at once: it is let on when they are there.
+  socket.connect = async () => {
+    if (isAsking || isOver) return
+    stop()
+    isAsking = true
+    try {
+      ;[known, token] = await Promise.race([
+        Promise.all([value(params), value(authToken)]),
+        new Promise<never>((_, reject) => {
+          stop = after(timeoutMs, () => reject(new Error('params or authToken: timeout')))
+        }),
+      ])
+      stop()
+      tries = 0
+      // Of phoenix.js itself, from 1.8 on, where it falls back to long polling.
+      socket.authToken = token ? () => token : undefined
+      if (!isOver) connect.call(socket)
+    } catch (error) {
+      stop()
+      if (!isOver) {
+        failed(error)
+        stop = after(reconnectAfterMs(++tries), socket.connect)
+      }
+    }
+    isAsking = false
+  }
 
   return {
     socket,
-    connect() {
+    begin() {
       if (url.startsWith('/') && !('location' in globalThis))
         throw new TypeError(`createClient: wanted a whole URL, such as ws://localhost${url}, got ${url}`)
-      socket.connect()
+      if (!hasBegun) socket.connect()
+      hasBegun = true
+    },
+    isReopened() {
+      const { conn } = socket
+      const isSame = wire === conn
+      wire = conn
+      if (isSame && conn) {
+        // It would ask for that session now.
+        conn.poll = () => {}
+        queueMicrotask(() => conn.close(3410))
+      }
+      return isSame
+    },
+    close(done) {
+      isOver = true
+      stop()
+      socket.disconnect(done)
     },
     retryAfter(ms) {
       retryMs = ms
@@ -87,6 +149,17 @@ export function openSocket(url: string, options: SocketOptions, timeoutMs: numbe
       return typeof params === 'function' ? Reflect.get(await params(), 'token') : undefined
     },
   }
+}
+
+/** As phoenix.js carries it. A sub-protocol has no slash. */
+function bearer(token: string): string {
+  return `base64url.bearer.phx.${btoa(token).replace(/=/g, '').replace(/\//g, '_')}`
+}
+
+/** Long polling carries a binary frame as base64, which phoenix.js would read as JSON. */
+function withBytes(data: unknown): unknown {
+  if (typeof data !== 'string' || data[0] === '[') return data
+  return Uint8Array.from(atob(data), (char) => char.charCodeAt(0)).buffer
 }
 
 async function value<T>(given: Given<T>): Promise<T> {

@@ -1,18 +1,11 @@
-import { isBytes } from '../contract/bytes.ts'
 import { after } from './clock.ts'
 import { ChannelError, JOIN, PASSING, reasonOf } from './error.ts'
+import { type Kind, type Listeners, PRESENCE, STATE, tell } from './listeners.ts'
 import type { PhoenixChannel } from './phoenix.ts'
 import { Place, RESUME } from './position.ts'
-import { Presences } from './presence.ts'
-import { Pushes } from './pushes.ts'
-import type { ChannelChange, ChannelState, Position, PresenceChange } from './types.ts'
-
-/** Whoever uses a topic: one of the channels that `client.channel` gave. */
-export interface User {
-  heard(event: string, payload: unknown): void
-  changed(change: ChannelChange): void
-  presenceChanged(change: PresenceChange<Readonly<Record<string, unknown>>>): void
-}
+import { followPresence, NOBODY } from './presence.ts'
+import { payloadOf, pushesOf } from './pushes.ts'
+import type { ChannelChange, ChannelState, Position } from './types.ts'
 
 /** The client, as its topics see it. */
 export interface Link {
@@ -25,214 +18,159 @@ export interface Link {
   forget(topic: Topic): void
 }
 
-interface Waiter {
-  readonly resolve: (reply: unknown) => void
-  readonly reject: (error: ChannelError) => void
-  readonly stop: () => void
-}
-
 /** One topic, however many use it: its channel of phoenix.js, from the first that joins to the last that leaves. */
-export class Topic {
+export interface Topic {
   readonly name: string
   readonly payload: unknown
-  readonly presences = new Presences((change) => this.#tell((user) => user.presenceChanged(change)))
-  state: ChannelState = 'closed'
+  readonly users: ReadonlySet<Listeners>
+  readonly place: Place
+  state: ChannelState
   reply: unknown
   error: ChannelError | undefined
-  readonly #link: Link
-  readonly #users = new Set<User>()
-  readonly #waiters = new Set<Waiter>()
-  readonly #place: Place
-  readonly #pushes: Pushes
-  #channel: PhoenixChannel | undefined
-
-  constructor(link: Link, name: string, payload: unknown, from: Position | undefined) {
-    this.#link = link
-    this.name = name
-    this.payload = payload
-    this.#place = new Place(from)
-    this.#pushes = new Pushes(name, link)
-  }
-
-  get isUsed(): boolean {
-    return this.#users.size > 0
-  }
-
-  get position(): Position | undefined {
-    return this.#place.position
-  }
-
-  enter(user: User): void {
-    this.#users.add(user)
-  }
-
+  present: typeof NOBODY
+  /** Joins, for whoever listens: one of the channels that `client.channel` gave. */
+  enter(user: Listeners): void
   /** The last one out leaves in a later turn: who comes back until then has never been away. */
-  exit(user: User): void {
-    if (!this.#users.delete(user) || this.isUsed) return
-    after(0, () => {
-      if (this.isUsed) return
-      this.end()
-      this.#link.forget(this)
-    })
-  }
-
-  /** Resolves with the reply when it is joined. Rejects when it is refused, or when that takes too long. */
-  join(): Promise<unknown> {
-    if (this.#channel === undefined) this.#open()
-    if (this.state === 'joined') return Promise.resolve(this.reply)
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        resolve,
-        reject,
-        stop: after(this.#link.timeoutMs, () => {
-          this.#waiters.delete(waiter)
-          reject(this.#failed(this.#link.isConnected ? 'timeout' : 'offline', true))
-        }),
-      }
-      this.#waiters.add(waiter)
-    })
-  }
-
-  push(event: string, payload: unknown): Promise<unknown> {
-    return this.#pushes.push(event, payload, this.state)
-  }
-
-  /** There is a connection again: phoenix.js joins. */
-  connected(): void {
-    if (this.state === 'offline') this.#change(['joining', {}])
-  }
-
+  exit(user: Listeners): void
+  push(event: string, payload: unknown): Promise<unknown>
+  /** It is not joined, and is asked for where there is a connection. */
+  lost(): void
   /** Ends it here and there. */
-  end(): void {
-    const channel = this.#channel
-    this.#close(undefined)
-    channel?.leave()
-  }
+  end(error?: ChannelError): void
+}
 
-  #open(): void {
-    const channel = this.#link.open(this.name, () => this.#claim())
-    this.#channel = channel
-    channel.onMessage = (event, payload, ref) => {
-      if (this.#channel === channel) this.#hear(channel, event, payload, ref)
-      return payload
-    }
-    this.presences.follow(channel)
-    // Behind the listeners of phoenix.js, whose state is then the new one.
-    const join = channel.join(this.#link.timeoutMs)
+export function topicOf(link: Link, name: string, payload: unknown, from: Position | undefined): Topic {
+  const users = new Set<Listeners>()
+  const pushes = pushesOf(name, link)
+  const place = new Place(from)
+  let channel: PhoenixChannel | undefined
+
+  const topic: Topic = {
+    name,
+    payload,
+    users,
+    place,
+    state: 'closed',
+    reply: undefined,
+    error: undefined,
+    present: NOBODY,
+    enter(user) {
+      users.add(user)
+      if (!channel) open()
+    },
+    exit(user) {
+      users.delete(user)
+      after(0, () => {
+        if (users.size > 0) return
+        topic.end()
+        link.forget(topic)
+      })
+    },
+    push: (event, payload) => pushes.push(event, payload, topic.state !== 'closed'),
+    lost() {
+      if (!channel) return
+      pushes.interrupt()
+      const state = link.isConnected ? 'joining' : 'offline'
+      if (state !== topic.state) change(state, {})
+    },
+    end(error) {
+      const ended = channel
+      close(error)
+      // That stops its attempts to join again. It may join once: the next attempt is another channel.
+      ended?.leave()
+    },
+  }
+  return topic
+
+  function open(): void {
+    const opened = link.open(name, claim)
+    channel = opened
     const mine =
       <A extends unknown[]>(listener: (...args: A) => void) =>
       (...args: A): void => {
-        if (this.#channel === channel) listener(...args)
+        if (channel === opened) listener(...args)
       }
-    join.receive(
-      'ok',
-      mine((response) => this.#joined(channel, response)),
+    opened.onMessage = (event, payload, ref) => {
+      mine(hear)(opened, event, payload, ref)
+      return payload
+    }
+    followPresence(
+      opened,
+      mine((now, change) => {
+        topic.present = now
+        if (change) tellAll(PRESENCE, change)
+      }),
     )
-    join.receive(
-      'error',
-      mine((response) => this.#refused(channel, response)),
-    )
-    join.receive(
-      'timeout',
-      mine(() => this.#lost()),
-    )
-    channel.onError(mine(() => this.#lost()))
-    channel.onClose(mine((payload) => this.#closedByServer(payload)))
-    this.#change(['joining', {}])
+    // Behind the listeners of phoenix.js, whose state is then the new one.
+    opened
+      .join(link.timeoutMs)
+      .receive(
+        'ok',
+        mine((response) => joined(opened, response)),
+      )
+      .receive('error', mine(refused))
+      .receive('timeout', mine(topic.lost))
+    opened.onError(mine(topic.lost))
+    opened.onClose(mine((payload) => close(new ChannelError(name, 'phx_close', 'closed', payload))))
+    change('joining', {})
   }
 
-  #claim(): object {
-    const { payload } = this
-    const mayClaim =
-      payload === undefined || (typeof payload === 'object' && payload !== null && !isBytes(payload))
-    return mayClaim ? { ...payload, [RESUME]: this.#place.position ?? true } : (payload as object)
+  function claim(): object {
+    const mayClaim = payload === undefined || Object.prototype.toString.call(payload) === '[object Object]'
+    return mayClaim ? { ...(payload as object), [RESUME]: place.position ?? true } : payloadOf(payload)
   }
-
-  // Events of phoenix.js
 
   /** Everything that comes, before phoenix.js acts upon it. */
-  #hear(channel: PhoenixChannel, event: string, payload: unknown, ref: unknown): void {
+  function hear({ state }: PhoenixChannel, event: string, payload: unknown, ref: unknown): void {
     if (event === 'phx_reply') {
       const { status, response } = payload as { status: string; response: unknown }
-      this.#pushes.answered(ref, status, whole(response))
+      pushes.answered(ref, status, whole(response))
       // Before phoenix.js plans its next attempt.
       const waitMs = Object(response).retry_after_ms
-      if (channel.state === 'joining' && typeof waitMs === 'number') this.#link.retryAfter(waitMs)
-    } else if (channel.state === 'joined' && !/^(phx_|chan_reply_)/.test(event)) {
+      if (state === 'joining' && typeof waitMs === 'number') link.retryAfter(waitMs)
+    } else if (state === 'joined' && !/^(phx_|chan_reply_)/.test(event)) {
       // Before a reply, what comes belongs to a join that was given up: with it the place would move over a gap.
-      if (event === RESUME) this.#place.take(payload as Position)
-      else if (this.#place.passes(ref)) this.#tell((user) => user.heard(event, whole(payload)))
+      if (event === RESUME) place.take(payload as Position)
+      else if (place.passes(ref)) tellAll(event, whole(payload))
     }
   }
 
-  #joined(channel: PhoenixChannel, response: unknown): void {
+  function joined(channel: PhoenixChannel, response: unknown): void {
     const { [RESUME]: said, ...rest } = Object(response)
     const recovered = said?.recovered === true
-    const missed = recovered ? said.offset - (this.position?.offset ?? said.offset) : 0
-    if (said) this.#place.take(said)
-    this.reply = said ? rest : whole(response)
-    this.error = undefined
-    this.#change(['joined', { recovered, missed, reply: this.reply }])
-    this.#settle(({ resolve }) => resolve(this.reply))
-    this.#pushes.open(channel)
+    const missed = recovered ? said.offset - (place.position?.offset ?? said.offset) : 0
+    if (said) place.take(said)
+    const reply = said ? rest : whole(response)
+    topic.reply = reply
+    topic.error = undefined
+    change('joined', { recovered, missed, reply })
+    pushes.open(channel)
   }
 
-  #refused(channel: PhoenixChannel, response: unknown): void {
+  function refused(response: unknown): void {
     const { reason, retry_after_ms } = Object(response)
     const isRetried = PASSING.has(reason) || typeof retry_after_ms === 'number'
-    const error = new ChannelError(this.name, JOIN, reasonOf('error', response), response, isRetried)
-    if (isRetried) {
-      this.error = error
-      this.#change(['joining', { error }])
-      this.#settle(({ reject }) => reject(error))
-    } else {
-      this.#close(error)
-      // That stops its attempts to join again. It may join once: the next attempt is another channel.
-      channel.leave()
-    }
+    const error = new ChannelError(name, JOIN, reasonOf('error', response), response, isRetried)
+    if (!isRetried) return topic.end(error)
+    topic.error = error
+    change('joining', { error })
   }
 
-  /** The connection broke, the channel crashed, or the join was not answered: phoenix.js tries again. */
-  #lost(): void {
-    this.#pushes.interrupt()
-    const state = this.#link.isConnected ? 'joining' : 'offline'
-    if (state !== this.state) this.#change([state, {}])
+  function close(error: ChannelError | undefined): void {
+    channel = undefined
+    topic.error = error
+    topic.present = NOBODY
+    pushes.interrupt(true)
+    if (topic.state !== 'closed') change('closed', { error })
   }
 
-  #closedByServer(payload: unknown): void {
-    this.#close(new ChannelError(this.name, 'phx_close', 'closed', payload))
+  function change(...change: ChannelChange): void {
+    topic.state = change[0]
+    tellAll(STATE, ...change)
   }
 
-  #close(error: ChannelError | undefined): void {
-    this.#channel = undefined
-    this.error = error
-    this.#pushes.close()
-    this.presences.clear()
-    if (this.state !== 'closed') this.#change(['closed', { error }])
-    this.#settle(({ reject }) => reject(error ?? this.#failed('closed')))
-  }
-
-  // Whom it tells
-
-  #change(change: ChannelChange): void {
-    this.state = change[0]
-    this.#tell((user) => user.changed(change))
-  }
-
-  #tell(tell: (user: User) => void): void {
-    for (const user of [...this.#users]) tell(user)
-  }
-
-  #settle(settle: (waiter: Waiter) => void): void {
-    for (const waiter of this.#waiters) {
-      waiter.stop()
-      settle(waiter)
-    }
-    this.#waiters.clear()
-  }
-
-  #failed(reason: string, isRetried = false): ChannelError {
-    return new ChannelError(this.name, JOIN, reason, undefined, isRetried)
+  function tellAll(kind: Kind, ...args: readonly unknown[]): void {
+    for (const user of [...users]) tell(user, kind, ...args)
   }
 }
 

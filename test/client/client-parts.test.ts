@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { backOffMs } from '../../src/client/back-off.ts'
 import { type LocalReason, PASSING, type ServerReason } from '../../src/client/error.ts'
 import { createClient } from '../../src/client/index.ts'
-import { Listeners } from '../../src/client/listeners.ts'
+import { type Listeners, listen, tell } from '../../src/client/listeners.ts'
 import { Binary, contract } from '../../src/contract/index.ts'
 import { type ReplyReason, replyReasons } from '../../src/ground/refusals.ts'
 import { defineChannel } from '../../src/index.ts'
@@ -65,23 +65,24 @@ test('a handler that throws takes nothing from the others, and is reported', asy
       reported.push(error)
     }
   })
-  const listeners = new Listeners<[n: number]>()
+  const listeners: Listeners = new Set()
   const heard: number[] = []
   const error = new Error('of the handler')
-  listeners.add(() => {
+  listen(listeners, 'said', () => {
     throw error
   })
-  listeners.add((n) => void heard.push(n))
-  listeners.call(1)
+  listen(listeners, 'said', (n: number) => void heard.push(n))
+  listen(listeners, 'other', (n: number) => void heard.push(n))
+  tell(listeners, 'said', 1)
   assert.deepEqual([heard, reported], [[1], [error]])
 })
 
 test('a handler that another one removes is not called after it', () => {
-  const listeners = new Listeners<[]>()
+  const listeners: Listeners = new Set()
   const called: string[] = []
-  listeners.add(() => off())
-  const off = listeners.add(() => void called.push('removed'))
-  listeners.call()
+  listen(listeners, 'said', () => off())
+  const off = listen(listeners, 'said', () => void called.push('removed'))
+  tell(listeners, 'said')
   assert.deepEqual(called, [])
 })
 

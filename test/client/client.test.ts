@@ -10,11 +10,13 @@ import { launchFirefox } from '../support/firefox.ts'
 import { need, type Tool } from '../support/need.ts'
 import { bundleFacts } from './bundle.ts'
 import { facts } from './facts.ts'
+import { TryProxy } from './proxy.ts'
 import { TryServer } from './server.ts'
 import type { Place } from './stage.ts'
 
 // The facts of the typed client, over real sockets: in Node with each phoenix.js, and in a page.
 
+type Phoenix = 'phoenix' | 'phoenix-1.7'
 type Prove = (name: string, place: Place) => Promise<string | undefined>
 
 /** A place where the client runs. */
@@ -25,7 +27,9 @@ interface Ground {
   readonly skips: Readonly<Record<string, string>>
   /** @default 'websocket' */
   readonly transport?: Place['transport'] & string
-  open(server: TryServer): Promise<{ readonly prove: Prove; close(): Promise<void> }>
+  open(
+    server: Pick<TryServer, 'origin' | 'onCut'>,
+  ): Promise<{ readonly prove: Prove; close(): Promise<void> }>
 }
 
 // Node 20 has no WebSocket, and no version tells when it is online.
@@ -38,20 +42,48 @@ Object.assign(globalThis, {
 })
 
 const POLLED: Ground['skips'] = {
-  'comes back at once with a new token when the time of the old one is over':
-    'phoenix.js polls on over a new session, which it opens with the address of then',
+  'keeps its beat with phoenix.js': 'long polling needs none, and has none',
+  'hears once what comes twice': 'it is made to come twice by a WebSocket',
+}
+const OLD: Ground['skips'] = {
+  'falls back to long polling with its authToken': 'LongPoll of phoenix.js 1.7 sends no header',
 }
 
-// Not by long polling in a page: browsers send a poll again whose connection was cut, and nobody notices the cut.
 const grounds: readonly Ground[] = [
   inNode('phoenix'),
-  inNode('phoenix-1.7'),
-  { name: 'Chromium', needs: ['chromium'], skips: {}, open: inChromium },
-  { name: 'Firefox', needs: ['firefox'], skips: {}, open: inFirefox },
+  {
+    ...inNode('phoenix-1.7'),
+    skips: {
+      ...OLD,
+      'falls back to long polling with what it asked for, and asks anew there':
+        'LongPoll of phoenix.js 1.7 knows no fetch',
+    },
+  },
+  { name: 'Chromium', needs: ['chromium'], skips: {}, open: inBrowser(launchChromium) },
+  { name: 'Firefox', needs: ['firefox'], skips: {}, open: inBrowser(launchFirefox) },
   { ...inNode('phoenix'), name: 'Node, phoenix, long polling', skips: POLLED, transport: 'longpoll' },
+  {
+    name: 'Chromium, long polling',
+    needs: ['chromium'],
+    skips: POLLED,
+    transport: 'longpoll',
+    open: behindProxy(inBrowser(launchChromium)),
+  },
+  {
+    name: 'Chromium, phoenix-1.7, long polling',
+    needs: ['chromium'],
+    skips: {
+      ...POLLED,
+      ...OLD,
+      'asks for params and authToken before every connect, and waits for them':
+        'LongPoll of phoenix.js 1.7 sends no header',
+    },
+    transport: 'longpoll',
+    open: behindProxy(inBrowser(launchChromium, 'phoenix-1.7')),
+  },
 ]
 
-function inNode(phoenix: 'phoenix' | 'phoenix-1.7'): Ground {
+function inNode(phoenix: Phoenix): Ground {
   return {
     name: `Node, ${phoenix}`,
     needs: [],
@@ -66,24 +98,45 @@ function inNode(phoenix: 'phoenix' | 'phoenix-1.7'): Ground {
   }
 }
 
-async function inChromium(server: TryServer): Promise<{ prove: Prove; close(): Promise<void> }> {
-  const browser = await launchChromium()
-  const page = await browser.newPage()
-  await page.goto(server.origin)
-  return { prove: inPage(page), close: () => browser.close() }
-}
-
-async function inFirefox(server: TryServer): Promise<{ prove: Prove; close(): Promise<void> }> {
-  const browser = await launchFirefox()
-  const page = await browser.newPage()
-  await page.goto(server.origin)
-  return { prove: inPage(page), close: () => browser.close() }
-}
-
 /** The page of either driver. */
 interface AnyPage {
   waitForFunction(script: string): Promise<unknown>
   evaluate(script: string): Promise<unknown>
+}
+
+/** The browser of either driver. */
+interface AnyBrowser {
+  newPage(): Promise<AnyPage & { goto(url: string): Promise<unknown> }>
+  close(): Promise<void>
+}
+
+function inBrowser(launch: () => Promise<AnyBrowser>, phoenix: Phoenix = 'phoenix'): Ground['open'] {
+  return async ({ origin }) => {
+    const browser = await launch()
+    const page = await browser.newPage()
+    await page.goto(`${origin}/${phoenix}`)
+    return { prove: inPage(page), close: () => browser.close() }
+  }
+}
+
+/** A browser sends a poll again whose connection was reset, and nobody notices: a proxy tells it of that with a 502. */
+function behindProxy(open: Ground['open']): Ground['open'] {
+  return async (server) => {
+    const proxy = new TryProxy(server)
+    await proxy.start()
+    const { prove, close } = await open({ origin: proxy.origin, onCut: () => {} })
+    return {
+      prove: (name, place) => prove(name, { ...place, url: proxy.url }),
+      async close() {
+        await close()
+        proxy.stop()
+      },
+    }
+  }
+}
+
+function pageOf(phoenix: Phoenix): string {
+  return `<!doctype html><script type="module">import { prove } from "/${phoenix}.js"; globalThis.prove = prove</script>`
 }
 
 function inPage(page: AnyPage): Prove {
@@ -99,16 +152,12 @@ function inPage(page: AnyPage): Prove {
 for (const { name, needs, skips, transport = 'websocket', open } of grounds)
   describe(name, need(...needs), () => {
     const server = new TryServer((app) => {
-      app.get('/', (_request, reply) =>
-        reply
-          .type('text/html')
-          .send(
-            '<!doctype html><script type="module">import { prove } from "/facts.js"; globalThis.prove = prove</script>',
-          ),
-      )
-      app.get('/facts.js', async (_request, reply) =>
-        reply.type('text/javascript').send(await bundleFacts('phoenix')),
-      )
+      for (const phoenix of ['phoenix', 'phoenix-1.7'] as const) {
+        app.get(`/${phoenix}`, (_request, reply) => reply.type('text/html').send(pageOf(phoenix)))
+        app.get(`/${phoenix}.js`, async (_request, reply) =>
+          reply.type('text/javascript').send(await bundleFacts(phoenix)),
+        )
+      }
     })
     let ground: Awaited<ReturnType<Ground['open']>> | undefined
 

@@ -12,6 +12,7 @@ export class TryServer {
   readonly #seen = new Map<string, Mutable<Seen>>()
   readonly #connections = new Set<TcpSocket>()
   readonly #control: Server
+  readonly #cuts: (() => void)[] = []
   #isOpen = true
   #app: FastifyInstance | undefined
   #port = 0
@@ -46,6 +47,10 @@ export class TryServer {
     return `http://127.0.0.1:${(this.#control.address() as AddressInfo).port}`
   }
 
+  onCut(listener: () => void): void {
+    this.#cuts.push(listener)
+  }
+
   async start(): Promise<void> {
     await new Promise<void>((resolve) => this.#control.listen(0, '127.0.0.1', resolve))
     await this.#serve()
@@ -59,6 +64,7 @@ export class TryServer {
 
   readonly #orders: { [K in keyof Orders]: (...args: never[]) => unknown } = {
     cut: () => {
+      for (const listener of this.#cuts) listener()
       for (const connection of this.#connections) connection.resetAndDestroy()
     },
     open: (isOpen: boolean) => {

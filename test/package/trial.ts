@@ -20,7 +20,10 @@ const BESIDE = [
   'typebox',
   '@fastify/autoload',
   '@fastify/jwt',
+  'phoenix',
   'prom-client',
+  'ws',
+  '@types/ws',
   'tsx',
   'typescript',
 ] as const
@@ -45,6 +48,8 @@ export async function tryPackage(
     const env = { ...process.env, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', NODE_TEST_CONTEXT: undefined }
     await run(folder, process.execPath, ['--import', 'tsx', '--test', 'node.spec.ts'], env)
     done('the board passes its tests under node:test')
+    await run(folder, process.execPath, ['--import', 'tsx', '--test', 'screen.spec.ts'], env)
+    done('its screens, with the typed client over real sockets, pass theirs')
     await run(folder, process.execPath, ['--test', 'plain/board.spec.cjs'], env)
     done('a board in CommonJS and one in plain JavaScript pass theirs')
     await run(folder, process.execPath, ['--import', 'tsx', '--test', 'mistakes/mistakes.spec.ts'], env)

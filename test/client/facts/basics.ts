@@ -88,8 +88,7 @@ export const basics: Readonly<Record<string, Fact>> = {
         if (kind === 'receive' && message.includes('phoenix phx_reply')) beats++
       },
     })
-    // Long polling needs none, and has none.
-    if (stage.place.transport !== 'longpoll') await until('three beats', () => beats >= 3)
+    await until('three beats', () => beats >= 3)
     equal(room.state, 'joined')
   },
 }

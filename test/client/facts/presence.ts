@@ -38,6 +38,21 @@ export const presence: Readonly<Record<string, Fact>> = {
     await until('bo is gone', () => names().length === 1)
   },
 
+  async 'lists nobody, always in the same array, before it is joined and when it was left'(stage) {
+    const client = stage.client()
+    const room = client.channel(stage.topic, { name: 'ada' })
+    const nobody = room.presence.list()
+    equal([nobody, Object.isFrozen(nobody)], [[], true])
+    await room.join()
+    await until('ada is there', () => room.presence.list().length === 1)
+    room.leave()
+    const other = client.channel('room:elsewhere', { name: 'ada' })
+    equal(
+      [room, other].map(({ presence }) => presence.list() === nobody),
+      [true, true],
+    )
+  },
+
   async 'does not see people leave and come when it was itself away'(stage) {
     const { room: ada } = await stage.member('ada')
     const { room: bo } = await stage.member('bo')

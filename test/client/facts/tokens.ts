@@ -1,4 +1,4 @@
-import { comes, equal, type Fact, until } from '../stage.ts'
+import { comes, equal, type Fact, type Stage, until } from '../stage.ts'
 
 /** Tokens are asked for when they are needed, and never old. */
 export const tokens: Readonly<Record<string, Fact>> = {
@@ -50,15 +50,44 @@ export const tokens: Readonly<Record<string, Fact>> = {
 
   async 'comes back at once with a new token when the time of the old one is over'(stage) {
     let asked = 0
+    // A client that polls knows it by the warning, which comes at the next look, within 5 s.
+    const ttl = stage.place.transport === 'longpoll' ? 7000 : 1000
     const { room } = await stage.member('ada', {
       reconnectAfterMs: () => 3_600_000,
-      params: () => ({ name: stage.topic, token: `t${++asked}`, ...(asked === 1 ? { ttl: 1000 } : {}) }),
+      params: () => ({ name: stage.topic, token: `t${++asked}`, ...(asked === 1 ? { ttl } : {}) }),
       // No renewal, for it gives no string.
       authToken: () => undefined,
     })
     await comes(room, 'joined')
     const { params, renewals } = await stage.seen()
     equal([params, renewals], [['t1', 't2'], []])
+  },
+
+  async 'takes its time to come back where its token was renewed'(stage) {
+    let asked = 0
+    const { client, room } = await stage.member('ada', {
+      reconnectAfterMs: () => 300,
+      params: { name: stage.topic, ttl: 20_000 },
+      authToken: () => `a${++asked}`,
+    })
+    await until('it was renewed', async () => (await stage.seen()).renewals.length > 0)
+    await room.push('echo', { text: 'behind the answer' })
+    const wasOffline = comes(client, 'offline')
+    await stage.order('cut')
+    await wasOffline
+    const since = performance.now()
+    await until('it is back', () => client.state === 'connected')
+    if (performance.now() - since < 290) throw new Error('it came back at once')
+  },
+
+  async 'falls back to long polling with what it asked for, and asks anew there'(stage) {
+    const { asked, last } = await fallBack(stage)
+    equal(last.params, `p${asked()}`)
+  },
+
+  async 'falls back to long polling with its authToken'(stage) {
+    const { asked, last } = await fallBack(stage)
+    equal(last.authTokens, `a${asked()}+/=?`)
   },
 
   async 'shows a new token before the time of the old one is over, and stays'(stage) {
@@ -73,4 +102,35 @@ export const tokens: Readonly<Record<string, Fact>> = {
     const { renewals } = await stage.seen()
     equal([renewals, states], [['a2'], []])
   },
+}
+
+/** A client whose WebSockets fail, and whose server was away meanwhile. */
+async function fallBack(stage: Stage) {
+  class NoWebSocket {
+    readyState = 0
+    onerror = (_error: unknown): void => {}
+    constructor() {
+      setTimeout(() => this.onerror(new Error('no WebSocket here')))
+    }
+    close(): void {
+      this.readyState = 3
+    }
+  }
+  let asked = 0
+  const { room } = await stage.member('ada', {
+    transport: NoWebSocket,
+    longPollFallbackMs: 5000,
+    // That of a page would remember it, for all that come after.
+    sessionStorage: { getItem: () => null, setItem: () => {} },
+    params: async () => ({ name: stage.topic, token: `p${++asked}` }),
+    authToken: async () => `a${asked}+/=?`,
+  })
+  equal(asked, 1)
+  await stage.order('stop')
+  await until('it is offline', () => room.state === 'offline')
+  await stage.order('start')
+  await until('it is back', () => room.state === 'joined')
+  const { params, authTokens } = await stage.seen()
+  equal([params[0], new Set(params).size], ['p1', params.length])
+  return { asked: () => asked, last: { params: params.at(-1), authTokens: authTokens.at(-1) } }
 }

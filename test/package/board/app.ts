@@ -5,7 +5,6 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import beryl, { type BerylOptions } from 'fastify-beryl'
 import { berylMetrics } from 'fastify-beryl/metrics'
 import { Registry } from 'prom-client'
-import { Type } from 'typebox'
 import type { Database } from './database.ts'
 import { importer } from './importer.ts'
 import { grantTo } from './tokens.ts'
@@ -17,7 +16,6 @@ declare module 'fastify' {
 }
 
 export const EVERYWHERE = 'everywhere'
-export const Announcement = Type.Object({ text: Type.String() })
 
 export interface BoardOptions {
   readonly database: Database

@@ -1,9 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { type Static, Type } from 'typebox'
-
-export const Column = Type.Union([Type.Literal('todo'), Type.Literal('doing'), Type.Literal('done')])
-export const Card = Type.Object({ id: Type.String(), title: Type.String(), column: Column })
-export type Card = Static<typeof Card>
+import type { Card } from './contract.ts'
 
 /** A database that can be away. In memory, with the manners of a driver: all of it is async, and rejects while nobody answers. */
 export class Database {

@@ -1,24 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { defineChannel, fail, reject } from 'fastify-beryl'
-import { Type } from 'typebox'
-import { Announcement, EVERYWHERE } from '../app.ts'
-import { Card, Column } from '../database.ts'
+import { EVERYWHERE } from '../app.ts'
+import { type Card, board as contract } from '../contract.ts'
 
-const Refused = Type.Object({ reason: Type.String() })
-const Position = { x: Type.Number(), y: Type.Number() }
-
-const board = defineChannel('board:*', {
-  schema: {
-    join: { reply: Type.Object({ cards: Type.Array(Card) }), error: Refused },
-    in: {
-      add: { payload: Type.Object({ title: Type.String({ minLength: 1 }) }), reply: Card },
-      move: { payload: Type.Object({ id: Type.String(), column: Column }), reply: Card, error: Refused },
-      assign: { payload: Type.Object({ id: Type.String(), to: Type.String() }), error: Refused },
-      cursor: Type.Object(Position),
-    },
-    out: { changed: Card, announced: Announcement },
-    presence: Type.Object({ name: Type.String(), ...Position }),
-  },
+const board = defineChannel(contract, {
   async join({ id, connection, server }) {
     const { userId } = connection.assigns
     if (!(await server.database.mayRead(id, userId))) return reject({ reason: 'not a member' })

@@ -1,11 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { defineChannel, reject } from 'fastify-beryl'
-import { Type } from 'typebox'
-import { Announcement } from '../app.ts'
+import { inbox as contract } from '../contract.ts'
 
-/** Messages for one user, on all of their devices. */
-const inbox = defineChannel('user:*', {
-  schema: { out: { notified: Type.Object({ text: Type.String() }), announced: Announcement } },
+const inbox = defineChannel(contract, {
   join: ({ id, connection }) =>
     id === connection.assigns.userId ? { assigns: {} } : reject({ reason: 'not yours' }),
 })

@@ -1,17 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { defineChannel, mount } from 'fastify-beryl'
-import { Type } from 'typebox'
-import { Announcement, EVERYWHERE } from '../app.ts'
+import { EVERYWHERE } from '../app.ts'
+import { office as contract } from '../contract.ts'
 import { grantTo } from '../tokens.ts'
 
-const office = defineChannel('office', {
-  schema: {
-    in: {
-      announce: { payload: Announcement, reply: Type.Object({ boards: Type.Integer() }) },
-      kick: { payload: Type.Object({ board: Type.String(), user: Type.String() }), reply: Type.Null() },
-    },
-    out: { announced: Announcement },
-  },
+const office = defineChannel(contract, {
   join: () => ({ assigns: {} }),
   in: {
     announce(announcement, { server }) {
