@@ -220,6 +220,9 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/diff.ts field #leaves': 'the changes within one turn',
   'presence/pacing.ts field #topics': 'the topics that were told a diff within diffMs',
   'presence/pacing.ts timer setTimeout': 'one for each topic that was told a diff within diffMs',
+  'presence/states.ts field #kept':
+    'the topics that somebody joined within two seconds, each as large as its shown keys',
+  'presence/states.ts timer setTimeout': 'one',
   'presence/untold.ts field #joins': 'the presences of one topic that came within diffMs',
   'presence/untold.ts field #leaves': 'the presences of one topic that went within diffMs',
   'presence/journal.ts field #rows': 'the presences of this node',

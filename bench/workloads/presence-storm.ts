@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection, type Listener, type Target } from '../load/connection.ts'
 import { closeCrowd } from '../load/crowd.ts'
+import type { Dialect } from '../load/dialect.ts'
 import { spread } from '../measure/statistics.ts'
 
 /** One in so many keeps the list of who is there, as a client does; the others count what comes. */
@@ -26,7 +27,7 @@ export interface StormOutcome {
   /** Frames and bytes of presence for a client in all. */
   readonly frames: number
   readonly bytes: number
-  /** From the join to the list, milliseconds. */
+  /** From the first byte of a client to its list, milliseconds. */
   readonly stateMs: { readonly median: number; readonly most: number }
   /** Lists that were kept and were at the end not that of the server; members that were lost. */
   readonly wrongLists: number
@@ -127,7 +128,7 @@ class Seat implements Listener {
   bytes = 0
   lastAt = performance.now()
   stateMs: number | undefined
-  #joinedAt = 0
+  #began = 0
   #isLost = false
   /** The refs of all who are there, where it keeps a list. */
   #refs: Set<string> | undefined
@@ -141,8 +142,9 @@ class Seat implements Listener {
   }
 
   async join(target: Target, topic: string): Promise<void> {
-    this.connection = await Connection.open({ ...target, listener: this }, 0, [topic])
-    this.#joinedAt = performance.now()
+    this.#began = performance.now()
+    const dialects = [returning(target)]
+    this.connection = await Connection.open({ ...target, dialects, listener: this }, 0, [topic])
   }
 
   /** The list stays, the figures begin anew. */
@@ -173,7 +175,7 @@ class Seat implements Listener {
     this.times.push(now)
     this.bytes += end - start
     this.lastAt = now
-    if (isState) this.stateMs = Math.max(0, now - (this.#joinedAt || now))
+    if (isState) this.stateMs = now - this.#began
     if (this.#refs !== undefined) this.#apply(bytes.toString('utf8', start, end), isState)
   }
 
@@ -188,6 +190,13 @@ class Seat implements Listener {
     for (const ref of refsOf(joins)) this.#refs?.add(ref)
     for (const ref of refsOf(leaves)) this.#refs?.delete(ref)
   }
+}
+
+/** Those who come back have sent messages before, some more and some fewer: each joins with a ref of its own. */
+function returning({ dialects: [dialect] }: Target): Dialect {
+  if (dialect === undefined) throw new Error('a target needs a dialect')
+  const before = Math.floor(Math.random() * 1_000)
+  return { ...dialect, join: (topic, ref) => dialect.join(topic, before + ref) }
 }
 
 function refsOf(presences: Presences): string[] {

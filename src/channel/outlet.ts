@@ -4,7 +4,7 @@ import type { ReplyReason } from '../ground/refusals.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Histories } from '../history/histories.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { Codec, Message, Ref } from '../protocol/message.ts'
+import type { Codec, JsonText, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
 import type { Breath } from './breath.ts'
 import type { Connection } from './connection.ts'
@@ -152,8 +152,8 @@ export interface ChannelPubSub {
 
 /** The demands of a channel on presence. Its socket is the owner of what it tracks. */
 export interface ChannelPresence {
-  /** The channel is joined: `tell` is to be called with the topic's state as JSON text, then diffs follow. */
-  joined(topic: string, tell: (json: string) => void): void
+  /** The channel is joined: `tell` is to be called with the topic's state, then diffs follow. */
+  joined(topic: string, tell: (state: JsonText) => void): void
   /** The presence that a socket shows. */
   of(socket: ChannelOwner): SocketPresence<unknown>
   /** The channel has ended, and with it what it tracked. */

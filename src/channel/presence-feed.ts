@@ -1,4 +1,3 @@
-import { JsonText } from '../protocol/message.ts'
 import type { Broadcast } from '../pubsub/broadcast.ts'
 import type { Fed, Feed } from './feed.ts'
 import type { ChannelPresence } from './outlet.ts'
@@ -19,9 +18,9 @@ export class PresenceFeed implements Feed {
 
   begin(): void {
     this.#client = 'knows nothing'
-    this.#presence.joined(this.#fed.topic, (json) => {
+    this.#presence.joined(this.#fed.topic, (state) => {
       this.#client = 'is told'
-      this.#fed.pushState('presence_state', new JsonText(json))
+      this.#fed.pushState('presence_state', state)
     })
   }
 

@@ -1,12 +1,14 @@
 import type { Clock } from '../ground/clock.ts'
 import { tell } from '../ground/foreign.ts'
+import type { JsonText } from '../protocol/message.ts'
 import type { PresenceDiff } from './diff.ts'
 import { Pacing } from './pacing.ts'
 import type { DiffListener } from './presence.ts'
+import { States } from './states.ts'
 import type { Batch, View } from './view.ts'
 
-/** Takes the whole of a topic, as clients see it: `presence_state`, as JSON text. */
-export type StateListener = (json: string) => void
+/** Takes the whole of a topic, as clients see it: `presence_state`. */
+export type StateListener = (state: JsonText) => void
 
 /** Where diffs go: what presence asks of the local pubsub. */
 export interface PresenceSink {
@@ -33,12 +35,15 @@ export class Announcer {
   /** Topic → who is to be told the whole of it at the end of this turn. Those who join in one turn. */
   readonly #newcomers = new Map<string, StateListener[]>()
   readonly #pacing: Pacing
+  readonly #states: States
   #isScheduled = false
   #isDraining = false
 
   constructor(init: AnnouncerInit) {
-    const { clock, diffMs, sink } = init
+    const { clock, diffMs, sink, view } = init
     this.#init = init
+    // Throws where an application lets metas be nested too deeply.
+    this.#states = new States(clock, (topic) => JSON.stringify(view.shown(topic)))
     this.#pacing = new Pacing({
       clock,
       diffMs,
@@ -75,6 +80,7 @@ export class Announcer {
   /** All clients are gone: no timer is left. */
   end(): void {
     this.#pacing.end()
+    this.#states.end()
   }
 
   /** There is something to tell. */
@@ -89,18 +95,18 @@ export class Announcer {
     const batches = this.#init.view.take()
     const newcomers = [...this.#newcomers]
     this.#newcomers.clear()
+    for (const { topic, shown } of batches) if (!shown.empty) this.#states.changed(topic)
     for (const [topic, listeners] of newcomers) this.#tellState(topic, listeners)
     for (const batch of batches) this.#tellBatch(batch)
     // They have seen what is still to be told to the others.
     for (const [topic] of newcomers) this.#pacing.looked(topic)
   }
 
-  /** Encoded once, for all who come to a topic in one turn. */
+  /** Encoded once, for all who come to a topic in one turn, and to a large one in several. */
   #tellState(topic: string, listeners: readonly StateListener[]): void {
     this.#try(topic, () => {
-      // Throws where an application lets metas be nested too deeply.
-      const json = JSON.stringify(this.#init.view.shown(topic))
-      for (const listener of listeners) this.#try(topic, () => listener(json))
+      const state = this.#states.of(topic)
+      for (const listener of listeners) this.#try(topic, () => listener(state))
     })
   }
 

@@ -24,6 +24,18 @@ export function textFrame(text: string): Frame {
   return frame
 }
 
+/** A text frame around text whose middle is UTF-8 already. */
+export function textFrameAround(head: string, middle: Uint8Array, tail: string): Frame {
+  const headLength = Buffer.byteLength(head)
+  const length = headLength + middle.length + Buffer.byteLength(tail)
+  const frame = allocate(FIN_TEXT, length)
+  const start = frame.length - length
+  frame.write(head, start)
+  frame.set(middle, start + headLength)
+  frame.write(tail, start + headLength + middle.length)
+  return frame
+}
+
 /** A binary frame with room for `length` bytes of payload, to be filled from {@link payloadStart}. */
 export function binaryFrame(length: number): Frame {
   return allocate(FIN_BINARY, length)

@@ -34,6 +34,17 @@ export class JsonText {
   }
 }
 
+/** A long text that goes into a frame of its own for each of many: its bytes are made once. */
+export class SharedText extends JsonText {
+  #bytes: Uint8Array | undefined
+
+  /** The text as UTF-8. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= Buffer.from(this.text)
+    return this.#bytes
+  }
+}
+
 /** The status of a reply: `ok` and `error` from the library, any word from an application. */
 export type ReplyStatus = 'ok' | 'error' | (string & {})
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { isUint8Array } from 'node:util/types'
-import { binaryFrame, type Frame, payloadStart, textFrame } from './frame.ts'
+import { binaryFrame, type Frame, payloadStart, textFrame, textFrameAround } from './frame.ts'
 import { boundDepth } from './json.ts'
 import {
   type Codec,
@@ -10,6 +10,7 @@ import {
   type Message,
   type Ref,
   type ReplyStatus,
+  SharedText,
 } from './message.ts'
 
 /**
@@ -74,9 +75,10 @@ function decodeText(data: Buffer, parse: JsonParse): Message {
 }
 
 function encodeText(joinRef: Ref, ref: Ref, topic: unknown, event: string, payload: unknown): Frame {
-  if (payload instanceof JsonText)
-    return textFrame(`${JSON.stringify([joinRef, ref, topic, event]).slice(0, -1)},${payload.text}]`)
-  return textFrame(JSON.stringify([joinRef, ref, topic, event, payload]))
+  if (!(payload instanceof JsonText)) return textFrame(JSON.stringify([joinRef, ref, topic, event, payload]))
+  const head = `${JSON.stringify([joinRef, ref, topic, event]).slice(0, -1)},`
+  if (payload instanceof SharedText) return textFrameAround(head, payload.bytes, ']')
+  return textFrame(`${head}${payload.text}]`)
 }
 
 function decodeBinary(data: Buffer): Message {

@@ -54,6 +54,9 @@ function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
 
 const NO_FRAMES: Frame[] = []
 
+/** A frame of so many bytes costs more to copy than a write of its own. */
+const LARGE_BYTES = 32 * 1024
+
 /** The frames that wait for the end of the turn, for one connection. */
 export class Outbox {
   readonly #reader: SlowReader
@@ -92,7 +95,26 @@ export class Outbox {
     const { wire } = this.#reader
     const before = wire.bufferedBytes
     if (wire.writeEach !== undefined) wire.writeEach(waiting, this.#turn)
-    else wire.write(Array.isArray(waiting) ? this.#turn.join(waiting) : waiting)
+    else if (Array.isArray(waiting)) this.#writeAll(waiting)
+    else wire.write(waiting)
     if (before > 0 || wire.bufferedBytes > 0) this.#backlog.add(this.#reader, before)
+  }
+
+  /** In one write; but large frames go as they are, between what is joined. */
+  #writeAll(frames: readonly Frame[]): void {
+    const { wire } = this.#reader
+    let from = 0
+    for (const [index, frame] of frames.entries()) {
+      if (frame.length < LARGE_BYTES) continue
+      this.#writeJoined(frames.slice(from, index))
+      wire.write(frame)
+      from = index + 1
+    }
+    this.#writeJoined(from === 0 ? frames : frames.slice(from))
+  }
+
+  #writeJoined(frames: readonly Frame[]): void {
+    const [first] = frames
+    if (first !== undefined) this.#reader.wire.write(frames.length === 1 ? first : this.#turn.join(frames))
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { syncBuiltinESMExports } from 'node:module'
 import { type TestContext, test } from 'node:test'
 import zlib from 'node:zlib'
-import { type Frame, splitFrames } from '../../src/protocol/frame.ts'
+import { type Frame, framePayload, splitFrames } from '../../src/protocol/frame.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
 import { Deflater } from '../../src/transport/websocket/deflater.ts'
@@ -213,6 +213,22 @@ test('1,000 presences that come in one turn are one diff, encoded once, one fram
   assert.deepEqual(
     there.map(({ wire }) => wire.writes.flatMap((bytes) => [...splitFrames(bytes)]).length),
     there.map(() => 1),
+  )
+})
+
+test('a large frame is copied for nobody: it is a write of its own, between those of what stands around it', async () => {
+  const stage = await new Stage().start()
+  const [client] = (await stage.join(1)) as [Client]
+  const bodies = ['a', 'b', 'x'.repeat(40_000), 'c', 'd']
+  const cost = await stage.cost(() => {
+    for (const body of bodies) stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 1, body })
+  })
+  assert.equal(cost.joins, 2)
+  assert.deepEqual(
+    client.wire.writes.map((bytes) =>
+      [...splitFrames(bytes)].map((frame) => JSON.parse(framePayload(frame).toString())[4].body.slice(0, 1)),
+    ),
+    [['a', 'b'], ['x'], ['c', 'd']],
   )
 })
 

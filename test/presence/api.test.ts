@@ -311,9 +311,9 @@ test('K2 clients that join are told who is there at the end of the turn, themsel
   presence.track('room:1', 'gone', {}, { owner: gone })
   taken()
   const told: string[] = []
-  const hear = (json: string): void => {
+  const hear = ({ text }: { text: string }): void => {
     assert.deepEqual(frames, [], 'no diff before the state')
-    told.push(json)
+    told.push(text)
   }
   presence.newcomer('room:1', hear)
   presence.track('room:1', 'coming', {}, { owner: coming })
@@ -332,7 +332,7 @@ test('K2 clients that join are told who is there at the end of the turn, themsel
 test('K2 where nothing changes, a client that joins is told the state nevertheless', () => {
   const { presence, clock } = setup()
   const told: string[] = []
-  presence.newcomer('room:1', (json) => told.push(json))
+  presence.newcomer('room:1', ({ text }) => told.push(text))
   assert.deepEqual(told, [], 'not within the call')
   clock.turn()
   assert.deepEqual(told, ['{}'])
@@ -344,7 +344,7 @@ test('a client that fails while it is told is reported, and the others are told'
   presence.newcomer('room:1', () => {
     throw new Error('gone')
   })
-  presence.newcomer('room:1', (json) => told.push(json))
+  presence.newcomer('room:1', ({ text }) => told.push(text))
   clock.turn()
   assert.deepEqual(told, ['{}'])
   assert.deepEqual(
@@ -383,8 +383,8 @@ test('C31 5,000 joins, one a turn, cost every client at most the shown keys', ()
   const owners = Array.from({ length: 5_000 }, newOwner)
   for (const [n, owner] of owners.entries()) {
     presence.track('room:1', n, {}, { owner })
-    presence.newcomer('room:1', (json) => {
-      rows += Object.keys(JSON.parse(json)).length
+    presence.newcomer('room:1', ({ text }) => {
+      rows += Object.keys(JSON.parse(text)).length
     })
     for (const [, { joins }] of taken()) rows += Object.keys(joins).length * joined
     joined++

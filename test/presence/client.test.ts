@@ -71,7 +71,7 @@ function setup(Client: Client) {
     channels.push(channel)
     const rejoin = (): void => {
       channel.joins++
-      presence.newcomer('room:1', (json) => channel.hear('presence_state', json))
+      presence.newcomer('room:1', ({ text }) => channel.hear('presence_state', text))
     }
     rejoin()
     return { rejoin, calls, keys: () => client.list((key, { metas }) => [key, metas.length] as const) }

@@ -220,16 +220,16 @@ export class TestNode {
   join(topic: string): void {
     const latecomer: Latecomer = { topic, refs: undefined }
     this.latecomers.push(latecomer)
-    this.presence.newcomer(topic, (json) => {
-      latecomer.refs = new Set(refsIn(JSON.parse(json)))
+    this.presence.newcomer(topic, ({ text }) => {
+      latecomer.refs = new Set(refsIn(JSON.parse(text)))
     })
   }
 
   /** The keys that a client is told of that joins now. */
   shown(topic: string): string[] {
     let keys: string[] = []
-    this.presence.newcomer(topic, (json) => {
-      keys = Object.keys(JSON.parse(json))
+    this.presence.newcomer(topic, ({ text }) => {
+      keys = Object.keys(JSON.parse(text))
     })
     this.#clock.turn()
     return keys

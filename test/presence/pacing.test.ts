@@ -234,3 +234,30 @@ test('P20 an update is one diff, also where its join has not been told', () => {
   clock.advance(1_000)
   assert.deepEqual(told(), [{ at: 1_000, joins: ['bob', 'ann'], leaves: ['ann'] }])
 })
+
+test('P22 a large topic is written once for all who come while clients are shown the same, in however many turns', () => {
+  const { clock, idle, presence, come, go } = setup(1_000, {
+    limits: { keys: false, changesPerSecond: false, shownKeys: 100 },
+  })
+  const state = (): { text: string } => {
+    let told: { text: string } | undefined
+    presence.newcomer(TOPIC, (given) => {
+      told = given
+    })
+    clock.turn()
+    return told ?? assert.fail('nothing was told')
+  }
+  const shown = (): string => JSON.stringify(presence.list(TOPIC, { limit: 100 }))
+  come(...Array.from({ length: 100 }, (_, n) => `user:${n}`))
+  const first = state()
+  come('hidden')
+  assert.equal(state(), first)
+  assert.equal(first.text, shown())
+  go('user:7')
+  const second = state()
+  assert.equal(second.text, shown())
+  assert.ok(second.text.includes('"hidden"'))
+  clock.advance(5_000)
+  assert.equal(clock.pending, idle, 'it is forgotten')
+  assert.notEqual(state(), second)
+})

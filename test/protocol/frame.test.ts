@@ -9,6 +9,7 @@ import {
   payloadStart,
   splitFrames,
   textFrame,
+  textFrameAround,
 } from '../../src/protocol/frame.ts'
 import { bytes } from './bytes.ts'
 
@@ -43,6 +44,15 @@ for (const { length, head } of [
     assert.equal(framePayload(frame).toString(), 'x'.repeat(length))
   })
 }
+
+test('a frame around text that is bytes already is that of the whole text', () => {
+  const text = fc.string({ unit: 'grapheme', maxLength: 200 })
+  const property = fc.property(text, text, text, fc.nat(700), (head, middle, tail, times) => {
+    const long = middle.repeat(times)
+    assert.deepEqual(textFrameAround(head, Buffer.from(long), tail), textFrame(head + long + tail))
+  })
+  fc.assert(property)
+})
 
 test('the kind of a frame is told from its first byte', () => {
   assert.equal(isBinaryFrame(binaryFrame(0)), true)
