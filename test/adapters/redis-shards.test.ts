@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { createClient } from '@redis/client'
 import { createPublisher, redis } from 'fastify-beryl/redis'
 import { connect } from 'fastify-beryl/testing'
 import { PARTITIONS, partitionOf, SLOTS } from '../../src/adapters/redis-partitions.ts'
+import { freePort } from '../support/broker.ts'
 import { need } from '../support/need.ts'
 import { RedisServer } from '../support/redis.ts'
+import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
 import { node, room } from './cluster.ts'
 import {
@@ -204,5 +209,41 @@ suite('a Redis Cluster, sharded', need('redis-server'), () => {
     await until('all came', () => heard(1).length === TOPICS.length)
     assert.equal(client.isOpen, false)
     assert.doesNotMatch(JSON.stringify(one.app.channels.status()), /s3cr3t/)
+  })
+
+  test('X27: over TLS the masters are reached, and named, by the port and with the certificate of TLS', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'beryl-tls-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'cert.pem'), tls.cert)
+    writeFileSync(join(folder, 'key.pem'), tls.key)
+    const port = await freePort()
+    const server = await RedisServer.start(
+      'cluster-enabled yes',
+      `tls-port ${port}`,
+      // Without it the servers name each other by their ports without TLS.
+      'tls-cluster yes',
+      `tls-cert-file ${folder}/cert.pem`,
+      `tls-key-file ${folder}/key.pem`,
+      `tls-ca-cert-file ${folder}/cert.pem`,
+      'tls-auth-clients no',
+    )
+    t.after(() => server.end())
+    await server.command('CLUSTER ADDSLOTSRANGE 0 16383')
+    while (!(await server.command('CLUSTER INFO')).includes('cluster_state:ok'));
+    const url = `rediss://127.0.0.1:${port}`
+    const client = createClient({ url, socket: { tls: true, ca: tls.cert } })
+    const [here, there] = await twoNodes(t, { client, sharded: true })
+    const heard = listening(there, TOPICS)
+    // Behind the others on the same link.
+    await (await connect(there.app)).join(room, 'room:last')
+    await areHeard(here, heard, TOPICS, 1)
+    assert.deepEqual(
+      report(there).links.map(({ address }) => address),
+      [`127.0.0.1:${port}`],
+    )
+    await assert.rejects(
+      node(t, redis({ url, sharded: true, connectTimeoutMs: 300 })),
+      /self-signed certificate/,
+    )
   })
 })
