@@ -233,7 +233,8 @@ export class Endpoint {
 
   makeConnectionId(): string {
     this.#connections++
-    return `${this.node}.${this.#connections.toString(36)}`
+    // Flat: a template would keep its parts, as three strings.
+    return [this.node, this.#connections.toString(36)].join('.')
   }
 
   /** Takes what happens in the tree. */

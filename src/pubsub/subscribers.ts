@@ -12,32 +12,45 @@ export class TopicSubscribers {
   confirmation: Confirmation | undefined
   /** The adapter said no: this node does not hear what others send. */
   isRefused = false
-  #subscribers: Subscriber[] = []
+  /** The only one, as a user's own topic has: it needs no array. */
+  #one: Subscriber | undefined
+  #subscribers: Subscriber[] = NOBODY
   #listeners: Set<TopicListener> | undefined
 
   get size(): number {
-    return this.#subscribers.length
+    return this.#one === undefined ? this.#subscribers.length : 1
   }
 
   get isEmpty(): boolean {
-    return this.#subscribers.length === 0 && this.#listeners === undefined
+    return this.size === 0 && this.#listeners === undefined
   }
 
   add(subscriber: Subscriber): void {
-    // An array that is pushed to makes room for 17, and a user's own topic has one subscriber.
-    if (this.#subscribers.length === 0) this.#subscribers = [subscriber]
-    else this.#subscribers.push(subscriber)
-    subscriber.slot = this.#subscribers.length - 1
+    subscriber.slot = this.size
+    if (subscriber.slot === 0) this.#one = subscriber
+    else if (this.#one === undefined) this.#subscribers.push(subscriber)
+    else {
+      this.#subscribers = [this.#one, subscriber]
+      this.#one = undefined
+    }
   }
 
   /** Gives whether it was there. */
   remove(subscriber: Subscriber): boolean {
+    if (this.#one === subscriber) {
+      this.#one = undefined
+      return true
+    }
     if (this.#subscribers[subscriber.slot] !== subscriber) return false
     const last = this.#subscribers.pop() as Subscriber
     if (last === subscriber) return true
     this.#subscribers[subscriber.slot] = last
     last.slot = subscriber.slot
     return true
+  }
+
+  get #all(): readonly Subscriber[] {
+    return this.#one === undefined ? this.#subscribers : [this.#one]
   }
 
   listen(listener: TopicListener): void {
@@ -51,7 +64,7 @@ export class TopicSubscribers {
 
   /** Delivers to all but `except` (a subscriber, or the id of a connection). */
   deliver(broadcast: Broadcast, except?: Subscriber | string): void {
-    const subscribers = this.#subscribers
+    const subscribers = this.#all
     // By far the most common, and then no connection has to be looked at.
     if (except === undefined)
       for (let index = 0; index < subscribers.length; index++) subscribers[index]?.deliver(broadcast)
@@ -64,12 +77,12 @@ export class TopicSubscribers {
 
   /** Hands an info to those that it is meant for. */
   inform(info: Broadcast, target: ChannelTarget): void {
-    for (const subscriber of this.#subscribers) if (isMeant(target, subscriber)) subscriber.inform(info)
+    for (const subscriber of this.#all) if (isMeant(target, subscriber)) subscriber.inform(info)
   }
 
   /** Tells the subscribers of a connection what passes them by. */
   passBy(broadcast: Broadcast, connectionId: string): void {
-    for (const subscriber of this.#subscribers)
+    for (const subscriber of this.#all)
       if (subscriber.connectionId === connectionId) subscriber.passBy?.(broadcast)
   }
 
@@ -80,3 +93,6 @@ export class TopicSubscribers {
       tell(() => listener({ topic, event, payload: broadcast.onWire() }), failed)
   }
 }
+
+/** Shared, and never written to. */
+const NOBODY: Subscriber[] = []

@@ -1,7 +1,13 @@
-import type { Connection } from '../channel/connection.ts'
+import type { Connection, KnownAssigns } from '../channel/connection.ts'
 
 /** The address of a client, or whom to ask for it. */
 export type Caller = string | { readonly remoteAddress?: string | undefined }
+
+/** The facts of a client that cost nothing. */
+export interface Arriving extends Omit<Connection, 'ip' | 'assigns'> {
+  /** `undefined` where none were given. */
+  readonly assigns: Connection['assigns'] | undefined
+}
 
 /**
  * A client that has come in. Its connection is made when somebody looks at it, for its address is a question to the operating
@@ -11,10 +17,10 @@ export class Arrival {
   readonly id: string
   readonly transport: Connection['transport']
   readonly connectedAt: number
-  readonly #assigns: Connection['assigns']
+  readonly #assigns: Connection['assigns'] | undefined
   readonly #caller: Caller
 
-  constructor({ id, assigns, transport, connectedAt }: Omit<Connection, 'ip'>, caller: Caller) {
+  constructor({ id, assigns, transport, connectedAt }: Arriving, caller: Caller) {
     this.id = id
     this.transport = transport
     this.connectedAt = connectedAt
@@ -27,6 +33,12 @@ export class Arrival {
     const { id, transport, connectedAt } = this
     const caller = this.#caller
     const ip = typeof caller === 'string' ? caller : (caller.remoteAddress ?? '')
-    return Object.freeze({ id, assigns: this.#assigns, ip, transport, connectedAt })
+    const assigns = this.#assigns ?? noAssigns()
+    return Object.freeze({ id, assigns, ip, transport, connectedAt })
   }
+}
+
+/** The types let assigns be left out where none are registered. */
+function noAssigns(): KnownAssigns {
+  return {} as KnownAssigns
 }

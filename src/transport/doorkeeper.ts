@@ -12,7 +12,7 @@ import type { Admission, Renew } from '../session/admission.ts'
 import { Arrival } from '../session/arrival.ts'
 import { type AdmissionLimits, type AdmissionSlot, Admissions } from './admissions.ts'
 import type { Entrance, OpenWay, Refusal, RefusedNames } from './entrance.ts'
-import { grantOf, noAssigns, topicOf, unreturned } from './granted.ts'
+import { grantOf, topicOf, unreturned } from './granted.ts'
 import {
   addressOf,
   authToken,
@@ -152,7 +152,7 @@ export class Doorkeeper implements OpenWay {
       this.#entrance.closedBecause ?? (granted === CLOSED ? 'not running: draining' : undefined)
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
     const handshake = this.handshake(request.raw) as Handshake
-    const { assigns = noAssigns(), expiresAt } = grantOf('connect', granted)
+    const { assigns, expiresAt } = grantOf('connect', granted)
     if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return expired(expiresAt)
     const connection = new Arrival(
       {

@@ -10,11 +10,6 @@ import { promised } from '../ground/foreign.ts'
 /** The callback whose result is checked. */
 export type Asked = 'connect' | 'renew'
 
-/** The assigns of a client for whom none were given: the types let them be left out where none are registered. */
-export function noAssigns(): KnownAssigns {
-  return {} as KnownAssigns
-}
-
 /** A permission. */
 export interface Granted {
   /** `undefined` where none were given. */

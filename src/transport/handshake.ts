@@ -40,28 +40,11 @@ export function parseParams(url: string, pathEnd = PATH_END): Record<string, unk
   const start = url.search(pathEnd)
   if (start === -1) return Object.create(null)
   const query = url.slice(start + 1)
-  if (isPlain(query)) return plainParams(query)
   checkUtf8(query)
   // Flat queries are by far the most common, and need no parser of nested ones.
   if (!/\[|%5b/i.test(query))
     return Object.assign(Object.create(null), Object.fromEntries(new URLSearchParams(query)))
   return qs.parse(query, { plainObjects: true, parameterLimit: MAX_PARAMS, duplicates: 'last' })
-}
-
-/** True where a query has nothing to decode and nothing nested: nearly always. */
-function isPlain(query: string): boolean {
-  return !/[^!-~]|[%+[]|^\?/.test(query)
-}
-
-/** As `URLSearchParams` reads it. */
-function plainParams(query: string): Record<string, unknown> {
-  const params: Record<string, unknown> = Object.create(null)
-  for (const pair of query.split('&')) {
-    const end = pair.indexOf('=')
-    if (end !== -1) params[pair.slice(0, end)] = pair.slice(end + 1)
-    else if (pair !== '') params[pair] = ''
-  }
-  return params
 }
 
 function checkUtf8(query: string): void {
