@@ -19,18 +19,28 @@ export interface MemoryLogOptions {
 
 /** Bytes that a topic costs beside its entries. */
 const TOPIC_BYTES = 512
+/** Of chance. */
+const EPOCH_BYTES = 9
+const KEY_BYTES = 18
 /** A log that is full is emptied to this part: looking through all topics is worth it then. */
 const ROOM_AGAIN = 0.9
 
 /** One topic. */
 class TopicLog {
-  readonly epoch = randomBytes(9).toString('base64url')
-  readonly key = randomBytes(18).toString('base64url')
+  readonly epoch: string
+  readonly key: string
   entries = new LogEntries()
   /** Each id with its offset, in that order. */
   ids: Map<string, number> | undefined
   entriesUntil = 0
   until = 0
+
+  constructor() {
+    // One question: where clients come back to many topics, chance is the dearest part of a log.
+    const bytes = randomBytes(EPOCH_BYTES + KEY_BYTES)
+    this.epoch = bytes.toString('base64url', 0, EPOCH_BYTES)
+    this.key = bytes.toString('base64url', EPOCH_BYTES)
+  }
 
   get bytes(): number {
     return TOPIC_BYTES + this.entries.bytes

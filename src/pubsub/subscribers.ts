@@ -14,11 +14,11 @@ export class TopicSubscribers {
   isRefused = false
   /** The only one, as a user's own topic has: it needs no array. */
   #one: Subscriber | undefined
-  #subscribers: Subscriber[] = NOBODY
+  #subscribers: Subscriber[] | undefined
   #listeners: Set<TopicListener> | undefined
 
   get size(): number {
-    return this.#one === undefined ? this.#subscribers.length : 1
+    return this.#one === undefined ? (this.#subscribers?.length ?? 0) : 1
   }
 
   get isEmpty(): boolean {
@@ -28,7 +28,7 @@ export class TopicSubscribers {
   add(subscriber: Subscriber): void {
     subscriber.slot = this.size
     if (subscriber.slot === 0) this.#one = subscriber
-    else if (this.#one === undefined) this.#subscribers.push(subscriber)
+    else if (this.#one === undefined) this.#subscribers?.push(subscriber)
     else {
       this.#subscribers = [this.#one, subscriber]
       this.#one = undefined
@@ -41,16 +41,17 @@ export class TopicSubscribers {
       this.#one = undefined
       return true
     }
-    if (this.#subscribers[subscriber.slot] !== subscriber) return false
-    const last = this.#subscribers.pop() as Subscriber
+    const subscribers = this.#subscribers
+    if (subscribers?.[subscriber.slot] !== subscriber) return false
+    const last = subscribers.pop() as Subscriber
     if (last === subscriber) return true
-    this.#subscribers[subscriber.slot] = last
+    subscribers[subscriber.slot] = last
     last.slot = subscriber.slot
     return true
   }
 
   get #all(): readonly Subscriber[] {
-    return this.#one === undefined ? this.#subscribers : [this.#one]
+    return this.#one === undefined ? (this.#subscribers ?? NOBODY) : [this.#one]
   }
 
   listen(listener: TopicListener): void {
@@ -94,5 +95,4 @@ export class TopicSubscribers {
   }
 }
 
-/** Shared, and never written to. */
-const NOBODY: Subscriber[] = []
+const NOBODY: readonly Subscriber[] = []
