@@ -4,7 +4,7 @@ import { COMPRESSED, maskedFrame, maskedText, TEXT } from '../load/frames.ts'
 import { payloadText } from '../load/sequence.ts'
 
 /** Pushes of each connection: what is made for a while by the first ones, of all together, would else be booked on connections. */
-const TIMES = 4
+const TIMES = 2
 const AT_A_TIME = 50
 
 /** Lets each connection push 1 KB of JSON, compressed where it offered that, and get it back: a few times. */
