@@ -118,8 +118,6 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/websocket/deflater.ts field #awaiting': 'limits.connections: those who are sent one frame',
   'transport/websocket/pool.ts field #waiting':
     'MAX_WAITING (64) frames; of the messages of clients one for each connection: limits.connections, limits.payloadBytes',
-  'transport/websocket/deflate-wire.ts bytes Buffer.concat':
-    'what waits behind a frame for one client: backpressure.maxBufferedBytes',
   'transport/websocket/inflater.ts field #fragments': 'limits.payloadBytes, limits.fragments',
   'transport/websocket/inflater.ts bytes Buffer.concat': 'limits.payloadBytes: one message',
   'transport/websocket/socket-wire.ts listener': 'constant for each connection',

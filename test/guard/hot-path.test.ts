@@ -6,6 +6,7 @@ import { type Frame, framePayload, splitFrames } from '../../src/protocol/frame.
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
 import { Deflater } from '../../src/transport/websocket/deflater.ts'
+import { until } from '../support/until.ts'
 import { type Client, frameOf, Stage } from './stage.ts'
 
 // The cost of one operation, counted, not timed: promises, timers, encodes and writes. A change that makes the hot path
@@ -104,6 +105,27 @@ test('W124 a broadcast to 1,000 who agreed to compression is compressed once; ea
   assert.equal(deflates.count, 1)
   assert.ok(clients.every((writes) => writes.length === 1 && writes[0] === clients[0]?.[0]))
   assert.ok((clients[0]?.[0]?.length ?? LARGE.length) < LARGE.length / 10)
+})
+
+test('W124 a large one is compressed once as well, in a thread; each gets the same bytes', async (t) => {
+  const deflates = countDeflates(t)
+  const stage = await new Stage().start()
+  const deflater = new Deflater(1_024)
+  const clients: Frame[][] = []
+  for (let n = 0; n < 100; n++) clients.push(await stage.joinCompressed(deflater))
+  const large = LARGE.repeat(20)
+  stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 1, large })
+  await stage.clock.settle()
+  stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 2 })
+  await stage.clock.settle()
+  await until('it is compressed', () => clients.every((writes) => writes.length > 0))
+  assert.equal(deflates.count, 1)
+  const [first] = clients as [Frame[]]
+  assert.ok((first[0]?.length ?? large.length) < large.length / 10)
+  for (const writes of clients) {
+    assert.deepEqual(writes.length, 2)
+    assert.ok(writes.every((bytes, n) => bytes === first[n]))
+  }
 })
 
 test('W124 16 broadcasts of one turn are compressed 16 times, and joined once for all', async (t) => {

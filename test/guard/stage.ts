@@ -125,7 +125,13 @@ export class Stage {
   /** A client that agreed to compression, on a socket that notes what is written to it. */
   async joinCompressed(deflater: Deflater, codec: Codec = v2, topic = 'room:1'): Promise<Frame[]> {
     const writes: Frame[] = []
-    const socket = { writable: true, writableLength: 0, write: (bytes: Frame) => void writes.push(bytes) }
+    const socket = {
+      writable: true,
+      writableLength: 0,
+      write: (bytes: Frame) => void writes.push(bytes),
+      cork() {},
+      uncork() {},
+    }
     const ws = { readyState: WebSocket.OPEN } as WebSocket
     const wire = new DeflateWire(ws, socket as unknown as Socket, deflater, Number.POSITIVE_INFINITY)
     this.#open(codec, wire).receive(frameOf('phx_join', {}, { topic, codec }), false)

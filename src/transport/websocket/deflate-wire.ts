@@ -63,13 +63,20 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
   #advance(line: Line): void {
     const ready = readyIn(line.packed)
     line.packed.splice(0, ready.length)
-    if (ready.length > 0) this.write(Buffer.concat(ready))
+    this.#writeAll(ready)
     line.bytes = 0
     for (const packed of line.packed) line.bytes += bytesOf(packed)
     const [next] = line.packed
     if (next instanceof PendingFrame) return next.await(this)
     this.#line = undefined
     if (line.close !== undefined) super.close(line.close.code, line.close.reason)
+  }
+
+  /** The bytes of others who are sent the same: to join them here would copy them for each. */
+  #writeAll(frames: readonly Frame[]): void {
+    this.socket.cork()
+    for (const frame of frames) this.write(frame)
+    this.socket.uncork()
   }
 
   get #isOpen(): boolean {

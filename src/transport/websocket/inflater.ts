@@ -28,7 +28,7 @@ type Negotiating = WebSocket & { readonly _extensions?: { [EXTENSION]?: Extensio
 
 /**
  * Inflates what clients send, each message by itself. ws would keep an inflater for every client that ever sent a compressed
- * message, some 50 KiB, and send each message through three rounds of a thread.
+ * message, some 20 KiB, and send each message through a thread three times.
  */
 export class Inflater {
   readonly #maxBytes: number

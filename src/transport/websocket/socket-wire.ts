@@ -34,28 +34,28 @@ abstract class WebSocketWire {
  * copy of its own for each receiver.
  */
 export class SocketWire extends WebSocketWire implements Wire {
-  readonly #socket: Socket
+  protected readonly socket: Socket
 
   constructor(ws: WebSocket, socket: Socket) {
     super(ws)
-    this.#socket = socket
+    this.socket = socket
   }
 
   write(frames: Frame): void {
     // After a close frame nothing may follow.
-    if (this.ws.readyState === WebSocket.OPEN && this.#socket.writable) this.#socket.write(frames)
+    if (this.ws.readyState === WebSocket.OPEN && this.socket.writable) this.socket.write(frames)
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength
+    return this.socket.writableLength
   }
 
   get sentBytes(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength
+    return this.socket.bytesWritten - this.socket.writableLength
   }
 
   get bytesRead(): number {
-    return this.#socket.bytesRead
+    return this.socket.bytesRead
   }
 }
 
