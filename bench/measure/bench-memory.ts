@@ -30,6 +30,8 @@ export interface MemorySize {
 
 /** The part of the measured size that is opened before measuring, and stays: it makes what is made once, and compiles what joins need. */
 const BASE_SHARE = 0.5
+/** So many connections are opened, and used, in turn: what all of it takes for a while is taken again, and not once more for all. */
+const STEP = 250
 
 /**
  * Takes a fresh server with a base of connections, and measures twice: after `connections` more have joined a topic
@@ -40,9 +42,15 @@ export async function benchMemory(peer: Peer, size: MemorySize, place: Place): P
   const target = targetAt(server.port, peer)
   const open: Connection[] = []
   const add = async (count: number, name: string): Promise<Connection[]> => {
-    const crowd = await openCrowd(target, count, { topicsOf: (index) => [topic(target, name, index)] })
-    open.push(...crowd)
-    await size.use?.(crowd)
+    const crowd: Connection[] = []
+    const step = size.use === undefined ? count : STEP
+    for (let from = 0; from < count; from += step) {
+      const topicsOf = (index: number) => [topic(target, name, from + index)]
+      const some = await openCrowd(target, Math.min(step, count - from), { topicsOf })
+      open.push(...some)
+      crowd.push(...some)
+      await size.use?.(some)
+    }
     return crowd
   }
   try {
