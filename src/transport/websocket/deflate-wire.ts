@@ -7,6 +7,9 @@ import { SocketWire } from './socket-wire.ts'
 
 type Packed = Frame | PendingFrame
 
+/** A frame of so many bytes costs more to copy than a write of its own. */
+const LARGE_BYTES = 32_768
+
 /** All that waits behind a frame that is being compressed, in order, and the close behind that. */
 interface Line {
   packed: Packed[]
@@ -34,7 +37,7 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
     if (this.#line !== undefined) this.#wait(packed, this.#line)
     else if (packed instanceof PendingFrame) this.#begin([packed])
     else if (isOne(packed)) this.write(packed)
-    else if (packed.every(isDone)) this.write(joins.join(packed))
+    else if (packed.every(isCheaplyJoined)) this.write(joins.join(packed))
     else this.#begin(packed)
   }
 
@@ -107,6 +110,10 @@ function isOne<T extends Frame>(frames: T | readonly Packed[]): frames is T {
 
 function isDone(packed: Packed): packed is Frame {
   return !(packed instanceof PendingFrame)
+}
+
+function isCheaplyJoined(packed: Packed): packed is Frame {
+  return isDone(packed) && packed.length < LARGE_BYTES
 }
 
 function bytesOf(packed: Packed): number {
