@@ -105,6 +105,7 @@ export class House {
     await app.register(beryl, {
       channels: CHANNELS,
       clock,
+      compression: { mode: 'shared', thresholdBytes: 64 },
       presence: { broadcastMs: 10, limits: { changesPerSecond: false } },
       limits: { messages: false, joins: false, bytesPerSecond: false, connections: PLACES },
     })

@@ -13,6 +13,7 @@ import { resolveOptions } from '../../src/node/options.ts'
 import { memoryNetwork } from '../../src/testing/index.ts'
 import { record } from '../limits/stage.ts'
 import { Peer, TEXT, UpgradeRefused } from '../support/peer.ts'
+import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
 
 // `compression: 'shared'`, over sockets.
@@ -472,6 +473,31 @@ test('where the @fastify/websocket of the application agrees to contexts, client
     const [data] = await once(client, 'message')
     assert.equal(JSON.parse(String(data))[4].response.text, words(2_000))
   }
+})
+
+test('W123 over TLS it is the same', async (t) => {
+  const app = Fastify({ https: tls })
+  t.after(() => app.close())
+  await app.register(beryl, { channels: [room], compression: 'shared' })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const url = `wss://127.0.0.1:${port}/socket/websocket?vsn=2.0.0`
+  const client = new WebSocket(url, { rejectUnauthorized: false })
+  t.after(() => client.terminate())
+  const heard: string[] = []
+  client.on('message', (data) => heard.push(String(data)))
+  await once(client, 'open')
+  client.send('["1","1","room:1","phx_join",{}]')
+  await until('it has joined', () => heard.length === 1)
+  const inLoop = count(t, 'deflateRawSync')
+  const inThread = count(t, 'deflateRaw')
+  for (const bytes of [2_000, 200_000, 10]) app.channels.broadcast('room:1', 'said', { text: words(bytes) })
+  await until('all is heard', () => heard.length === 4)
+  assert.deepEqual(
+    heard.slice(1).map((text) => JSON.parse(text)[4].text.length),
+    [2_000, 200_000, 10],
+  )
+  assert.deepEqual([inLoop.callCount(), inThread.callCount()], [1, 1])
 })
 
 test('injectWS, which has no socket, gets what it would get of ws', async (t) => {

@@ -1,3 +1,4 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import { encodeFrame, Peer, PING, TEXT } from '../../support/peer.ts'
 import { until } from '../../support/until.ts'
 import type { Campaign, Tally } from '../campaign.ts'
@@ -28,8 +29,11 @@ export const rawFrames: Campaign = {
 
 /** Sends what no client would, then ends its side, and tells how the server ended. */
 async function abuse(dice: Dice, house: House): Promise<number> {
-  const peer = await Peer.open({ port: house.port })
-  for (let frame = 0; frame < PER_PEER; frame++) peer.raw(randomFrame(dice))
+  const compresses = dice.oneIn(2)
+  const extensions = 'permessage-deflate; client_max_window_bits'
+  const peer = await Peer.open({ port: house.port, ...(compresses ? { extensions } : {}) })
+  for (let frame = 0; frame < PER_PEER; frame++)
+    peer.raw(compresses && dice.oneIn(2) ? compressedFrame(dice) : randomFrame(dice))
   await house.tick()
   if (dice.oneIn(4)) await peer.reset()
   else peer.socket.end()
@@ -54,6 +58,14 @@ function randomFrame(dice: Dice): Buffer {
     length: dice.oneIn(4) ? dice.pick(LENGTHS) : payload.length,
   })
   return dice.oneIn(3) ? mutate(dice, frame) : frame
+}
+
+/** Mostly right, now and then cut, changed, or blown up. */
+function compressedFrame(dice: Dice): Buffer {
+  const payload = dice.oneIn(30) ? Buffer.alloc(1_000_000, 'x') : randomPayload(dice)
+  const data = deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
+  const sent = dice.oneIn(12) ? mutate(dice, data) : data
+  return encodeFrame(TEXT, sent, { reserved: 4, fin: !dice.oneIn(20) })
 }
 
 function randomPayload(dice: Dice): Buffer {
