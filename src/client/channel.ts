@@ -66,7 +66,7 @@ export interface Topics extends Link {
 }
 
 type Handler = (...args: never[]) => void
-type Told = [state: ChannelState, detail: { readonly error?: ChannelError; readonly reply?: unknown }]
+type Told = { readonly error?: ChannelError; readonly reply?: unknown }
 
 export type AnyChannel = ReturnType<typeof channelOf>
 
@@ -80,7 +80,7 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
       list: () => joined?.present ?? NOBODY,
       onChange: (handler: Handler) => listen(listeners, PRESENCE, handler),
     },
-    get state() {
+    get state(): ChannelState {
       return joined?.state ?? 'closed'
     },
     get reply() {
@@ -90,7 +90,7 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
       return joined?.error
     },
     get position() {
-      return joined?.place.position
+      return joined?.position
     },
     join({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<unknown> {
       return quiet(
@@ -107,7 +107,7 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
             if (error) reject(error)
             else resolve(reply)
           }
-          const off = channel.onState((...[state, { error, reply }]: Told) => {
+          const off = channel.onState((state: ChannelState, { error, reply }: Told) => {
             if (error || state === 'joined') end(error, reply)
             else if (state === 'closed') end(new ChannelError(name, JOIN, state))
           })
@@ -124,7 +124,11 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
       )
     },
     push: (event: string, payload?: unknown): Promise<unknown> =>
-      quiet(joined?.push(event, payload) ?? Promise.reject(new ChannelError(name, event, 'closed'))),
+      quiet(
+        joined && channel.state !== 'closed'
+          ? joined.push(event, payload)
+          : Promise.reject(new ChannelError(name, event, 'closed')),
+      ),
     on: (event: string, handler: Handler) => listen(listeners, event, handler),
     events: (event: string): AsyncIterableIterator<unknown> => eventsOf(channel, event),
     onState: (handler: Handler) => listen(listeners, STATE, handler),

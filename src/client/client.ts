@@ -124,7 +124,7 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
       if (isOver) online()
     }),
     socket.onError(failed),
-    socket.onMessage((message) => heard(message as PhoenixMessage)),
+    socket.onMessage(heard as (message: object) => void),
   ]
   if (line) page.addEventListener?.('online', online)
   return client

@@ -1,4 +1,3 @@
-import { isBytes } from '../contract/bytes.ts'
 import { after } from './clock.ts'
 import { ChannelError, reasonOf } from './error.ts'
 import type { PhoenixChannel, PhoenixPush } from './phoenix.ts'
@@ -18,7 +17,7 @@ interface Connection {
 
 /** The pushes of a topic: each is sent once at the most, and each ends. */
 export interface Pushes {
-  push(event: string, payload: unknown, isOpen: boolean): Promise<unknown>
+  push(event: string, payload: unknown): Promise<unknown>
   /** It is joined: what waited is sent, in order. */
   open(channel: PhoenixChannel): void
   answered(ref: unknown, status: string, response: unknown): void
@@ -36,7 +35,7 @@ export function pushesOf(topic: string, link: Connection): Pushes {
   let joined: PhoenixChannel | undefined
 
   return {
-    push: (event, payload, isOpen) =>
+    push: (event, payload) =>
       new Promise((resolve, reject) => {
         let stop = (): void => {}
         const push: Push = {
@@ -55,7 +54,6 @@ export function pushesOf(topic: string, link: Connection): Pushes {
         }
         // phoenix.js would keep what it cannot send, and send it after the next join.
         const channel = link.isConnected && joined?.state === 'joined' ? joined : undefined
-        if (!isOpen) return push.end('closed')
         if (!channel && pushes.size >= MAX_WAITING) return push.end('overloaded')
         pushes.add(push)
         if (channel) push.send(channel)
@@ -81,5 +79,12 @@ export function pushesOf(topic: string, link: Connection): Pushes {
 
 /** phoenix.js carries an `ArrayBuffer` as bytes, and nothing for `undefined`. */
 export function payloadOf(payload: unknown): object {
-  return (isBytes(payload) ? new Uint8Array(payload).buffer : (payload ?? {})) as object
+  return (
+    kindOf(payload) === 'Uint8Array' ? new Uint8Array(payload as Uint8Array).buffer : (payload ?? {})
+  ) as object
+}
+
+/** `Object`, `Uint8Array`, …; also of another realm, as a frame of a page is. */
+export function kindOf(value: unknown): string {
+  return {}.toString.call(value).slice(8, -1)
 }

@@ -146,7 +146,9 @@ export function openLine(
     },
     async freshToken() {
       if (typeof authToken === 'function') return authToken()
-      return typeof params === 'function' ? Reflect.get(await params(), 'token') : undefined
+      return typeof params === 'function'
+        ? ((await params()) as { readonly token?: unknown }).token
+        : undefined
     },
   }
 }

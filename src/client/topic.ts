@@ -2,9 +2,9 @@ import { after } from './clock.ts'
 import { ChannelError, JOIN, PASSING, reasonOf } from './error.ts'
 import { type Kind, type Listeners, PRESENCE, STATE, tell } from './listeners.ts'
 import type { PhoenixChannel } from './phoenix.ts'
-import { Place, RESUME } from './position.ts'
+import { isEntry, placeAt, placeBehind, RESUME, type Said } from './position.ts'
 import { followPresence, NOBODY } from './presence.ts'
-import { payloadOf, pushesOf } from './pushes.ts'
+import { kindOf, payloadOf, pushesOf } from './pushes.ts'
 import type { ChannelChange, ChannelState, Position } from './types.ts'
 
 /** The client, as its topics see it. */
@@ -23,10 +23,10 @@ export interface Topic {
   readonly name: string
   readonly payload: unknown
   readonly users: ReadonlySet<Listeners>
-  readonly place: Place
   state: ChannelState
   reply: unknown
   error: ChannelError | undefined
+  position: Position | undefined
   present: typeof NOBODY
   /** Joins, for whoever listens: one of the channels that `client.channel` gave. */
   enter(user: Listeners): void
@@ -39,17 +39,16 @@ export interface Topic {
   end(error?: ChannelError): void
 }
 
-export function topicOf(link: Link, name: string, payload: unknown, from: Position | undefined): Topic {
+export function topicOf(link: Link, name: string, payload: unknown, position: Position | undefined): Topic {
   const users = new Set<Listeners>()
   const pushes = pushesOf(name, link)
-  const place = new Place(from)
   let channel: PhoenixChannel | undefined
 
   const topic: Topic = {
     name,
     payload,
     users,
-    place,
+    position,
     state: 'closed',
     reply: undefined,
     error: undefined,
@@ -66,7 +65,7 @@ export function topicOf(link: Link, name: string, payload: unknown, from: Positi
         link.forget(topic)
       })
     },
-    push: (event, payload) => pushes.push(event, payload, topic.state !== 'closed'),
+    push: pushes.push,
     lost() {
       if (!channel) return
       pushes.interrupt()
@@ -91,7 +90,7 @@ export function topicOf(link: Link, name: string, payload: unknown, from: Positi
         if (channel === opened) listener(...args)
       }
     opened.onMessage = (event, payload, ref) => {
-      mine(hear)(opened, event, payload, ref)
+      mine(hear)(event, payload, ref)
       return payload
     }
     followPresence(
@@ -104,10 +103,7 @@ export function topicOf(link: Link, name: string, payload: unknown, from: Positi
     // Behind the listeners of phoenix.js, whose state is then the new one.
     opened
       .join(link.timeoutMs)
-      .receive(
-        'ok',
-        mine((response) => joined(opened, response)),
-      )
+      .receive('ok', mine(joined))
       .receive('error', mine(refused))
       .receive('timeout', mine(topic.lost))
     opened.onError(mine(topic.lost))
@@ -116,12 +112,13 @@ export function topicOf(link: Link, name: string, payload: unknown, from: Positi
   }
 
   function claim(): object {
-    const mayClaim = payload === undefined || Object.prototype.toString.call(payload) === '[object Object]'
-    return mayClaim ? { ...(payload as object), [RESUME]: place.position ?? true } : payloadOf(payload)
+    const mayClaim = payload === undefined || kindOf(payload) === 'Object'
+    return mayClaim ? { ...(payload as object), [RESUME]: topic.position ?? true } : payloadOf(payload)
   }
 
   /** Everything that comes, before phoenix.js acts upon it. */
-  function hear({ state }: PhoenixChannel, event: string, payload: unknown, ref: unknown): void {
+  function hear(event: string, payload: unknown, ref: unknown): void {
+    const state = channel?.state
     if (event === 'phx_reply') {
       const { status, response } = payload as { status: string; response: unknown }
       pushes.answered(ref, status, whole(response))
@@ -130,21 +127,28 @@ export function topicOf(link: Link, name: string, payload: unknown, from: Positi
       if (state === 'joining' && typeof waitMs === 'number') link.retryAfter(waitMs)
     } else if (state === 'joined' && !/^(phx_|chan_reply_)/.test(event)) {
       // Before a reply, what comes belongs to a join that was given up: with it the place would move over a gap.
-      if (event === RESUME) place.take(payload as Position)
-      else if (place.passes(ref)) tellAll(event, whole(payload))
+      if (event === RESUME) topic.position = placeAt(payload as Said, topic.position)
+      else {
+        if (isEntry(ref)) {
+          const place = placeBehind(ref, topic.position)
+          if (!place) return
+          topic.position = place
+        }
+        tellAll(event, whole(payload))
+      }
     }
   }
 
-  function joined(channel: PhoenixChannel, response: unknown): void {
+  function joined(response: unknown): void {
     const { [RESUME]: said, ...rest } = Object(response)
     const recovered = said?.recovered === true
-    const missed = recovered ? said.offset - (place.position?.offset ?? said.offset) : 0
-    if (said) place.take(said)
+    const missed = recovered ? said.offset - (topic.position?.offset ?? said.offset) : 0
+    if (said) topic.position = placeAt(said, topic.position)
     const reply = said ? rest : whole(response)
     topic.reply = reply
     topic.error = undefined
     change('joined', { recovered, missed, reply })
-    pushes.open(channel)
+    if (channel) pushes.open(channel)
   }
 
   function refused(response: unknown): void {
