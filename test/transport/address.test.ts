@@ -112,6 +112,22 @@ test('W121 an async handler that goes on when its client is gone knows the addre
   assert.deepEqual(seen, ['127.0.0.1'])
 })
 
+test('W121 a listener of the signal of a channel knows the address of a client that was cut', async (t) => {
+  const seen: string[] = []
+  const url = await serve(
+    t,
+    defineChannel('room:*', {
+      schema: {},
+      join: () => ({ assigns: {} }),
+      joined: (socket) => socket.signal.addEventListener('abort', () => void seen.push(socket.connection.ip)),
+    }),
+  )
+  const client = await join(t, url)
+  client.terminate()
+  await until('a listener is told', () => seen.length > 0)
+  assert.deepEqual(seen, ['127.0.0.1'])
+})
+
 test('W121 a listener of connection.open is told the address', async (t) => {
   const app = Fastify()
   t.after(() => app.close())

@@ -12,7 +12,7 @@ import { type BerylOptions, Binary, beryl, defineChannel } from '../../src/index
 import { resolveOptions } from '../../src/node/options.ts'
 import { memoryNetwork } from '../../src/testing/index.ts'
 import { record } from '../limits/stage.ts'
-import { Peer, TEXT, UpgradeRefused } from '../support/peer.ts'
+import { encodeFrame, Peer, TEXT, UpgradeRefused } from '../support/peer.ts'
 import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
 
@@ -415,6 +415,36 @@ test('W126 pings are answered, and closes with 1000, between compressed messages
   client.close(1000)
   const [code] = await once(client, 'close')
   assert.equal(code, 1000)
+})
+
+test('W126 a flood of compressed messages of one client leaves the others their turns', async (t) => {
+  const { app, port } = await serve(t)
+  const refused = record(app, 'message.refused')
+  const member = await Member.join(t, port, OFFER)
+  const inflates = count(t, 'inflateRawSync')
+  let most = 0
+  let isOver = false
+  const look = (before: number): void => {
+    most = Math.max(most, inflates.callCount() - before)
+    if (!isOver) setImmediate(look, inflates.callCount())
+  }
+  look(0)
+  const one = encodeFrame(TEXT, compress('["1","1","room:1","x",{}]'), COMPRESSED)
+  member.peer.raw(Buffer.concat(Array(3_000).fill(one)))
+  await until('all are read', () => inflates.callCount() === 3_000)
+  isOver = true
+  assert.ok(refused.length > 2_000)
+  assert.ok(most < 300, `${most} in one turn`)
+})
+
+test('W126 what comes behind a close of the server is not unpacked', async (t) => {
+  const { port } = await serve(t)
+  const member = await Member.join(t, port, OFFER)
+  const inflates = count(t, 'inflateRawSync')
+  const one = encodeFrame(TEXT, compress(`no message: ${words(9_000)}`), COMPRESSED)
+  member.peer.raw(Buffer.concat(Array(500).fill(one)))
+  assert.equal(await member.peer.closed, 1007)
+  assert.equal(inflates.callCount(), 1)
 })
 
 test('W127 a client with a smaller window gets compressed what fits into it, and plain what does not', async (t) => {

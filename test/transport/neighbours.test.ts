@@ -16,7 +16,8 @@ import mercurius from 'mercurius'
 import { Socket } from 'phoenix'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
-import { beryl, defineChannel } from '../../src/index.ts'
+import { beryl, defineChannel, mount } from '../../src/index.ts'
+import { until } from '../support/until.ts'
 
 // The plugin beside others that live on the same server, in every order.
 
@@ -268,6 +269,32 @@ for (const [name, register] of Object.entries(TWICE)) {
     await assert.rejects(async () => app.ready(), { code: 'BERYL_ERR_WEBSOCKET_TWICE' })
   })
 }
+
+test('W91 where a listener of others fails in the middle of an upgrade of ours, they get their server back', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(websocket, { options: { maxPayload: 4_321 } })
+  await app.register(beryl, { channels: [room] })
+  await app.register(mount, { path: '/other', channels: [room] })
+  let failed = 0
+  app.websocketServer.on('headers', (_, { url = '' }) => {
+    if (!url.includes('fails')) return
+    failed++
+    throw new Error('of others')
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const { clients } = app.websocketServer
+  for (const path of ['/socket', '/other']) {
+    const before = failed
+    const failing = new WebSocket(`ws://127.0.0.1:${port}${path}/websocket?vsn=2.0.0&fails`)
+    failing.on('error', () => {})
+    await until('it fails', () => failed > before)
+    failing.terminate()
+    assert.equal(app.websocketServer.clients, clients)
+    assert.equal(app.websocketServer.options.maxPayload, 4_321)
+  }
+})
 
 function rotate<T>(items: readonly T[], by: number): readonly T[] {
   return [...items.slice(by), ...items.slice(0, by)]

@@ -1,5 +1,6 @@
 import { constants, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
+import type { Clock } from '../../ground/clock.ts'
 import { Pool } from './pool.ts'
 
 const EXTENSION = 'permessage-deflate'
@@ -7,6 +8,10 @@ const EXTENSION = 'permessage-deflate'
 const TAIL = Buffer.from([0, 0, 0xff, 0xff])
 /** So much may come out of a message on the event loop: it takes less time than to parse it. More does so in a thread. */
 const AT_ONCE_BYTES = 65_536
+/** So much may come out of the messages of one client in a turn of the event loop, in which it keeps all others waiting. */
+const PER_TURN_BYTES = 65_536
+/** A message takes as long as so many bytes of a large one, however small it is. */
+const MESSAGE_BYTES = 1_024
 /** The largest window, which takes any message. */
 const WINDOW_BITS = 15
 
@@ -32,11 +37,17 @@ type Negotiating = WebSocket & { readonly _extensions?: { [EXTENSION]?: Extensio
  */
 export class Inflater {
   readonly #maxBytes: number
+  readonly #clock: Clock
   readonly #pool = new Pool()
+  /** At most one for each connection: its receiver waits for it. */
+  #forNextTurn: (() => void)[] = []
+  #turn = 0
+  #isTurning = false
 
   /** @param maxBytes Of a message. 0: no limit, as ws has it. */
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, clock: Clock) {
     this.#maxBytes = maxBytes === 0 ? Number.POSITIVE_INFINITY : maxBytes
+    this.#clock = clock
   }
 
   /**
@@ -51,6 +62,28 @@ export class Inflater {
     if (params.client_no_context_takeover === true) extensions[EXTENSION] = new MessageInflater(this, ws)
     const { server_max_window_bits: bits = WINDOW_BITS } = params
     return bits < WINDOW_BITS ? 2 ** bits : Number.POSITIVE_INFINITY
+  }
+
+  /** The turn of the event loop, by which clients have their turns counted. */
+  get turn(): number {
+    if (!this.#isTurning) {
+      this.#isTurning = true
+      this.#clock.setImmediate(() => this.#nextTurn())
+    }
+    return this.#turn
+  }
+
+  /** Calls `work` when the others have had their turn. */
+  later(work: () => void): void {
+    this.#forNextTurn.push(work)
+  }
+
+  #nextTurn(): void {
+    this.#turn++
+    this.#isTurning = false
+    const works = this.#forNextTurn
+    this.#forNextTurn = []
+    for (const work of works) work()
   }
 
   /** Never calls `done` before it returns: the receiver of ws would go through what it has read in one recursion. */
@@ -82,6 +115,9 @@ class MessageInflater implements Extension {
   readonly #ws: WebSocket
   /** Of a message that comes in fragments: as many, and as large, as ws lets pass. */
   #fragments: Buffer[] | undefined
+  #turn = -1
+  /** Bytes of this turn. */
+  #spent = 0
 
   constructor(inflater: Inflater, ws: WebSocket) {
     this.#inflater = inflater
@@ -93,7 +129,24 @@ class MessageInflater implements Extension {
     fragments.push(data)
     this.#fragments = isLast ? undefined : fragments
     if (!isLast) return queueMicrotask(() => done(null, EMPTY))
-    this.#inflater.inflate(Buffer.concat([...fragments, TAIL]), (error, message) => {
+    const message = Buffer.concat([...fragments, TAIL])
+    if (this.#mayGoOn()) this.#inflate(message, done)
+    else this.#inflater.later(() => this.#inflate(message, done))
+  }
+
+  /** False where it has had its share of this turn. */
+  #mayGoOn(): boolean {
+    const { turn } = this.#inflater
+    if (turn !== this.#turn) this.#spent = 0
+    this.#turn = turn
+    return this.#spent < PER_TURN_BYTES
+  }
+
+  #inflate(data: Buffer, done: Inflated): void {
+    // Nobody hears what comes behind a close of ours.
+    if (this.#ws.readyState !== WebSocket.OPEN) return queueMicrotask(() => done(null, EMPTY))
+    this.#inflater.inflate(data, (error, message) => {
+      this.#spent += MESSAGE_BYTES + (message?.length ?? 0)
       // ws reads the code from a symbol of its own, which only its own errors have.
       if (error !== null) this.#ws.close(isOverLimit(error) ? 1009 : 1007)
       done(error, message)

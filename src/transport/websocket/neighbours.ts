@@ -126,10 +126,8 @@ function comeLast({ server }: FastifyInstance, listeners: readonly UpgradeListen
 /**
  * Holds our clients apart from those of others on the same server: they have limits of their own, and are not among its
  * clients, for who closes or tells them all does not mean ours.
- *
- * @returns What gives the server back to the others where an upgrade of ours has failed in the middle.
  */
-export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): () => void {
+export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades): void {
   const options: Partial<FrameLimits> = server.options
   const tracking: { clients?: Set<WebSocket> | undefined } = server
   let theirs:
@@ -143,7 +141,6 @@ export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades
   }
   allowListeners(server)
   server.on('headers', (headers: string[], request: IncomingMessage) => {
-    giveBack()
     if (!ours.has(request)) return
     if (request.headers['sec-websocket-protocol'] !== undefined) nameProtocol(headers, ours.protocol(request))
     headers.push(NOT_CACHED)
@@ -152,13 +149,14 @@ export function separate(server: WebSocketServer, ours: Ours, upgrades: Upgrades
     theirs = { limits: { maxPayload, maxFragments, maxBufferedChunks }, clients: tracking.clients }
     Object.assign(options, ours.limits)
     tracking.clients = undefined
+    // Where a listener of others throws there will be no connection.
+    queueMicrotask(giveBack)
   })
   server.prependListener('connection', (_ws: WebSocket, request: IncomingMessage) => {
     giveBack()
     const socket = socketOf(request)
     if (socket !== undefined) upgrades.taken(socket)
   })
-  return giveBack
 }
 
 /** Each entrance listens: Node takes more than ten for a leak. */

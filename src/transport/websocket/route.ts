@@ -57,13 +57,10 @@ export async function mountWebSocket(
   const isBrought = await ensureWebSocketServer(app, ours)
   const server = app.websocketServer
   checkVersions(server)
-  const giveBack = separate(server, ours, upgrades)
+  separate(server, ours, upgrades)
   const left = isBrought ? server : undefined
-  closeWithServer(app, upgrades, () => {
-    giveBack()
-    return closeAll({ door, entrance, options, upgrades, server: left })
-  })
-  const makeWire = wiresOf(compression, ours.limits.maxPayload ?? 0)
+  closeWithServer(app, upgrades, () => closeAll({ door, entrance, options, upgrades, server: left }))
+  const makeWire = wiresOf(compression, ours.limits.maxPayload ?? 0, entrance.clock)
   const route = websocketRoute({ door, entrance, makeWire })
   for (const url of withTrailingSlash(app, `${options.path}/websocket`)) {
     app.route({ ...route, url })
@@ -239,7 +236,8 @@ function finite(limit: number): number {
 // Listeners, shared by all connections
 
 function onMessage(this: BerylWebSocket, data: Buffer, isBinary: boolean): void {
-  this[kSession]?.receive(data, isBinary)
+  // Behind a close: compressed messages are not unpacked any more, and come empty.
+  if (this.readyState === this.OPEN) this[kSession]?.receive(data, isBinary)
 }
 
 function onClose(this: BerylWebSocket, code: number): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { PerMessageDeflateOptions, WebSocket } from 'ws'
+import type { Clock } from '../../ground/clock.ts'
 import type { Wire } from '../../session/wire.ts'
 import { DeflateWire } from './deflate-wire.ts'
 import { Deflater } from './deflater.ts'
@@ -20,11 +21,11 @@ export function negotiable(compression: Compression): boolean | PerMessageDeflat
 export type MakeWire = (ws: WebSocket, socket: Socket | undefined) => Wire
 
 /** @param maxPayload of a client's message, 0: no limit */
-export function wiresOf(compression: Compression, maxPayload: number): MakeWire {
+export function wiresOf(compression: Compression, maxPayload: number, clock: Clock): MakeWire {
   const plain: MakeWire = (ws, socket) =>
     socket === undefined || ws.extensions !== '' ? new SenderWire(ws) : new SocketWire(ws, socket)
   if (!(compression instanceof Deflater)) return plain
-  const inflater = new Inflater(maxPayload)
+  const inflater = new Inflater(maxPayload, clock)
   return (ws, socket) => {
     const window = socket === undefined ? undefined : inflater.takeOver(ws)
     if (socket === undefined || window === undefined) return plain(ws, socket)
