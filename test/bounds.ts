@@ -119,6 +119,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/websocket/pool.ts field #waiting':
     'MAX_WAITING (64) frames; of the messages of clients one for each connection: limits.connections, limits.payloadBytes',
   'transport/websocket/inflater.ts field #fragments': 'limits.payloadBytes, limits.fragments',
+  'transport/websocket/inflater.ts field #forNextTurn':
+    'limits.connections: one for each, whose receiver waits for it',
   'transport/websocket/inflater.ts bytes Buffer.concat': 'limits.payloadBytes: one message',
   'transport/websocket/socket-wire.ts listener': 'constant for each connection',
 
