@@ -27,7 +27,13 @@ await app.register(beryl, {
   channels: [lounge, hall],
   presence: diffMs === undefined ? true : { diffMs: Number(diffMs) },
   heartbeat: { timeoutMs: 600_000 },
-  limits: { connections: 20_000, joins: { perSecond: 100_000, burst: 100_000 } },
+  backpressure: { maxBufferedBytes: 134_217_728, maxTotalBytes: 4_294_967_296, stallMs: 60_000 },
+  limits: {
+    connections: 20_000,
+    pendingUpgrades: 20_000,
+    handshakeTimeoutMs: 60_000,
+    joins: { perSecond: 100_000, burst: 100_000 },
+  },
 })
 
 app.get<{ Params: { topic: string } }>('/subscribers/:topic', ({ params }) =>

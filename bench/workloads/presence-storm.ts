@@ -9,6 +9,8 @@ const KEEPERS = 100
 /** These stay when all others go. */
 const STAYERS = 100
 const PATIENCE_MS = 60_000
+const ATTEMPTS = 50
+const RETRY_MS = 100
 
 /** The size of a storm. */
 export interface StormSize {
@@ -144,7 +146,16 @@ class Seat implements Listener {
   async join(target: Target, topic: string): Promise<void> {
     this.#began = performance.now()
     const dialects = [returning(target)]
-    this.connection = await Connection.open({ ...target, dialects, listener: this }, 0, [topic])
+    for (let left = ATTEMPTS; this.connection === undefined; left -= 1) {
+      try {
+        this.connection = await Connection.open({ ...target, dialects, listener: this }, 0, [topic])
+      } catch (error) {
+        // The kernel's queue of the server was full: as clients do, it tries again.
+        if (left === 1) throw error
+        this.#isLost = false
+        await delay(RETRY_MS)
+      }
+    }
   }
 
   /** The list stays, the figures begin anew. */
