@@ -82,9 +82,12 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',
   'transport/admissions.ts listener on': 'limits.pendingUpgrades',
   'transport/unused.ts const served': 'weak: the servers that live',
-  'transport/unused.ts local unused':
+  'transport/unused.ts field #sockets':
     'the connections that Node holds without a request: server.maxConnections',
-  'transport/unused.ts listener on': 'one for each of these, and three for each server',
+  'transport/unused.ts field #shaking':
+    "the TLS handshakes under way: server.maxConnections, and Node's handshakeTimeout",
+  'transport/unused.ts listener on': 'one for each of these, and four for each server',
+  'transport/unused.ts listener once': 'one for each TLS handshake',
   'transport/longpoll/answers.ts const closing': 'weak: the servers that live',
   'transport/in-process.ts const waiting':
     'requests of the testing kit that are at work: taken back when they are answered',

@@ -22,10 +22,7 @@ export interface Connection {
   readonly id: string
   /** The assigns that `connect` gave, or the last renewal. */
   readonly assigns: KnownAssigns
-  /**
-   * The client's address, as Fastify sees it (`trustProxy` counts). Asked for when the connection is first looked at: `''` where
-   * the client had gone by then, as over a Unix socket.
-   */
+  /** The client's address, as Fastify sees it (`trustProxy` counts). `''` over a Unix socket. */
   readonly ip: string
   readonly transport: 'websocket' | 'longpoll' | 'test'
   /** Wall-clock milliseconds since the epoch. */

@@ -72,7 +72,6 @@ export class ChannelSocket implements Socket {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      this.#channel.outlet.keepAddress()
       guardSignal(this.#controller.signal, (error) =>
         this.#channel.outlet.crashed(this.topic, 'signal', error),
       )

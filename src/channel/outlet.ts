@@ -71,7 +71,7 @@ export interface JoinedTopic extends Subscriber, WaitingTopic {
 export interface Outlet {
   /** Of the connection. */
   readonly id: string
-  /** Made when somebody looks at it: see {@link keepAddress}. */
+  /** Made when somebody looks at it. */
   readonly connection: Connection
   readonly connectionTopic: string | undefined
   readonly codec: Codec
@@ -83,8 +83,6 @@ export interface Outlet {
   readonly unsentBytes: number
   /** Takes back messages that the topic will not handle: they are decided again, without it. Never throws. */
   redeliver(messages: readonly Message[]): void
-  /** A callback may look at the connection, for the first time, when it is gone: its address is asked for now. */
-  keepAddress(): void
   /** An async callback began. */
   pending(): void
   /** An async callback is done. */

@@ -44,7 +44,6 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     super(runtime, outlet, definition, join)
     this.#socket = new ChannelSocket(this, assigns)
     this.isBusy = true
-    if (definition.terminate !== undefined) outlet.keepAddress()
   }
 
   /** Asks for the reply to the join. */

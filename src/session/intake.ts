@@ -52,7 +52,6 @@ export abstract class Intake extends Reports {
 
   /** An async callback began. */
   pending(): void {
-    this.keepAddress()
     this.#atWork().began()
   }
 

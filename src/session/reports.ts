@@ -35,11 +35,6 @@ export abstract class Reports {
     return this.#connection
   }
 
-  /** Somebody may look at the connection when it is gone: nobody could be asked for its address then. */
-  keepAddress(): void {
-    if (this.#connection instanceof Arrival) this.#connection = this.#connection.introduced
-  }
-
   /** Wall-clock milliseconds. */
   get connectedAt(): number {
     return this.#connection.connectedAt

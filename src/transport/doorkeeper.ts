@@ -16,7 +16,6 @@ import { grantOf, topicOf, unreturned } from './granted.ts'
 import {
   addressOf,
   authToken,
-  callerOf,
   checkNoBody,
   chooseProtocol,
   hasAddress,
@@ -154,16 +153,14 @@ export class Doorkeeper implements OpenWay {
     const handshake = this.handshake(request.raw) as Handshake
     const { assigns, expiresAt } = grantOf('connect', granted)
     if (expiresAt !== undefined && expiresAt <= this.#entrance.clock.date()) return expired(expiresAt)
-    const connection = new Arrival(
-      {
-        id: this.#entrance.makeConnectionId(),
-        assigns,
-        transport: handshake.transport ?? (request.ws ? 'websocket' : 'test'),
-        connectedAt: this.#entrance.clock.date(),
-      },
-      // The socket of a poll goes with the poll.
-      handshake.transport === undefined ? callerOf(request) : addressOf(request),
-    )
+    const connection = new Arrival({
+      id: this.#entrance.makeConnectionId(),
+      assigns,
+      // Asked for now: a client that sends its join and cuts the connection would be heard without an address.
+      ip: addressOf(request),
+      transport: handshake.transport ?? (request.ws ? 'websocket' : 'test'),
+      connectedAt: this.#entrance.clock.date(),
+    })
     const name = this.#options.connectionTopic
     const connectionTopic = name && topicOf('connect', name(connection.introduced))
     const { codec } = handshake

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import qs from 'qs'
-import type { Caller } from '../session/arrival.ts'
 
 // The head of an upgrade, as a client wrote it: pure functions.
 
@@ -98,15 +97,6 @@ export function addressOf(request: FastifyRequest): string {
   // proxy-addr fails where there is no socket.
   if (!request.socket) return ''
   return (request.ip as string | undefined) ?? ''
-}
-
-/**
- * The address of a client where Fastify had to read it out of headers, which go with the request; else the socket, which
- * can be asked for as long as it is open.
- */
-export function callerOf(request: FastifyRequest): Caller {
-  const isToldByHeaders = 'ips' in request || Object.hasOwn(request, 'ip')
-  return isToldByHeaders || !request.socket ? addressOf(request) : request.socket
 }
 
 /** True where the connection, or the proxy in front of it, has an address to count by. */

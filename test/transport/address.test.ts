@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
 import { beryl, type ChannelDefinition, defineChannel } from '../../src/index.ts'
+import { upgradeHead } from '../support/peer.ts'
 import { until } from '../support/until.ts'
 
 const asked = { payload: Type.Object({}), reply: Type.Object({ ip: Type.String() }) }
@@ -44,7 +45,7 @@ async function ask(client: WebSocket, event: string): Promise<string> {
   return String(answer)
 }
 
-test('W121 a client that connects and joins costs no question for its address; the first who looks asks, once', async (t) => {
+test('W121 the address is asked for once, before the client is let in', async (t) => {
   let questions = 0
   const url = await serve(t, room, {}, (socket) => {
     const ip = socket.remoteAddress
@@ -56,10 +57,33 @@ test('W121 a client that connects and joins costs no question for its address; t
     })
   })
   const client = await join(t, url)
-  assert.equal(questions, 0)
   assert.match(await ask(client, 'where'), /"ip":"127\.0\.0\.1"/)
   await ask(client, 'where')
   assert.equal(questions, 1)
+})
+
+test('W121 a client that sends its join and cuts the connection at once does not hide its address', async (t) => {
+  const seen: string[] = []
+  const url = await serve(
+    t,
+    defineChannel('room:*', {
+      schema: {},
+      join({ connection }) {
+        seen.push(connection.ip)
+        return { assigns: {} }
+      },
+    }),
+  )
+  const port = Number(new URL(url).port)
+  const client = connect({ port, host: '127.0.0.1' })
+  client.write(upgradeHead(port, '/socket/websocket?vsn=2.0.0'))
+  await once(client, 'data')
+  const payload = Buffer.from(JSON.stringify(['1', '1', 'room:1', 'phx_join', {}]))
+  // The mask is four zeros, which changes nothing.
+  client.write(Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload]))
+  client.resetAndDestroy()
+  await until('it is heard', () => seen.length > 0)
+  assert.deepEqual(seen, ['127.0.0.1'])
 })
 
 test('W121 behind a proxy the address is the forwarded one, also when the request is long gone', async (t) => {

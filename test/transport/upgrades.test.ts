@@ -251,3 +251,32 @@ for (const scheme of ['http', 'https'] as const) {
     await ended
   })
 }
+
+for (const kind of ['https', 'http2'] as const) {
+  test(`W78 close over ${kind} does not wait for a handshake of TLS that nobody ends, nor for HTTP/1 on which nothing was asked`, async (t) => {
+    const app = await serve(t, {
+      keepAliveTimeout: 600_000,
+      https: { ...tls, allowHTTP1: true },
+      ...(kind === 'http2' && { http2: true }),
+    } as FastifyServerOptions)
+    const options = { port: portOf(app), host: '127.0.0.1' }
+    const mute = await accepted(app, 'connection', () => connect(options))
+    const half = await accepted(app, 'connection', () => connect(options))
+    half.write(Buffer.from([0x16, 3, 1]))
+    const idle = await accepted(app, 'secureConnection', () =>
+      connectTls({ ...options, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }),
+    )
+    const gone = await accepted(app, 'connection', () => connect(options))
+    gone.destroy()
+    const ended = [mute, half, idle].map((socket) => once(socket.resume(), 'close'))
+    await app.close()
+    await Promise.all(ended)
+  })
+}
+
+async function accepted(app: FastifyInstance, event: string, open: () => Socket): Promise<Socket> {
+  const served = once(app.server, event)
+  const socket = open().on('error', () => {})
+  await served
+  return socket
+}
