@@ -160,6 +160,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'pubsub/door.ts timer setTimeout': 'one for each stop of the adapter',
 
   'pubsub/hearing.ts field #pending': 'the topics that the adapter has not confirmed: as pubsub.ts #topics',
+  'pubsub/hearing.ts field #refused': 'the topics that the adapter has refused: as pubsub.ts #topics',
+  'pubsub/hearing.ts timer setTimeout': 'one for a node',
   'pubsub/confirmation.ts timer setTimeout': 'one for each topic that the adapter has not confirmed, for 2 s',
 
   // The way to other nodes

@@ -1,8 +1,12 @@
-import type { Clock } from '../ground/clock.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
 import type { Telemetry } from '../ground/telemetry.ts'
 import { Confirmation } from './confirmation.ts'
 import type { AdapterDoor, AdapterLink } from './door.ts'
 import type { TopicSubscribers } from './subscribers.ts'
+
+/** The wait before the adapter is asked again for what it refused: doubled each time. */
+const RETRY_MS = 1_000
+const MAX_RETRY_MS = 30_000
 
 /** Where other nodes talk to this one. */
 export interface OwnTopics {
@@ -20,8 +24,14 @@ export class Hearing {
   readonly #clock: Clock
   /** The own topics were refused while the adapter was down: they are asked for again when it is up. */
   #isUnheard = false
+  #isOver = false
   /** Each with its topics at the adapter. */
   readonly #pending = new Map<Confirmation, readonly string[]>()
+
+  /** The topics that were refused and that somebody still hears on this node. */
+  readonly #refused = new Map<string, TopicSubscribers>()
+  #retry: Timer | undefined
+  #retryMs = RETRY_MS
 
   constructor(door: AdapterDoor, link: AdapterLink, telemetry: Telemetry, own: OwnTopics) {
     this.#door = door
@@ -57,8 +67,12 @@ export class Hearing {
     if (this.#door.status !== 'down') this.#own.refused(error)
   }
 
-  /** Asks for a topic. What is refused is asked for again by the next who joins, or when the adapter is up again. */
+  /**
+   * Asks for a topic. What is refused is asked for again by the next who joins, when the adapter is up again, and after a while:
+   * clients may be on the topic who were let in before the answer.
+   */
   ask(topic: string, subscribers: TopicSubscribers): void {
+    this.#refused.delete(topic)
     const asked = this.#link.subscribe(topic)
     subscribers.isRefused = false
     subscribers.confirmation = undefined
@@ -74,12 +88,41 @@ export class Hearing {
       () => {
         isLast()
         this.#door.worked('subscribe')
+        if (this.#refused.size === 0) this.#retryMs = RETRY_MS
       },
       (error) => {
-        subscribers.isRefused = isLast()
         this.#door.failed('subscribe', error)
+        subscribers.isRefused = isLast()
+        if (subscribers.isRefused && !subscribers.isEmpty) this.#askLater(topic, subscribers)
       },
     )
+  }
+
+  #askLater(topic: string, subscribers: TopicSubscribers): void {
+    if (this.#isOver) return
+    this.#refused.set(topic, subscribers)
+    this.#retry ??= this.#clock.setTimeout(() => this.#askAgain(), this.#retryMs)
+  }
+
+  /** While the adapter is down nobody is asked: when it is up all are. */
+  #askAgain(): void {
+    this.#retry = undefined
+    this.#retryMs = Math.min(2 * this.#retryMs, MAX_RETRY_MS)
+    if (this.#door.status === 'down') return
+    for (const [topic, subscribers] of [...this.#refused]) this.ask(topic, subscribers)
+  }
+
+  /** Nobody on this node hears a topic any more. */
+  forget(topic: string): void {
+    this.#refused.delete(topic)
+    this.#link.unsubscribe(topic)
+  }
+
+  /** From now on nothing is asked for. */
+  end(): void {
+    this.#isOver = true
+    this.#retry?.cancel()
+    this.#refused.clear()
   }
 
   /** Gives a promise where a join has to wait. */

@@ -74,7 +74,7 @@ export class PubSub implements Process {
   start(signal?: AbortSignal): MaybePromise<this> {
     const pending = this.#connect()
     if (pending === undefined) return this
-    const giveUp = (): void => void this.#link.close()
+    const giveUp = (): void => void this.#close()
     signal?.addEventListener('abort', giveUp, { once: true })
     return pending.then(
       () => {
@@ -98,7 +98,7 @@ export class PubSub implements Process {
   }
 
   #startFailed(error: unknown): never {
-    void this.#link.close()
+    void this.#close()
     throw error
   }
 
@@ -117,7 +117,7 @@ export class PubSub implements Process {
 
   shutdown(reason: ExitReason): void {
     this.#isOpen = false
-    const stopping = this.#link.close()
+    const stopping = this.#close()
     if (stopping instanceof Promise) void stopping.then((failure) => this.#exit.end(failure ?? reason))
     else this.#exit.end(stopping ?? reason)
   }
@@ -128,8 +128,13 @@ export class PubSub implements Process {
 
   #end(reason: ExitReason): void {
     this.#isOpen = false
-    void this.#link.close()
+    void this.#close()
     this.#exit.end(reason)
+  }
+
+  #close(): ReturnType<AdapterLink['close']> {
+    this.#hearing.end()
+    return this.#link.close()
   }
 
   /** False from the moment on in which it was asked to end: what it is given then goes nowhere. */
@@ -307,6 +312,6 @@ export class PubSub implements Process {
   #forget(topic: string): void {
     this.#topics.delete(topic)
     this.#watcher?.unheard(topic)
-    this.#link.unsubscribe(topicTopic(topic))
+    this.#hearing.forget(topicTopic(topic))
   }
 }

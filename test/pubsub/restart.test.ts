@@ -175,6 +175,50 @@ test('a topic that the adapter refuses is asked for again by the next who joins,
   assert.equal(node.failed.length, 1, 'told once')
 })
 
+test('X3 a topic that an adapter refused while it was up is asked for again after a while, less and less often, as long as somebody is on it', async () => {
+  const clock = fakeClock()
+  let refuses = true
+  let asked = 0
+  const node = new Node(
+    'a',
+    {
+      ...local(),
+      async subscribe(topic) {
+        if (!topic.startsWith('topic:')) return
+        asked++
+        if (refuses) throw new Error('no')
+      },
+    },
+    clock,
+  )
+  await node.pubsub.start()
+  const stop = node.pubsub.listen('room:1', () => {})
+  const silence = node.pubsub.listen('room:2', () => {})
+  await delivered()
+  const askedAfter = async (ms: number): Promise<number> => {
+    const before = asked
+    await clock.advance(ms)
+    await delivered()
+    return asked - before
+  }
+  assert.deepEqual([await askedAfter(999), await askedAfter(1)], [0, 2])
+  assert.deepEqual([await askedAfter(1_999), await askedAfter(1)], [0, 2])
+  silence()
+  assert.deepEqual([await askedAfter(3_999), await askedAfter(1)], [0, 1], 'nobody is on the other one')
+  for (const seconds of [8, 16, 30, 30]) assert.equal(await askedAfter(seconds * 1_000), 1)
+  refuses = false
+  assert.equal(await askedAfter(30_000), 1)
+  assert.equal(await askedAfter(3_600_000), 0, 'it is heard')
+  assert.equal(node.pubsub.subscribe('room:1', new Listener()), undefined, 'confirmed')
+  refuses = true
+  stop()
+  node.pubsub.listen('room:3', () => {})
+  await delivered()
+  assert.equal(await askedAfter(1_000), 1, 'it begins anew')
+  node.pubsub.kill()
+  assert.equal(await askedAfter(3_600_000), 0, 'its end')
+})
+
 /** An adapter that is down and refuses, until it is told to be well, or up and refusing still. */
 function refusing() {
   const state = { refuses: true, status: 'down' as 'up' | 'down' }
