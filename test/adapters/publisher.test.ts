@@ -47,13 +47,14 @@ for (const { name, needs, start } of ENGINES) {
       publisher.broadcast('room:1', 'file', Buffer.of(1, 2))
       publisher.groups.broadcast('rooms', 'said', { n: 2 })
       publisher.groups.broadcast('nobodies', 'said', { n: 3 })
-      publisher.disconnect('user:42')
-      for (const { client, channel } of members) {
+      for (const { channel } of members) {
         await channel.expectPush('said', { n: 1 })
         await channel.expectPush('file', Buffer.of(1, 2))
         await channel.expectPush('said', { n: 2 })
-        await client.expectClosed(1001)
       }
+      // Not before: sharded, it travels by another server than the topic does, and may overtake it.
+      publisher.disconnect('user:42')
+      for (const { client } of members) await client.expectClosed(1001)
       await publisher.close()
       assert.throws(() => publisher.disconnect('user:42'), { code: 'BERYL_ERR_NOT_RUNNING' })
       assert.equal(publisher.status, 'down')
