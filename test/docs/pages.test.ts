@@ -15,7 +15,7 @@ const globals = fileURLToPath(new URL('fragment-globals.d.ts', import.meta.url))
 
 for (const page of pages()) {
   const samples = samplesOf(page)
-  const typed = samples.filter(({ language, marks }) => /^tsx?$/.test(language) && !marks.includes('skip'))
+  const typed = typedOf(page)
   if (typed.length > 0)
     test(`the ${typed.length} samples of TypeScript in ${page} compile`, () => check(page, typed))
 
@@ -49,29 +49,66 @@ for (const page of pages()) {
 }
 
 async function check(page: string, samples: readonly Sample[]): Promise<void> {
-  const folder = write(emptyFolder('pages', page), samples)
   const named = samples.filter(({ name }) => name !== undefined)
-  const fragments = samples.filter(({ name }) => name === undefined)
-  const projects = []
-  const options = samples.some(({ language }) => language === 'tsx') ? PAGE : {}
-  if (named.length > 0) projects.push(writeProject(folder, { include: named.map(fileOf), options }))
-  if (fragments.length > 0) projects.push(writeFragments(folder, fragments, options))
-  const complaints = await Promise.all(projects.map((project) => compile(typescript7, project)))
-  // The sources have a check of their own.
-  const own = complaints.flat().filter(({ file }) => file.includes('.tmp/'))
-  assert.equal(own.map(show).join('\n'), '')
+  const complaints = await Promise.all([
+    named.length === 0 ? [] : complaintsOfNamed(page, named),
+    named.length === samples.length ? [] : complaintsOfFragments(page),
+  ])
+  assert.equal(complaints.flat().map(show).join('\n'), '')
 }
 
 /** The options of a page, which has the browser's names beside Node's. */
 const PAGE = { jsx: 'react-jsx', lib: ['es2023', 'dom', 'dom.iterable'] }
 
-function writeFragments(folder: string, fragments: readonly Sample[], options: object): string {
-  copyFileSync(globals, join(folder, 'globals.d.ts'))
-  return writeProject(folder, {
-    name: 'tsconfig.fragments.json',
-    include: ['globals.d.ts', ...fragments.map(fileOf)],
-    options: { ...options, noUnusedLocals: false, noUnusedParameters: false },
+/** Of samples that name their files: each page is a program of its own. */
+function complaintsOfNamed(page: string, samples: readonly Sample[]): Promise<Complaint[]> {
+  const folder = write(emptyFolder('pages', page), samples)
+  const options = isOfPages(samples) ? PAGE : {}
+  return complaintsOf(writeProject(folder, { include: samples.map(fileOf), options }))
+}
+
+/** The sources have a check of their own. */
+async function complaintsOf(project: string): Promise<Complaint[]> {
+  const complaints = await compile(typescript7, project)
+  return complaints.filter(({ file }) => file.includes('.tmp/'))
+}
+
+let ofFragments: Promise<Complaint[]> | undefined
+
+async function complaintsOfFragments(page: string): Promise<Complaint[]> {
+  ofFragments ??= compileFragments()
+  return (await ofFragments).filter(({ file }) => file.includes(`/${fragmentFolder(page)}/`))
+}
+
+/** Those of all pages share a program, with names that they need not import. */
+async function compileFragments(): Promise<Complaint[]> {
+  const folders = { server: emptyFolder('fragments', 'server'), page: emptyFolder('fragments', 'page') }
+  for (const page of pages()) {
+    const samples = typedOf(page)
+    const folder = join(folders[isOfPages(samples) ? 'page' : 'server'], fragmentFolder(page))
+    write(
+      folder,
+      samples.filter(({ name }) => name === undefined),
+    )
+  }
+  const projects = Object.entries(folders).map(([kind, folder]) => {
+    copyFileSync(globals, join(folder, 'globals.d.ts'))
+    const options = { ...(kind === 'page' ? PAGE : {}), noUnusedLocals: false, noUnusedParameters: false }
+    return complaintsOf(writeProject(folder, { include: ['**/*.ts', '**/*.tsx'], options }))
   })
+  return (await Promise.all(projects)).flat()
+}
+
+function fragmentFolder(page: string): string {
+  return page.replaceAll('/', '-').replace('.md', '')
+}
+
+function typedOf(page: string): Sample[] {
+  return samplesOf(page).filter(({ language, marks }) => /^tsx?$/.test(language) && !marks.includes('skip'))
+}
+
+function isOfPages(samples: readonly Sample[]): boolean {
+  return samples.some(({ language }) => language === 'tsx')
 }
 
 function write(folder: string, samples: readonly Sample[]): string {

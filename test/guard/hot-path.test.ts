@@ -92,14 +92,20 @@ function countDeflates(t: TestContext): { readonly count: number } {
   }
 }
 
+/** So many who agreed to compression, each with what it is written. */
+async function compressedCrowd(size: number): Promise<{ stage: Stage; clients: Frame[][] }> {
+  const stage = await new Stage().start()
+  const deflater = new Deflater(1_024)
+  const clients: Frame[][] = []
+  for (let n = 0; n < size; n++) clients.push(await stage.joinCompressed(deflater))
+  return { stage, clients }
+}
+
 const LARGE = 'a sentence that says the same. '.repeat(50)
 
 test('W124 a broadcast to 1,000 who agreed to compression is compressed once; each gets the same bytes in one write', async (t) => {
   const deflates = countDeflates(t)
-  const stage = await new Stage().start()
-  const deflater = new Deflater(1_024)
-  const clients: Frame[][] = []
-  for (let n = 0; n < 1_000; n++) clients.push(await stage.joinCompressed(deflater))
+  const { stage, clients } = await compressedCrowd(1_000)
   const say = () => stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 1, LARGE })
   assert.deepEqual(await stage.cost(say), { promises: 0, timers: 0, immediates: 1, encodes: 1, joins: 0 })
   assert.equal(deflates.count, 1)
@@ -109,10 +115,7 @@ test('W124 a broadcast to 1,000 who agreed to compression is compressed once; ea
 
 test('W124 a large one is compressed once as well, in a thread; each gets the same bytes', async (t) => {
   const deflates = countDeflates(t)
-  const stage = await new Stage().start()
-  const deflater = new Deflater(1_024)
-  const clients: Frame[][] = []
-  for (let n = 0; n < 100; n++) clients.push(await stage.joinCompressed(deflater))
+  const { stage, clients } = await compressedCrowd(100)
   const large = LARGE.repeat(20)
   stage.endpoint.outbound.broadcast('room:1', 'shouted', { n: 1, large })
   await stage.clock.settle()

@@ -11,12 +11,10 @@ const program = (name: string): string =>
   fileURLToPath(new URL(`../../node_modules/${name}/bin/tsc`, import.meta.url))
 
 export const typescript7: Compiler = { name: '7', program: program('typescript') }
+export const typescript5: Compiler = { name: '5.9', program: program('typescript-5.9') }
 
 /** Every version of TypeScript whose users the types must serve. */
-export const compilers: readonly Compiler[] = [
-  typescript7,
-  { name: '5.9', program: program('typescript-5.9') },
-]
+export const compilers: readonly Compiler[] = [typescript7, typescript5]
 
 /** One complaint of a compiler. The lines that explain it are part of its text. */
 export interface Complaint {
