@@ -18,15 +18,18 @@ export const OWN_ERROR = 'BERYL'
  * made, an epoch and a key in case new ones are needed, `size`, `ttlMs`, and how long the meta outlives the entries.
  *
  * Where the meta is missing (evicted, lost, too old), what is left of the entries may be from anywhere: it goes first. Where
- * the server is another than that of the last call it may have an older state: the epoch changes, and offsets go on.
+ * the server is another than that of the last call it may have an older state: the epoch changes, and offsets go on. So it does where
+ * the same one has another `master_replid`: it was a replica meanwhile, and has the state of who stood in its place.
  */
 const STATE = `
 local meta, stream, ids = KEYS[1], KEYS[2], KEYS[3]
-local info = redis.pcall('INFO', 'server')
-local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ARGV[1]
+local info = redis.pcall('INFO', 'server', 'replication')
+if type(info) ~= 'string' then info = '' end
+local run = string.match(info, 'run_id:(%w+)') or ARGV[1]
 if run == '' then return redis.error_reply('${OWN_ERROR} this user may not ask INFO server, without which an older state is not noticed: give it +info') end
-local state = redis.call('HMGET', meta, 'epoch', 'offset', 'run', 'key', 'former')
+local state = redis.call('HMGET', meta, 'epoch', 'offset', 'run', 'key', 'former', 'line')
 local epoch, offset, key, former = state[1], tonumber(state[2] or 0), state[4], state[5]
+local line = string.match(info, 'master_replid:(%w+)') or state[6] or ''
 local function whole(number) return string.format('%.0f', number) end
 local function keep()
   local ms = tonumber(ARGV[5])
@@ -36,14 +39,16 @@ end
 if not epoch then
   redis.call('DEL', stream, ids)
   epoch, key, former = ARGV[2], ARGV[3], ''
-  redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'run', run, 'key', key, 'former', former)
-elseif state[3] ~= run then
+  redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'run', run, 'line', line, 'key', key, 'former', former)
+elseif state[3] ~= run or (state[6] or line) ~= line then
   local list = { epoch .. ' ' .. whole(offset) }
   for one in string.gmatch(former, '%S+ %d+') do
     if #list < 4 then list[#list + 1] = one end
   end
   epoch, former = ARGV[2], table.concat(list, ' ')
-  redis.call('HSET', meta, 'epoch', epoch, 'run', run, 'former', former)
+  redis.call('HSET', meta, 'epoch', epoch, 'run', run, 'line', line, 'former', former)
+elseif not state[6] then
+  redis.call('HSET', meta, 'line', line)
 end
 `
 

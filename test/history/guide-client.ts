@@ -35,8 +35,13 @@ export const room = defineChannel('room:*', {
   join: () => ({ assigns: {} }),
 })
 
-/** A client of `room:1` that goes where `urlOf` says, each time that it connects. */
-export function client(t: TestContext, urlOf: () => string, Socket: typeof phoenix18.Socket) {
+/** A client of one topic that goes where `urlOf` says, each time that it connects. */
+export function client(
+  t: TestContext,
+  urlOf: () => string,
+  Socket: typeof phoenix18.Socket,
+  topic = 'room:1',
+) {
   const wires: WebSocket[] = []
   class Transport extends WebSocket {
     constructor(address: string, protocols?: string[]) {
@@ -52,14 +57,14 @@ export function client(t: TestContext, urlOf: () => string, Socket: typeof phoen
   const took: number[] = []
   const joins: boolean[] = []
   socket.connect()
-  const channel = guide.resumingChannel<{ n: number }>(socket, 'room:1')
+  const channel = guide.resumingChannel<{ n: number }>(socket, topic)
   channel.onEntry('said', ({ n }) => void took.push(n))
   channel.joinPush.receive('ok', ({ $resume }) => void joins.push($resume.recovered))
   t.after(() => new Promise<void>((resolve) => socket.disconnect(resolve)))
   /** Breaks the connection under the client. */
   const reset = (): void =>
     (wires.at(-1) as unknown as { _socket: { resetAndDestroy(): void } })._socket?.resetAndDestroy()
-  return { took, joins, reset, wire: () => wires.at(-1) as WebSocket }
+  return { socket, took, joins, reset, wire: () => wires.at(-1) as WebSocket }
 }
 
 /** Whole numbers from 1. */

@@ -49,6 +49,21 @@ export class RedisCluster {
     return member.server
   }
 
+  /** Parts a replica from its master, which goes on: the replica gets nothing of what is written from now on. */
+  async part(replica: RedisServer, master: RedisServer): Promise<void> {
+    await master.command('ACL SETUSER default -psync -sync')
+    await master.command('CLIENT KILL TYPE replica')
+    while (!/master_link_status:down/.test(await replica.command('INFO replication')));
+  }
+
+  /** A replica takes the place of a master that lives, whatever it lacks. Resolves when that is its replica, and has what it has. */
+  async takeOver(replica: RedisServer, master: RedisServer): Promise<void> {
+    await replica.command('ACL SETUSER default +psync +sync')
+    await replica.command('CLUSTER FAILOVER TAKEOVER')
+    while (!/role:slave.*master_link_status:up/s.test(await master.command('INFO replication')));
+    await this.isWhole()
+  }
+
   /** Waits until all members know each other, and that every slot is served. */
   async isWhole(): Promise<void> {
     const known = new RegExp(`cluster_known_nodes:${this.#members.length}\\b`)
