@@ -9,7 +9,7 @@ import {
 } from './measure/bench-workload.ts'
 import type { Place } from './measure/cores.ts'
 import type { Options } from './options.ts'
-import { STORMED } from './peers/catalog.ts'
+import { STORMED, stormedBefore } from './peers/catalog.ts'
 import { anyVoid } from './report/figures.ts'
 import { profileFolder, writeResult } from './report/files.ts'
 import { describeMachine } from './report/machine.ts'
@@ -71,10 +71,7 @@ async function benchStorms(
   { peers, pace, scale, profile, tls }: Options,
   ground: Ground,
 ): Promise<WorkloadResult> {
-  const before = peers
-    .filter(({ checkout }) => checkout !== undefined)
-    .map((peer) => ({ ...peer, perTopic: 1 }))
-  const stormed = [...STORMED, ...before].map((peer) => ({ ...peer, tls }))
+  const stormed = [...STORMED, ...peers.flatMap(stormedBefore)].map((peer) => ({ ...peer, tls }))
   return benchStorm(stormed, {
     ...ground,
     clients: scale.joins,

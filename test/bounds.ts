@@ -39,6 +39,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'ground/errors.ts const constructors': 'the rows of the table',
   'ground/telemetry.ts listener on': 'the listeners of the application',
   'node/channels.ts listener on': 'the listeners of the application',
+  'protocol/frame.ts bytes Buffer.concat': 'one frame',
   'protocol/topic.ts const RESERVED_EVENTS': 'constant',
   'presence/announcer.ts field #listeners':
     'the listeners of presence.onDiff, until their functions are called',
@@ -70,6 +71,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/in-flight.ts timer setTimeout': 'one for each connection',
   'session/backlog.ts field #readers': 'limits.connections; their bytes: backpressure.maxTotalBytes',
   'session/outbox.ts field #outboxes': 'the connections that are written to in one turn: limits.connections',
+  'session/outbox.ts field #speakers': 'one: presence',
   'session/outbox.ts field #joined': 'KEPT_JOINS (4), within one turn of the event loop',
   'session/outbox.ts field #waiting':
     'what one turn of the event loop sends to one client, within backpressure.maxBufferedBytes',
@@ -118,6 +120,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/websocket/neighbours.ts listener': 'constant for each server, or for each socket',
   'transport/websocket/route.ts listener': 'constant for each server, or for each socket',
   'transport/websocket/deflater.ts field #made': 'weak: the frames that live, each with itself compressed',
+  'transport/websocket/deflater.ts field #middles': 'weak: the lists that live, each with itself compressed',
   'transport/websocket/deflater.ts field #awaiting': 'limits.connections: those who are sent one frame',
   'transport/websocket/pool.ts field #waiting':
     'MAX_WAITING (64) frames; of the messages of clients one for each connection: limits.connections, limits.payloadBytes',
@@ -208,13 +211,11 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   // Presence: by owner and by node
 
+  'presence/ledger.ts field #others': 'the presences of one owner: presence.limits.keys for each topic',
   'presence/ledger.ts field #holdings':
     'owners: channels that are joined, and signals of the application, × presence.limits.keys',
   'presence/options.ts const resolved': 'weak: the options that live',
-  'presence/limits.ts field #dues': 'weak: the owners that live',
-  'presence/owners.ts field #watched': 'weak: the signals that live',
-  'presence/owners.ts field #ended': 'weak: the owners that live',
-  'presence/owners.ts field #told': 'weak: the owners that live',
+  'presence/owners.ts field #known': 'weak: the owners that live',
   'presence/late-updates.ts field #owners':
     'the owners that track anything, × presence.limits.keys for each topic',
   'presence/late-updates.ts timer setTimeout': 'one for each owner',

@@ -84,9 +84,21 @@ export interface Stormed extends Peer {
   readonly perTopic: number
 }
 
+const PLAIN = peerNamed('fastify-websocket')
+const TOLD: Peer = { ...PLAIN, file: 'fastify-websocket-told' }
+
 /** The first is the one by which the others are divided. */
 export const STORMED: readonly Stormed[] = [
-  { ...peerNamed('fastify-websocket'), perTopic: 1 },
+  { ...PLAIN, perTopic: 1 },
+  {
+    ...TOLD,
+    name: 'fastify-websocket, positions',
+    dialects: [phoenixV2Positions],
+    topicPrefix: 'logged',
+    perTopic: 1,
+  },
+  { ...TOLD, name: 'fastify-websocket, lists', topicPrefix: 'present', perTopic: 1 },
+  { ...TOLD, name: 'fastify-websocket, lists in rooms of 20', topicPrefix: 'present', perTopic: 20 },
   { ...peerNamed('beryl'), perTopic: 1 },
   {
     ...peerNamed('beryl'),
@@ -98,6 +110,16 @@ export const STORMED: readonly Stormed[] = [
   { ...peerNamed('beryl'), name: 'beryl, presence', topicPrefix: 'present', perTopic: 1 },
   { ...peerNamed('beryl'), name: 'beryl, presence in rooms of 20', topicPrefix: 'present', perTopic: 20 },
 ]
+
+/** The storms of beryl at another checkout. */
+export function stormedBefore({ checkout, name }: Peer): readonly Stormed[] {
+  if (checkout === undefined) return []
+  return STORMED.filter(({ file }) => file === 'beryl').map((peer) => ({
+    ...peer,
+    checkout,
+    name: peer.name.replace('beryl', name),
+  }))
+}
 
 /** The same messages as they are, and compressed: by this package for all at once, by ws for each. */
 export const DEFLATES: readonly Peer[] = [

@@ -12,7 +12,10 @@ export abstract class Member {
 /** The way of one text to all members of a topic: this and {@link Member.send} are all in which the raw peers differ. */
 export type Fanout<M extends Member> = (members: Iterable<M>, text: string) => void
 
-type Frame = readonly [
+/** The answer to a join, and what else is said then; `members` has the one who joins already. */
+export type Greet<M extends Member> = (member: M, frame: Frame, members: ReadonlySet<M>) => void
+
+export type Frame = readonly [
   joinRef: string | null,
   ref: string | null,
   topic: string,
@@ -23,9 +26,11 @@ type Frame = readonly [
 export class PhoenixWire<M extends Member> {
   readonly #topics = new Map<string, Set<M>>()
   readonly #fanout: Fanout<M>
+  readonly #greet: Greet<M>
 
-  constructor(fanout: Fanout<M>) {
+  constructor(fanout: Fanout<M>, greet: Greet<M> = (member, frame) => reply(member, frame, {})) {
     this.#fanout = fanout
+    this.#greet = greet
   }
 
   /** Handles one text frame that `member` sent. */
@@ -38,8 +43,7 @@ export class PhoenixWire<M extends Member> {
       case 'echo':
         return reply(member, frame, payload)
       case 'phx_join':
-        this.#join(member, topic)
-        return reply(member, frame, {})
+        return this.#greet(member, frame, this.#join(member, topic))
       case 'phx_leave':
         this.#leave(member, topic)
         return reply(member, frame, {})
@@ -58,11 +62,11 @@ export class PhoenixWire<M extends Member> {
     if (members !== undefined) this.#fanout(members, JSON.stringify([null, null, topic, 'said', payload]))
   }
 
-  #join(member: M, topic: string): void {
-    const members = this.#topics.get(topic)
-    if (members === undefined) this.#topics.set(topic, new Set([member]))
-    else members.add(member)
+  #join(member: M, topic: string): ReadonlySet<M> {
+    const members = this.#topics.get(topic) ?? new Set()
+    this.#topics.set(topic, members.add(member))
     member.topics.push(topic)
+    return members
   }
 
   #leave(member: M, topic: string): void {
@@ -71,6 +75,6 @@ export class PhoenixWire<M extends Member> {
   }
 }
 
-function reply(member: Member, [joinRef, ref, topic]: Frame, response: unknown): void {
+export function reply(member: Member, [joinRef, ref, topic]: Frame, response: unknown): void {
   member.send(JSON.stringify([joinRef, ref, topic, 'phx_reply', { response, status: 'ok' }]))
 }

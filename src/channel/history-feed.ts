@@ -41,7 +41,8 @@ export class HistoryFeed implements Feed, Follower {
   #isLost = false
   /** The client does not know its position. */
   #isUntold = false
-  readonly #teller: Waiting = { goOn: () => this.#sayPosition() }
+  /** Waits to tell the position. Made on first use: most clients are told entries. */
+  #teller: Waiting | undefined
 
   constructor(histories: Histories, fed: Followed, inner: Feed | undefined) {
     this.#histories = histories
@@ -86,7 +87,7 @@ export class HistoryFeed implements Feed, Follower {
     this.#state = 'over'
     this.#resumption?.tail.followers.delete(this)
     this.#histories.pumps.forget(this)
-    this.#histories.tells.forget(this.#teller)
+    if (this.#teller !== undefined) this.#histories.tells.forget(this.#teller)
   }
 
   // Feed
@@ -161,7 +162,9 @@ export class HistoryFeed implements Feed, Follower {
 
   #passedBy(): 0 {
     this.#isUntold = true
-    if (this.#state === 'live') this.#histories.tells.wait(this.#teller)
+    if (this.#state !== 'live') return 0
+    this.#teller ??= { goOn: () => this.#sayPosition() }
+    this.#histories.tells.wait(this.#teller)
     return 0
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { ReplyReason } from '../ground/refusals.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Histories } from '../history/histories.ts'
-import type { Frame } from '../protocol/frame.ts'
+import type { Frame, PiecedFrame } from '../protocol/frame.ts'
 import type { Codec, JsonText, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
 import type { Breath } from './breath.ts'
@@ -76,7 +76,7 @@ export interface Outlet {
   readonly connectionTopic: string | undefined
   readonly codec: Codec
   readonly log: FastifyBaseLogger
-  send(frame: Frame): void
+  send(frame: Frame | PiecedFrame): void
   /** True where the client is so far behind that it should be spared what can be told later in one piece. */
   readonly isBehind: boolean
   /** Bytes that were sent and have not left: counted each time. */

@@ -12,12 +12,12 @@ export class Routers {
 
   /** The channels that own a topic, each once: two entrances may have one of their own for it. */
   match(topic: string): readonly CompiledChannel[] {
-    const owners = new Set<CompiledChannel>()
+    const owners: CompiledChannel[] = []
     for (const router of this.#routers) {
       const channel = router.match(topic)
-      if (channel !== undefined) owners.add(channel)
+      if (channel !== undefined && !owners.includes(channel)) owners.push(channel)
     }
-    return [...owners]
+    return owners
   }
 
   /** The history of a topic: of several channels that log it, all events, the larger size and the longer time. */

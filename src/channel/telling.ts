@@ -1,7 +1,7 @@
 import type { Claim } from '../history/resumption.ts'
 import { unwritable } from '../protocol/carried.ts'
 import type { Frame } from '../protocol/frame.ts'
-import type { JsonText, Ref } from '../protocol/message.ts'
+import { type JsonText, type Ref, SharedText } from '../protocol/message.ts'
 import { Broadcast } from '../pubsub/broadcast.ts'
 import { LoggedBroadcast } from '../pubsub/logged.ts'
 import type { CompiledChannel } from './definition.ts'
@@ -138,7 +138,11 @@ export abstract class Telling extends Turns implements Followed {
 
   pushState(event: string, state: JsonText): void {
     // The channel may have ended in the turn in which it was joined, and its terminate be at work.
-    if (this.state === 'joined') this.#push(event, state)
+    if (this.state !== 'joined') return
+    const { codec } = this.outlet
+    if (state instanceof SharedText && codec.encodeShared !== undefined && this.#isTold)
+      this.outlet.send(codec.encodeShared(this.wireRef, this.topic, event, state))
+    else this.#push(event, state)
   }
 
   #push(event: string, payload: unknown, ref?: string): void {

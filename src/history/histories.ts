@@ -60,6 +60,7 @@ export class Histories {
   readonly #publisher: Publisher
   readonly #replays = new Replays()
   readonly #appended: Probe<'history.appended'>
+  readonly #read: Probe<'history.read'>
   readonly #tails = new Map<string, Tail>()
   readonly #tailHost: TailHost
   /** Runs while there are tails. */
@@ -72,6 +73,7 @@ export class Histories {
     const { clock } = host
     this.#host = host
     this.#appended = host.telemetry.probe('history.appended')
+    this.#read = host.telemetry.probe('history.read')
     this.#door = new LogDoor(log, clock)
     this.#publisher = new Publisher(this.#door, clock)
     this.pumps = new Pace(clock, PUMP_MS)
@@ -183,11 +185,12 @@ export class Histories {
 
   /** The log as it is: read, where this node does not hear the topic. */
   read(topic: string, after: number, declared: DeclaredHistory): MaybePromise<LogPage> {
-    const { clock, telemetry } = this.#host
-    const startedAt = clock.now()
+    const { clock } = this.#host
+    const probe = this.#read
+    const startedAt = probe.isHeard ? clock.now() : 0
     const report = (page: LogPage): LogPage => {
       const durationMs = clock.now() - startedAt
-      telemetry.emit('history.read', { durationMs, entries: page.entries.length }, { topic })
+      if (probe.isHeard) probe.emit({ durationMs, entries: page.entries.length }, { topic })
       return page
     }
     const page = this.#door.read(topic, after, declared)

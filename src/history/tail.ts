@@ -59,8 +59,8 @@ export class Tail {
   #reading: Promise<void> | undefined
   #readAt = Number.NEGATIVE_INFINITY
   #timer: Timer | undefined
-  /** Entries that came while the log is read: by offset. */
-  #early = new Map<number, { epoch: string; text: string }>()
+  /** Entries that came while the log is read: by offset. Made on first use. */
+  #early: Map<number, { epoch: string; text: string }> | undefined
   #isEnded = false
 
   constructor(topic: string, declared: DeclaredHistory, host: TailHost) {
@@ -143,6 +143,7 @@ export class Tail {
     this.#epoch ??= this.#meet(epoch, offset - 1)
     if (epoch === this.#epoch && offset <= this.#passed) return
     if (epoch === this.#epoch && offset === this.#passed + 1) return this.#pass(text)
+    this.#early ??= new Map()
     if (this.#early.size < MAX_EARLY) this.#early.set(offset, { epoch, text })
     void this.#readSoon()
   }
@@ -288,8 +289,8 @@ export class Tail {
   /** Passes on what came while the log was read. What still does not follow is read for again. */
   #settle(): void {
     const early = this.#early
-    if (early.size === 0) return
-    this.#early = new Map()
+    if (early === undefined) return
+    this.#early = undefined
     for (const [offset, { epoch, text }] of [...early].sort(([a], [b]) => a - b)) {
       if (epoch === this.#epoch && offset > this.#passed) this.arrived({ epoch, offset }, text)
     }

@@ -171,6 +171,8 @@ export class Endpoint {
     return new PresenceRegister({
       options,
       clock: this.clock,
+      // In the writes of the turn: a join is answered and told of the others in one.
+      atTurnEnd: (tell) => this.#turn.atEnd(tell),
       lane: () => this.#runningPubSub.lane('presence'),
       sink: {
         subscribers: (topic) => {

@@ -18,12 +18,16 @@ export interface PresenceSink {
   diff(topic: string, diff: PresenceDiff): void
 }
 
+/** Calls `tell` behind the I/O of this turn, and no sooner; what it sends may then leave with what others sent in the turn. */
+export type AtTurnEnd = (tell: () => void) => void
+
 export interface AnnouncerInit {
   readonly clock: Clock
   readonly view: View
   readonly sink: PresenceSink
   /** The longest wait between two diffs of one topic. */
   readonly diffMs: number
+  readonly atTurnEnd: AtTurnEnd
   /** A listener, or the sink, failed. */
   readonly failed: (topic: string, error: unknown) => void
 }
@@ -87,7 +91,7 @@ export class Announcer {
   soon(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    this.#init.clock.setImmediate(() => this.#tell())
+    this.#init.atTurnEnd(() => this.#tell())
   }
 
   #tell(): void {

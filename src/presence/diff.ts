@@ -33,40 +33,48 @@ export function toPresences(rows: Iterable<Row>): Presences {
 
 /** The rows that came and went since the last diff of a topic. A row that did both is in neither. */
 export class Changes {
-  readonly #joins: Set<Row>
-  readonly #leaves: Set<Row>
+  // Made on first use: most changes are a few who come, or a few who go.
+  #joins: Set<Row> | undefined
+  #leaves: Set<Row> | undefined
 
   constructor(from?: Changes) {
-    this.#joins = new Set(from === undefined ? [] : from.#joins)
-    this.#leaves = new Set(from === undefined ? [] : from.#leaves)
+    if (from === undefined) return
+    this.#joins = new Set(from.#joins)
+    this.#leaves = new Set(from.#leaves)
   }
 
   get empty(): boolean {
-    return this.#joins.size === 0 && this.#leaves.size === 0
+    return !this.#joins?.size && !this.#leaves?.size
   }
 
   join(row: Row): void {
-    if (!this.#leaves.delete(row)) this.#joins.add(row)
+    if (this.#leaves?.delete(row)) return
+    this.#joins ??= new Set()
+    this.#joins.add(row)
   }
 
   leave(row: Row): void {
-    if (!this.#joins.delete(row)) this.#leaves.add(row)
+    if (this.#joins?.delete(row)) return
+    this.#leaves ??= new Set()
+    this.#leaves.add(row)
   }
 
   joins(): Iterable<Row> {
-    return this.#joins
+    return this.#joins ?? NOBODY
   }
 
   leaves(): Iterable<Row> {
-    return this.#leaves
+    return this.#leaves ?? NOBODY
   }
 
   /** True where this row's opposite change would make both vanish. */
   cancels(row: Row): boolean {
-    return this.#joins.has(row) || this.#leaves.has(row)
+    return this.#joins?.has(row) === true || this.#leaves?.has(row) === true
   }
 
   toDiff(): PresenceDiff {
-    return { joins: toPresences(this.#joins), leaves: toPresences(this.#leaves) }
+    return { joins: toPresences(this.joins()), leaves: toPresences(this.leaves()) }
   }
 }
+
+const NOBODY: readonly Row[] = []

@@ -1,9 +1,57 @@
 import type { Row } from './row.ts'
 
-/** The rows of one owner: topic → key → row. */
-interface Holding {
+/** The rows of one owner. Nearly always there is one, which then needs no map. */
+class Holding {
   readonly id: number
-  readonly topics: Map<string, Map<string, Row>>
+  #one: Row | undefined
+  /** Topic → key → row. */
+  #others: Map<string, Map<string, Row>> | undefined
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  get isEmpty(): boolean {
+    return this.#one === undefined && (this.#others?.size ?? 0) === 0
+  }
+
+  get(topic: string, key: string): Row | undefined {
+    return this.#isOne(topic, key) ? this.#one : this.#others?.get(topic)?.get(key)
+  }
+
+  count(topic: string): number {
+    return (this.#one?.topic === topic ? 1 : 0) + (this.#others?.get(topic)?.size ?? 0)
+  }
+
+  put(row: Row): void {
+    if (this.isEmpty || this.#isOne(row.topic, row.key)) {
+      this.#one = row
+      return
+    }
+    this.#others ??= new Map()
+    const rows = this.#others.get(row.topic) ?? new Map<string, Row>()
+    this.#others.set(row.topic, rows.set(row.key, row))
+  }
+
+  /** Takes away what is there. */
+  remove({ topic, key }: Row): void {
+    if (this.#isOne(topic, key)) {
+      this.#one = undefined
+      return
+    }
+    const rows = this.#others?.get(topic)
+    rows?.delete(key)
+    if (rows?.size === 0) this.#others?.delete(topic)
+  }
+
+  *rows(): Generator<Row> {
+    if (this.#one !== undefined) yield this.#one
+    for (const rows of this.#others?.values() ?? []) yield* rows.values()
+  }
+
+  #isOne(topic: string, key: string): boolean {
+    return this.#one?.topic === topic && this.#one.key === key
+  }
 }
 
 /**
@@ -29,53 +77,46 @@ export class Ledger {
   }
 
   get(owner: object, topic: string, key: string): Row | undefined {
-    return this.#holdings.get(owner)?.topics.get(topic)?.get(key)
+    return this.#holdings.get(owner)?.get(topic, key)
   }
 
   /** The number of keys that an owner tracks on a topic. */
   count(owner: object, topic: string): number {
-    return this.#holdings.get(owner)?.topics.get(topic)?.size ?? 0
+    return this.#holdings.get(owner)?.count(topic) ?? 0
   }
 
   put(owner: object, row: Row): void {
-    const { topics } = this.#holdings.get(owner) ?? this.#open(owner)
-    const rows = topics.get(row.topic) ?? new Map<string, Row>()
-    if (!rows.has(row.key)) this.#size++
-    topics.set(row.topic, rows.set(row.key, row))
+    const holding = this.#holdings.get(owner) ?? this.#open(owner)
+    if (holding.get(row.topic, row.key) === undefined) this.#size++
+    holding.put(row)
   }
 
   /** Gives the row that was taken away, if there was one. */
   take(owner: object, topic: string, key: string): Row | undefined {
     const holding = this.#holdings.get(owner)
-    const rows = holding?.topics.get(topic)
-    const row = rows?.get(key)
-    if (holding === undefined || rows === undefined || row === undefined) return undefined
-    rows.delete(key)
-    if (rows.size === 0) holding.topics.delete(topic)
-    if (holding.topics.size === 0) this.#holdings.delete(owner)
+    const row = holding?.get(topic, key)
+    if (holding === undefined || row === undefined) return undefined
+    holding.remove(row)
+    if (holding.isEmpty) this.#holdings.delete(owner)
     this.#size--
     return row
   }
 
   /** Takes away everything that an owner tracks. */
   takeAll(owner: object): Row[] {
-    const rows = [...rowsOf(this.#holdings.get(owner))]
+    const rows = [...(this.#holdings.get(owner)?.rows() ?? [])]
     this.#holdings.delete(owner)
     this.#size -= rows.length
     return rows
   }
 
   *rows(): Generator<Row> {
-    for (const holding of this.#holdings.values()) yield* rowsOf(holding)
+    for (const holding of this.#holdings.values()) yield* holding.rows()
   }
 
   #open(owner: object): Holding {
-    const holding: Holding = { id: ++this.#owners, topics: new Map() }
+    const holding = new Holding(++this.#owners)
     this.#holdings.set(owner, holding)
     return holding
   }
-}
-
-function* rowsOf(holding: Holding | undefined): Generator<Row> {
-  for (const rows of holding?.topics.values() ?? []) yield* rows.values()
 }

@@ -6,12 +6,15 @@ import type { ResolvedPresenceOptions } from './options.ts'
 /** The limits that refuse. (`shownKeys` only shows less.) */
 export type GuardedLimit = 'keys' | 'keyBytes' | 'metaBytes' | 'changesPerSecond'
 
+/** An owner whose changes are counted, as {@link Rate} does it. */
+interface Changing {
+  changesDue: number
+}
+
 /** Throws at the caller whose owner does too much. What was refused costs no part of a limit. */
 export class LimitGuard {
   readonly #limits: ResolvedPresenceOptions['limits']
   readonly #changes: Rate | undefined
-  /** The due times of owners, as {@link Rate} counts them. */
-  readonly #dues = new WeakMap<object, number>()
   readonly #reached: (limit: GuardedLimit) => void
 
   /** @param reached told of every refusal */
@@ -32,21 +35,20 @@ export class LimitGuard {
   }
 
   /** As {@link LimitGuard.mayChange}, and throws where it may not. */
-  takeChange(owner: object, topic: string, key: string, now: number): void {
+  takeChange(owner: Changing, topic: string, key: string, now: number): void {
     if (!this.mayChange(owner, now)) this.#refuse(key, topic, 'changesPerSecond')
   }
 
   /** Takes one of the changes that an owner has in a second; a second's worth may come at once. */
-  mayChange(owner: object, now: number): boolean {
+  mayChange(owner: Changing, now: number): boolean {
     if (this.waitMs(owner, now) > 0) return false
-    if (this.#changes !== undefined)
-      this.#dues.set(owner, this.#changes.charge(this.#dues.get(owner) ?? 0, now))
+    if (this.#changes !== undefined) owner.changesDue = this.#changes.charge(owner.changesDue, now)
     return true
   }
 
   /** The milliseconds until an owner may make a change. */
-  waitMs(owner: object, now: number): number {
-    return this.#changes?.waitMs(this.#dues.get(owner) ?? 0, now) ?? 0
+  waitMs({ changesDue }: Changing, now: number): number {
+    return this.#changes?.waitMs(changesDue, now) ?? 0
   }
 
   #refuse(key: string, topic: string, limit: GuardedLimit): never {

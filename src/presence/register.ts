@@ -5,7 +5,7 @@ import type { Clock } from '../ground/clock.ts'
 import { systemClock } from '../ground/clock.ts'
 import { berylError } from '../ground/errors.ts'
 import type { Lane } from '../replication/lane.ts'
-import { Announcer, type PresenceSink, type StateListener } from './announcer.ts'
+import { Announcer, type AtTurnEnd, type PresenceSink, type StateListener } from './announcer.ts'
 import type { PresenceEntry, Presences } from './diff.ts'
 import { type LateUpdate, LateUpdates } from './late-updates.ts'
 import { Ledger } from './ledger.ts'
@@ -37,6 +37,8 @@ export interface PresenceInit {
   readonly checkOpen?: () => void
   readonly report?: (event: PresenceEvent) => void
   readonly clock?: Clock
+  /** Default: a turn of the clock. */
+  readonly atTurnEnd?: AtTurnEnd
   readonly options?: PresenceOptions | ResolvedPresenceOptions
 }
 
@@ -67,7 +69,7 @@ export class PresenceRegister implements Presence {
       this.#report({ type: 'limit_reached', limit }),
     )
     this.#late = new LateUpdates(this.#clock, {
-      waitMs: (owner) => this.#limits.waitMs(owner, this.#clock.now()),
+      waitMs: (owner) => this.#waitMs(owner),
       send: (owner, update) => this.#sendLate(owner, update),
     })
     this.#owners = new Owners((owner) => this.end(owner))
@@ -80,6 +82,7 @@ export class PresenceRegister implements Presence {
       view: this.#view,
       sink: init.sink,
       diffMs: this.#options.diffMs,
+      atTurnEnd: init.atTurnEnd ?? ((tell) => void this.#clock.setImmediate(tell)),
       failed: (topic, error) => this.#report({ type: 'listener_failed', topic, error }),
     })
   }
@@ -93,7 +96,7 @@ export class PresenceRegister implements Presence {
     // Code of the application ran: it may have ended the owner, or tracked the key itself.
     this.#owners.check(owner, topic, name)
     this.#checkFree(owner, topic, name)
-    this.#limits.takeChange(owner, topic, name, this.#clock.now())
+    this.#limits.takeChange(this.#owners.of(owner), topic, name, this.#clock.now())
     const row = this.#makeRow(owner, topic, name, said, this.#makeRef())
     this.#ledger.put(owner, row)
     this.#view.add(row)
@@ -120,9 +123,14 @@ export class PresenceRegister implements Presence {
     this.#tracked(owner, topic, name)
     const ref = this.#late.get(owner, topic, name)?.ref ?? this.#makeRef()
     const update = { topic, key: name, said, ref }
-    if (this.#limits.waitMs(owner, this.#clock.now()) > 0) this.#late.put(owner, update)
+    if (this.#waitMs(owner) > 0) this.#late.put(owner, update)
     else this.#sendLate(owner, update)
     return ref
+  }
+
+  /** Until this owner may make a change. */
+  #waitMs(owner: object): number {
+    return this.#limits.waitMs(this.#owners.of(owner), this.#clock.now())
   }
 
   /** The meta that was said last, also where the others have not been told. A copy. */
@@ -135,7 +143,7 @@ export class PresenceRegister implements Presence {
   #sendLate(owner: object, { topic, key, said, ref }: LateUpdate): void {
     const old = this.#tracked(owner, topic, key)
     this.#late.forget(owner, topic, key)
-    this.#limits.mayChange(owner, this.#clock.now())
+    this.#limits.mayChange(this.#owners.of(owner), this.#clock.now())
     const row = this.#makeRow(owner, topic, key, said, ref, old.meta.phx_ref)
     this.#ledger.put(owner, row)
     this.#view.add(row)

@@ -24,16 +24,31 @@ export function textFrame(text: string): Frame {
   return frame
 }
 
+/** A frame in pieces, the middle one of which many frames have in common: that is copied for nobody who can write pieces. */
+export class PiecedFrame {
+  readonly pieces: readonly [head: Buffer, middle: Buffer, tail: Buffer]
+  readonly length: number
+
+  /** @param ends the bytes before and behind the middle, which begins at `cut` */
+  constructor(ends: Buffer, cut: number, middle: Buffer) {
+    this.pieces = [ends.subarray(0, cut), middle, ends.subarray(cut)]
+    this.length = ends.length + middle.length
+  }
+
+  /** The frame in one piece: a copy. */
+  get whole(): Frame {
+    return Buffer.concat(this.pieces)
+  }
+}
+
 /** A text frame around text whose middle is UTF-8 already. */
-export function textFrameAround(head: string, middle: Uint8Array, tail: string): Frame {
+export function textFrameAround(head: string, middle: Buffer, tail: string): PiecedFrame {
   const headLength = Buffer.byteLength(head)
-  const length = headLength + middle.length + Buffer.byteLength(tail)
-  const frame = allocate(FIN_TEXT, length)
-  const start = frame.length - length
-  frame.write(head, start)
-  frame.set(middle, start + headLength)
-  frame.write(tail, start + headLength + middle.length)
-  return frame
+  const length = headLength + Buffer.byteLength(tail)
+  const ends = allocate(FIN_TEXT, length + middle.length, length)
+  const start = ends.length - length
+  ends.write(head + tail, start)
+  return new PiecedFrame(ends, start + headLength, middle)
 }
 
 /** A binary frame with room for `length` bytes of payload, to be filled from {@link payloadStart}. */
@@ -46,6 +61,39 @@ export function compressedFrame(frame: Frame, data: Uint8Array): Frame {
   const compressed = allocate((frame[0] as number) | COMPRESSED, data.length)
   compressed.set(data, payloadStart(compressed))
   return compressed
+}
+
+/** More bytes than these are no block that is not compressed. */
+const MAX_STORED = 65_535
+
+/**
+ * The message of `frame`, with its middle compressed to `data`, which ends with a whole byte. What stands around it becomes blocks that
+ * are not compressed (RFC 1951, 3.2.4), so that the data is the same for all; the last byte is what is left of an empty one
+ * (RFC 7692, 7.2.1):
+ *
+ *     00 length ~length head      data      00 length ~length tail      00
+ *
+ * `undefined` where its head is too long for a block.
+ */
+export function compressedAround({ pieces }: PiecedFrame, data: Buffer): PiecedFrame | undefined {
+  const [start, , tail] = pieces
+  const head = framePayload(start)
+  if (head.length > MAX_STORED) return undefined
+  const room = STORED_HEAD + head.length + STORED_HEAD + tail.length + 1
+  const ends = allocate((start[0] as number) | COMPRESSED, room + data.length, room)
+  const cut = writeStored(ends, ends.length - room, head)
+  ends[writeStored(ends, cut, tail)] = 0
+  return new PiecedFrame(ends, cut, data)
+}
+
+const STORED_HEAD = 5
+
+function writeStored(into: Buffer, at: number, bytes: Buffer): number {
+  into[at] = 0
+  into.writeUInt16LE(bytes.length, at + 1)
+  into.writeUInt16LE(~bytes.length & 0xffff, at + 3)
+  into.set(bytes, at + STORED_HEAD)
+  return at + STORED_HEAD + bytes.length
 }
 
 /** Where a frame's payload begins. */
@@ -63,21 +111,22 @@ export function isBinaryFrame(frame: Frame): boolean {
   return frame[0] === FIN_BINARY
 }
 
-function allocate(head: number, length: number): Frame {
+/** @param room for so much of the payload */
+function allocate(head: number, length: number, room = length): Frame {
   if (length < 126) {
-    const frame = Buffer.allocUnsafe(2 + length)
+    const frame = Buffer.allocUnsafe(2 + room)
     frame[0] = head
     frame[1] = length
     return frame
   }
   if (length < 65_536) {
-    const frame = Buffer.allocUnsafe(4 + length)
+    const frame = Buffer.allocUnsafe(4 + room)
     frame[0] = head
     frame[1] = 126
     frame.writeUInt16BE(length, 2)
     return frame
   }
-  const frame = Buffer.allocUnsafe(10 + length)
+  const frame = Buffer.allocUnsafe(10 + room)
   frame[0] = head
   frame[1] = 127
   frame.writeUInt32BE(Math.floor(length / 2 ** 32), 2)

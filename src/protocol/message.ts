@@ -1,4 +1,4 @@
-import type { Frame } from './frame.ts'
+import type { Frame, PiecedFrame } from './frame.ts'
 
 /**
  * The `ref` or `join_ref` of a client: a string or null from every known client, but any JSON value is echoed
@@ -36,10 +36,10 @@ export class JsonText {
 
 /** A long text that goes into a frame of its own for each of many: its bytes are made once. */
 export class SharedText extends JsonText {
-  #bytes: Uint8Array | undefined
+  #bytes: Buffer | undefined
 
   /** The text as UTF-8. */
-  get bytes(): Uint8Array {
+  get bytes(): Buffer {
     this.#bytes ??= Buffer.from(this.text)
     return this.#bytes
   }
@@ -71,6 +71,8 @@ export interface Codec {
   decode(data: Buffer, isBinary: boolean, parse: JsonParse): Message
   /** A server push to one channel; its payload may be {@link JsonText}. @param ref @default null, as in Phoenix */
   encodePush(joinRef: Ref, topic: string, event: string, payload: unknown, ref?: string): Frame | undefined
+  /** As {@link encodePush}, around bytes that all who are sent the text have in common. Absent where the version has no such form. */
+  encodeShared?(joinRef: Ref, topic: string, event: string, text: SharedText): PiecedFrame
   /** The answer to a message. */
   encodeReply(
     joinRef: Ref,

@@ -10,7 +10,6 @@ import {
   type Message,
   type Ref,
   type ReplyStatus,
-  SharedText,
 } from './message.ts'
 
 /**
@@ -33,6 +32,10 @@ export const v2: Codec = {
   encodePush(joinRef, topic, event, payload, ref) {
     if (isUint8Array(payload)) return encodeBinary(PUSH, [refText(joinRef), topic, event], payload)
     return encodeText(joinRef, ref ?? null, topic, event, payload)
+  },
+
+  encodeShared(joinRef, topic, event, text) {
+    return textFrameAround(headText(joinRef, null, topic, event), text.bytes, ']')
   },
 
   encodeReply(joinRef, ref, topic, status: ReplyStatus, response) {
@@ -76,9 +79,12 @@ function decodeText(data: Buffer, parse: JsonParse): Message {
 
 function encodeText(joinRef: Ref, ref: Ref, topic: unknown, event: string, payload: unknown): Frame {
   if (!(payload instanceof JsonText)) return textFrame(JSON.stringify([joinRef, ref, topic, event, payload]))
-  const head = `${JSON.stringify([joinRef, ref, topic, event]).slice(0, -1)},`
-  if (payload instanceof SharedText) return textFrameAround(head, payload.bytes, ']')
-  return textFrame(`${head}${payload.text}]`)
+  return textFrame(`${headText(joinRef, ref, topic, event)}${payload.text}]`)
+}
+
+/** All before the payload. */
+function headText(joinRef: Ref, ref: Ref, topic: unknown, event: string): string {
+  return `${JSON.stringify([joinRef, ref, topic, event]).slice(0, -1)},`
 }
 
 function decodeBinary(data: Buffer): Message {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomText } from '../ground/chance.ts'
 import type { Clock } from '../ground/clock.ts'
 import {
   type AppendOptions,
@@ -27,20 +27,13 @@ const ROOM_AGAIN = 0.9
 
 /** One topic. */
 class TopicLog {
-  readonly epoch: string
-  readonly key: string
+  readonly epoch = randomText(EPOCH_BYTES)
+  readonly key = randomText(KEY_BYTES)
   entries = new LogEntries()
   /** Each id with its offset, in that order. */
   ids: Map<string, number> | undefined
   entriesUntil = 0
   until = 0
-
-  constructor() {
-    // One question: where clients come back to many topics, chance is the dearest part of a log.
-    const bytes = randomBytes(EPOCH_BYTES + KEY_BYTES)
-    this.epoch = bytes.toString('base64url', 0, EPOCH_BYTES)
-    this.key = bytes.toString('base64url', EPOCH_BYTES)
-  }
 
   get bytes(): number {
     return TOPIC_BYTES + this.entries.bytes

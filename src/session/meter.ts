@@ -29,6 +29,14 @@ const MAX_COUNTED = 1_024
 const PAUSE_MS = 1_000
 const FLOOD_MS = 5_000
 
+/** The refusals of one client. */
+class Refusals {
+  /** That of the last. */
+  limit: MessageLimit = 'limits.messages'
+  at = Number.NEGATIVE_INFINITY
+  floodingSince = 0
+}
+
 /** Counts what one client sends. The answers are in milliseconds to wait: 0 where it may. */
 export class Meter {
   readonly #rates: MeterRates
@@ -39,9 +47,8 @@ export class Meter {
   #heartbeatsDue = 0
   /** By topic; only where channels have a limit of their own. */
   #channelsDue: Map<string, number> | undefined
-  #limit: MessageLimit = 'limits.messages'
-  #refusedAt = Number.NEGATIVE_INFINITY
-  #floodingSince = 0
+  /** Made with the first: most clients are never refused anything. */
+  #refusals: Refusals | undefined
 
   constructor(rates: MeterRates, lateness: Lateness = ON_TIME) {
     this.#rates = rates
@@ -55,7 +62,7 @@ export class Meter {
     const messageWaitMs = messages?.waitMs(this.#messagesDue, now, 1, since) ?? 0
     const byteWaitMs = byteRate?.waitMs(this.#bytesDue, now, bytes, since) ?? 0
     if (messageWaitMs > 0 || byteWaitMs > 0) {
-      this.#limit = byteWaitMs > messageWaitMs ? 'limits.bytesPerSecond' : 'limits.messages'
+      this.#refused.limit = byteWaitMs > messageWaitMs ? 'limits.bytesPerSecond' : 'limits.messages'
       return Math.max(messageWaitMs, byteWaitMs)
     }
     if (messages !== undefined) this.#messagesDue = messages.charge(this.#messagesDue, since)
@@ -65,7 +72,7 @@ export class Meter {
 
   /** The limit that the last refused message reached. */
   get limit(): MessageLimit {
-    return this.#limit
+    return this.#refused.limit
   }
 
   /** A message to a joined channel, which counts against that channel too. */
@@ -120,8 +127,14 @@ export class Meter {
 
   /** Takes note of a refusal. Whether it is one too many: the client has been at it for 5 s without a pause. */
   isFlooding(now: number): boolean {
-    if (now - this.#refusedAt > PAUSE_MS) this.#floodingSince = now
-    this.#refusedAt = now
-    return now - this.#floodingSince >= FLOOD_MS
+    const refusals = this.#refused
+    if (now - refusals.at > PAUSE_MS) refusals.floodingSince = now
+    refusals.at = now
+    return now - refusals.floodingSince >= FLOOD_MS
+  }
+
+  get #refused(): Refusals {
+    this.#refusals ??= new Refusals()
+    return this.#refusals
   }
 }

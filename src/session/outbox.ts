@@ -1,7 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
-import type { Frame } from '../protocol/frame.ts'
+import { type Frame, PiecedFrame } from '../protocol/frame.ts'
 import type { Backlog, SlowReader } from './backlog.ts'
-import type { Joins } from './wire.ts'
+import type { Joins, Sent } from './wire.ts'
 
 /** So many joins are at hand: subscribers may speak two versions, with compression or without. */
 const KEPT_JOINS = 4
@@ -14,6 +14,8 @@ const KEPT_JOINS = 4
 export class Turn implements Joins {
   readonly #clock: Clock
   #outboxes: Outbox[] = []
+  #speakers: (() => void)[] = []
+  #isScheduled = false
   readonly #joined: JoinedFrames[] = []
 
   constructor(clock: Clock) {
@@ -22,7 +24,33 @@ export class Turn implements Joins {
 
   /** The outbox has frames: it will be flushed at the end of the turn. */
   add(outbox: Outbox): void {
-    if (this.#outboxes.push(outbox) === 1) this.#clock.setImmediate(() => this.#flush())
+    this.#outboxes.push(outbox)
+    this.#schedule()
+  }
+
+  /** Calls `speak` at the end of the turn, before the frames leave: those that it sends leave with them. */
+  atEnd(speak: () => void): void {
+    this.#speakers.push(speak)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#clock.setImmediate(() => this.#end())
+  }
+
+  #end(): void {
+    const speakers = this.#speakers
+    this.#speakers = []
+    try {
+      for (const speak of speakers) speak()
+    } finally {
+      this.#isScheduled = false
+      this.#flush()
+      // A speaker that asks to speak again does so in the next turn.
+      if (this.#speakers.length > 0) this.#schedule()
+    }
   }
 
   /** Frames as one buffer. Subscribers of the same topics have the same frames to send: those are joined once. */
@@ -52,9 +80,9 @@ function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
   return true
 }
 
-const NO_FRAMES: Frame[] = []
+const NOTHING: Sent[] = []
 
-/** A frame of so many bytes costs more to copy than a write of its own. */
+/** A frame of so many bytes costs more to copy than a piece of its own in the write. */
 const LARGE_BYTES = 32 * 1024
 
 /** The frames that wait for the end of the turn, for one connection. */
@@ -63,7 +91,7 @@ export class Outbox {
   readonly #turn: Turn
   readonly #backlog: Backlog
   /** One frame is by far the most common: it needs no array. */
-  #waiting: Frame | Frame[] | undefined
+  #waiting: Sent | Sent[] | undefined
 
   constructor(reader: SlowReader, turn: Turn, backlog: Backlog) {
     this.#reader = reader
@@ -71,7 +99,7 @@ export class Outbox {
     this.#backlog = backlog
   }
 
-  send(frame: Frame): void {
+  send(frame: Sent): void {
     if (this.#waiting === undefined) {
       this.#waiting = frame
       this.#turn.add(this)
@@ -81,7 +109,7 @@ export class Outbox {
 
   /** Bytes that wait here, and those that the operating system has not taken. */
   get unsentBytes(): number {
-    const waiting = this.#waiting ?? NO_FRAMES
+    const waiting = this.#waiting ?? NOTHING
     const frames = Array.isArray(waiting) ? waiting : [waiting]
     return frames.reduce((bytes, frame) => bytes + frame.length, this.#reader.wire.bufferedBytes)
   }
@@ -96,25 +124,44 @@ export class Outbox {
     const before = wire.bufferedBytes
     if (wire.writeEach !== undefined) wire.writeEach(waiting, this.#turn)
     else if (Array.isArray(waiting)) this.#writeAll(waiting)
+    else if (waiting instanceof PiecedFrame) this.#writeLarge([waiting])
     else wire.write(waiting)
     if (before > 0 || wire.bufferedBytes > 0) this.#backlog.add(this.#reader, before)
   }
 
-  /** In one write; but large frames go as they are, between what is joined. */
-  #writeAll(frames: readonly Frame[]): void {
-    const { wire } = this.#reader
-    let from = 0
-    for (const [index, frame] of frames.entries()) {
-      if (frame.length < LARGE_BYTES) continue
-      this.#writeJoined(frames.slice(from, index))
-      wire.write(frame)
-      from = index + 1
-    }
-    this.#writeJoined(from === 0 ? frames : frames.slice(from))
+  #writeAll(frames: readonly Sent[]): void {
+    if (frames.every(isSmall)) this.#reader.wire.write(this.#turn.join(frames))
+    else this.#writeLarge(frames)
   }
 
-  #writeJoined(frames: readonly Frame[]): void {
-    const [first] = frames
-    if (first !== undefined) this.#reader.wire.write(frames.length === 1 ? first : this.#turn.join(frames))
+  /** In one write, where the wire can; what is large lies there between what is joined. */
+  #writeLarge(frames: readonly Sent[]): void {
+    const { wire } = this.#reader
+    const pieces: Buffer[] = []
+    let from = 0
+    for (const [index, frame] of frames.entries()) {
+      if (isSmall(frame)) continue
+      this.#join(frames.slice(from, index), pieces)
+      if (frame instanceof PiecedFrame && wire.writePieces !== undefined) pieces.push(...frame.pieces)
+      else pieces.push(wholeOf(frame))
+      from = index + 1
+    }
+    this.#join(frames.slice(from), pieces)
+    if (wire.writePieces !== undefined) wire.writePieces(pieces)
+    else for (const piece of pieces) wire.write(piece)
   }
+
+  #join(frames: readonly Sent[], pieces: Buffer[]): void {
+    const small = frames.filter(isSmall)
+    const [first] = small
+    if (first !== undefined) pieces.push(small.length === 1 ? first : this.#turn.join(small))
+  }
+}
+
+function isSmall(frame: Sent): frame is Frame {
+  return frame.length < LARGE_BYTES && !(frame instanceof PiecedFrame)
+}
+
+function wholeOf(frame: Sent): Frame {
+  return frame instanceof PiecedFrame ? frame.whole : frame
 }

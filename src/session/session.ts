@@ -16,7 +16,7 @@ import { Holder } from './holder.ts'
 import { Meter } from './meter.ts'
 import { Outbox } from './outbox.ts'
 import type { SessionRuntime } from './runtime.ts'
-import type { Wire } from './wire.ts'
+import type { Sent, Wire } from './wire.ts'
 
 /**
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
@@ -276,7 +276,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
 
   // Outlet: what the channels of this session ask of it
 
-  send(frame: Frame): void {
+  send(frame: Sent): void {
     if (this.isOpen) this.#outbox.send(frame)
   }
 

@@ -1,4 +1,7 @@
-import type { Frame } from '../protocol/frame.ts'
+import type { Frame, PiecedFrame } from '../protocol/frame.ts'
+
+/** A frame on its way to one client. */
+export type Sent = Frame | PiecedFrame
 
 /** Makes one buffer of several frames: once for all wires that have the same to send in a turn. */
 export interface Joins {
@@ -13,11 +16,14 @@ export interface Wire {
   /** Hands over one or more whole frames, as one write. */
   write(frames: Frame): void
 
+  /** Present where pieces of whole frames can be handed over as one write, without being joined. */
+  writePieces?(pieces: readonly Buffer[]): void
+
   /**
    * Present where frames do not travel as they were made: is given those of a turn in the place of `write`. The same frame is
    * the same object for all who are sent it.
    */
-  writeEach?(frames: Frame | readonly Frame[], joins: Joins): void
+  writeEach?(frames: Sent | readonly Sent[], joins: Joins): void
 
   /** Starts the closing handshake behind everything that was written. */
   close(code: number, reason: string): void

@@ -51,7 +51,7 @@ const lounge = defineChannel('lounge:*', {
   in: {},
 })
 
-class CountingWire implements Wire {
+export class CountingWire implements Wire {
   readonly bufferedBytes = 0
   readonly sentBytes = 0
   readonly bytesRead = 0
@@ -117,13 +117,20 @@ export class Stage {
     return this
   }
 
-  connect(codec: Codec = v2): Client {
-    const wire = new CountingWire()
+  connect(codec: Codec = v2, wire = new CountingWire()): Client {
     return { session: this.#open(codec, wire), wire }
   }
 
   /** A client that agreed to compression, on a socket that notes what is written to it. */
   async joinCompressed(deflater: Deflater, codec: Codec = v2, topic = 'room:1'): Promise<Frame[]> {
+    const writes = this.connectCompressed(deflater, codec, frameOf('phx_join', {}, { topic, codec }))
+    await this.clock.settle()
+    writes.length = 0
+    return writes
+  }
+
+  /** The same, and what is written from its first message on. */
+  connectCompressed(deflater: Deflater, codec: Codec, first: Buffer): Frame[] {
     const writes: Frame[] = []
     const socket = {
       writable: true,
@@ -134,9 +141,7 @@ export class Stage {
     }
     const ws = { readyState: WebSocket.OPEN } as WebSocket
     const wire = new DeflateWire(ws, socket as unknown as Socket, deflater, Number.POSITIVE_INFINITY)
-    this.#open(codec, wire).receive(frameOf('phx_join', {}, { topic, codec }), false)
-    await this.clock.settle()
-    writes.length = 0
+    this.#open(codec, wire).receive(first, false)
     return writes
   }
 

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import type { Frame } from '../../protocol/frame.ts'
-import type { Joins } from '../../session/wire.ts'
-import { type AwaitsFrame, type Deflater, PendingFrame } from './deflater.ts'
+import { type Frame, PiecedFrame } from '../../protocol/frame.ts'
+import type { Joins, Sent } from '../../session/wire.ts'
+import type { AwaitsFrame, Deflater, PendingFrame, PendingPieces } from './deflater.ts'
 import { SocketWire } from './socket-wire.ts'
 
-type Packed = Frame | PendingFrame
+type Packed = Sent | PendingFrame | PendingPieces
 
 /** A frame of so many bytes costs more to copy than a write of its own. */
 const LARGE_BYTES = 32_768
@@ -31,14 +31,19 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
     this.#maxBytes = maxBytes
   }
 
-  writeEach(frames: Frame | readonly Frame[], joins: Joins): void {
+  writeEach(frames: Sent | readonly Sent[], joins: Joins): void {
     if (!this.#isOpen) return
-    const packed = isOne(frames) ? this.#pack(frames) : frames.map((frame) => this.#pack(frame))
+    if (isSent(frames)) return this.#writeOne(this.#pack(frames))
+    const packed = frames.map((frame) => this.#pack(frame))
     if (this.#line !== undefined) this.#wait(packed, this.#line)
-    else if (packed instanceof PendingFrame) this.#begin([packed])
-    else if (isOne(packed)) this.write(packed)
     else if (packed.every(isCheaplyJoined)) this.write(joins.join(packed))
     else this.#begin(packed)
+  }
+
+  #writeOne(packed: Packed): void {
+    if (this.#line !== undefined) this.#wait([packed], this.#line)
+    else if (Buffer.isBuffer(packed)) this.write(packed)
+    else this.#begin([packed])
   }
 
   override get bufferedBytes(): number {
@@ -66,28 +71,23 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
   #advance(line: Line): void {
     const ready = readyIn(line.packed)
     line.packed.splice(0, ready.length)
-    this.#writeAll(ready)
+    // The bytes of others who are sent the same: to join them here would copy them for each.
+    this.writePieces(ready.flatMap((frame) => (frame instanceof PiecedFrame ? frame.pieces : frame)))
     line.bytes = 0
     for (const packed of line.packed) line.bytes += bytesOf(packed)
     const [next] = line.packed
-    if (next instanceof PendingFrame) return next.await(this)
+    if (next !== undefined && !isSent(next)) return next.await(this)
     this.#line = undefined
     if (line.close !== undefined) super.close(line.close.code, line.close.reason)
-  }
-
-  /** The bytes of others who are sent the same: to join them here would copy them for each. */
-  #writeAll(frames: readonly Frame[]): void {
-    this.socket.cork()
-    for (const frame of frames) this.write(frame)
-    this.socket.uncork()
   }
 
   get #isOpen(): boolean {
     return this.ws.readyState === WebSocket.OPEN
   }
 
-  #pack(frame: Frame): Packed {
-    return frame.length <= this.#maxBytes ? this.#deflater.of(frame) : frame
+  #pack(frame: Sent): Packed {
+    if (frame.length > this.#maxBytes) return frame
+    return frame instanceof PiecedFrame ? this.#deflater.ofPieces(frame) : this.#deflater.of(frame)
   }
 
   #begin(packed: Packed[]): void {
@@ -96,35 +96,31 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
     this.#advance(line)
   }
 
-  #wait(packed: Packed | Packed[], line: Line): void {
-    for (const one of Array.isArray(packed) ? packed : [packed]) {
+  #wait(packed: readonly Packed[], line: Line): void {
+    for (const one of packed) {
       line.packed.push(one)
       line.bytes += bytesOf(one)
     }
   }
 }
 
-function isOne<T extends Frame>(frames: T | readonly Packed[]): frames is T {
-  return Buffer.isBuffer(frames)
-}
-
-function isDone(packed: Packed): packed is Frame {
-  return !(packed instanceof PendingFrame)
+function isSent(one: Packed | readonly Sent[]): one is Sent {
+  return Buffer.isBuffer(one) || one instanceof PiecedFrame
 }
 
 function isCheaplyJoined(packed: Packed): packed is Frame {
-  return isDone(packed) && packed.length < LARGE_BYTES
+  return Buffer.isBuffer(packed) && packed.length < LARGE_BYTES
 }
 
 function bytesOf(packed: Packed): number {
-  return isDone(packed) ? packed.length : packed.bytes
+  return isSent(packed) ? packed.length : packed.bytes
 }
 
 /** Those in front that need not wait. */
-function readyIn(packed: readonly Packed[]): Frame[] {
-  const ready: Frame[] = []
+function readyIn(packed: readonly Packed[]): Sent[] {
+  const ready: Sent[] = []
   for (const one of packed) {
-    const frame = isDone(one) ? one : one.frame
+    const frame = isSent(one) ? one : one.frame
     if (frame === undefined) break
     ready.push(frame)
   }

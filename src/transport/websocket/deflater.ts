@@ -1,5 +1,11 @@
 import { constants, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib'
-import { compressedFrame, type Frame, framePayload } from '../../protocol/frame.ts'
+import {
+  compressedAround,
+  compressedFrame,
+  type Frame,
+  framePayload,
+  type PiecedFrame,
+} from '../../protocol/frame.ts'
 import { Pool } from './pool.ts'
 
 /** From here on a frame is compressed in a thread: on the event loop it would take longer than a quarter of a millisecond. */
@@ -22,6 +28,8 @@ export interface AwaitsFrame {
 export class Deflater {
   readonly thresholdBytes: number
   readonly #made = new WeakMap<Frame, Frame | PendingFrame>()
+  /** Pieces that many frames have in common, each with itself compressed. */
+  readonly #middles = new WeakMap<Buffer, Buffer | PendingFrame>()
   readonly #pool = new Pool()
 
   constructor(thresholdBytes: number) {
@@ -41,15 +49,43 @@ export class Deflater {
     return made
   }
 
+  /** As {@link of}: of a frame in pieces only that is compressed which many have in common, once for them all. */
+  ofPieces(frame: PiecedFrame): PiecedFrame | PendingPieces {
+    if (frame.length < this.thresholdBytes) return frame
+    const [, middle] = frame.pieces
+    const data = this.#middles.get(middle) ?? this.#compress(middle)
+    return data instanceof PendingFrame ? new PendingPieces(frame, data) : around(frame, data)
+  }
+
+  #compress(middle: Buffer): Buffer | PendingFrame {
+    const keep = <T extends Buffer | PendingFrame>(made: T): T => {
+      this.#middles.set(middle, made)
+      return made
+    }
+    if (middle.length < IN_THREAD_BYTES)
+      return keep(smaller(middle, deflateRawSync(middle, optionsFor(middle.length))))
+    const done = (data = middle): Buffer => keep(smaller(middle, data))
+    const pending = this.#inThread(middle, middle.length, done)
+    return pending === undefined ? middle : keep(pending)
+  }
+
   #later(frame: Frame, payload: Buffer): Frame | PendingFrame {
-    if (this.#pool.waiting >= MAX_WAITING) return frame
-    const pending = new PendingFrame(frame.length)
+    const done = (data?: Buffer): Frame => {
+      const made = data === undefined ? frame : shorter(frame, payload, data)
+      this.#made.set(frame, made)
+      return made
+    }
+    return this.#inThread(payload, frame.length, done) ?? frame
+  }
+
+  /** `undefined` where too much waits. `made` is given nothing where it cannot be compressed, and gives what is sent. */
+  #inThread(payload: Buffer, bytes: number, made: (data?: Buffer) => Buffer): PendingFrame | undefined {
+    if (this.#pool.waiting >= MAX_WAITING) return undefined
+    const pending = new PendingFrame(bytes)
     this.#pool.add((done) => {
       deflateRaw(payload, optionsFor(payload.length), (error, data) => {
         done()
-        const made = error === null ? shorter(frame, payload, data) : frame
-        this.#made.set(frame, made)
-        pending.done(made)
+        pending.done(made(error === null ? data : undefined))
       })
     })
     return pending
@@ -78,6 +114,41 @@ export class PendingFrame {
     this.#awaiting = []
     for (const who of awaiting) who.proceed()
   }
+}
+
+/** A frame in pieces whose middle is being compressed in a thread. */
+export class PendingPieces {
+  readonly #frame: PiecedFrame
+  readonly #middle: PendingFrame
+
+  constructor(frame: PiecedFrame, middle: PendingFrame) {
+    this.#frame = frame
+    this.#middle = middle
+  }
+
+  get bytes(): number {
+    return this.#frame.length
+  }
+
+  /** The frame as it travels, when it is done. */
+  get frame(): PiecedFrame | undefined {
+    const data = this.#middle.frame
+    return data && around(this.#frame, data)
+  }
+
+  await(who: AwaitsFrame): void {
+    this.#middle.await(who)
+  }
+}
+
+/** @param data the middle of the frame where it would not become smaller */
+function around(frame: PiecedFrame, data: Buffer): PiecedFrame {
+  return data === frame.pieces[1] ? frame : (compressedAround(frame, data) ?? frame)
+}
+
+/** With its end: something follows. */
+function smaller(middle: Buffer, data: Buffer): Buffer {
+  return data.length < middle.length ? data : middle
 }
 
 function deflated(frame: Frame, payload: Buffer): Frame {

@@ -46,6 +46,12 @@ export class SocketWire extends WebSocketWire implements Wire {
     if (this.ws.readyState === WebSocket.OPEN && this.socket.writable) this.socket.write(frames)
   }
 
+  writePieces(pieces: readonly Buffer[]): void {
+    this.socket.cork()
+    for (const piece of pieces) this.write(piece)
+    this.socket.uncork()
+  }
+
   get bufferedBytes(): number {
     return this.socket.writableLength
   }
