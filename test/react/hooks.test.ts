@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { launchChromium } from '../support/chromium.ts'
 import { launchFirefox } from '../support/firefox.ts'
 import { need, type Tool } from '../support/need.ts'
-import { bundlePage } from './bundle.ts'
+import { bundlePage, reacts } from './bundle.ts'
 import type { Orders, Seat, View } from './orders.ts'
 import { HookServer } from './server.ts'
 
-// The hooks in strict mode, in Chromium and in Firefox, over real sockets, with a server that counts.
+// The hooks in strict mode, of React 19 and 18, in Chromium and in Firefox, over real sockets, with a server that counts.
 
 /** A page of either driver. */
 interface Page {
@@ -30,8 +30,12 @@ const browsers: readonly { name: string; tool: Tool; launch(): Promise<Browser> 
   { name: 'Firefox', tool: 'firefox', launch: launchFirefox as () => Promise<Browser> },
 ]
 
-for (const { name, tool, launch } of browsers)
-  describe(`the hooks of React in ${name}`, { ...need(tool), timeout: 300_000 }, () => {
+const grounds = browsers.flatMap((browser) =>
+  Object.entries(reacts).map(([version, react]) => ({ ...browser, version, react })),
+)
+
+for (const { name, tool, launch, version, react } of grounds)
+  describe(`the hooks of ${version} in ${name}`, { ...need(tool), timeout: 300_000 }, () => {
     let browser: Browser
     let server: HookServer
     let page: Page
@@ -42,7 +46,7 @@ for (const { name, tool, launch } of browsers)
     let tests = 0
 
     before(async () => {
-      server = new HookServer(await bundlePage(fileURLToPath(new URL('page.ts', import.meta.url))))
+      server = new HookServer(await bundlePage(fileURLToPath(new URL('page.ts', import.meta.url)), react))
       await server.start()
       browser = await launch()
     })
@@ -103,6 +107,10 @@ for (const { name, tool, launch } of browsers)
     }
     const seen = () => server.of(ada.topic)
     const seenElsewhere = () => server.of(elsewhere.topic)
+
+    test(`it is ${version}`, async () => {
+      assert.equal(`React ${parseInt(await order('version'), 10)}`, version)
+    })
 
     test('R1 strict mode joins once, and leaves once when the component is gone', async () => {
       await order('show', [ada])

@@ -24,6 +24,8 @@ export interface View {
 
 /** The things that the page can be asked. */
 export interface Orders {
+  /** That of React. */
+  version(): string
   show(seats: readonly Seat[]): void
   /** Renders the HTML as a server does, and takes it over. Gives it. */
   hydrate(seats: readonly Seat[]): string

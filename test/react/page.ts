@@ -2,14 +2,16 @@ import { type Channel, type Client, createClient } from 'fastify-beryl/client'
 import { type UsedChannel, useChannel, useEvent, usePresence } from 'fastify-beryl/react'
 import {
   Component,
+  type ComponentType,
   Fragment,
   createElement as h,
+  lazy,
   type ReactNode,
   StrictMode,
   Suspense,
-  use,
   useEffect,
   useState,
+  version,
 } from 'react'
 import { createRoot, hydrateRoot, type Root } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
@@ -126,12 +128,8 @@ class Boundary extends Component<{ children: ReactNode }> {
   }
 }
 
-function Waiting({ promise }: { promise: Promise<void> | undefined }): null {
-  if (promise !== undefined) use(promise)
-  return null
-}
-
-function tree(seats: readonly Seat[], promise?: Promise<void>): ReactNode {
+/** @param Waiting A part that hides the tree until it is there. */
+function tree(seats: readonly Seat[], Waiting?: ComponentType): ReactNode {
   return h(
     StrictMode,
     null,
@@ -142,27 +140,31 @@ function tree(seats: readonly Seat[], promise?: Promise<void>): ReactNode {
         Boundary,
         null,
         seats.map((seat) => h(Member, { ...seat, key: seat.id })),
-        h(Waiting, { promise }),
+        Waiting && h(Waiting),
       ),
     ),
   )
 }
 
 let root: Root | undefined
-let suspended: Promise<void> | undefined
+let suspended: ComponentType | undefined
 let shown: readonly Seat[] = []
 const element = () => document.getElementById('root')
 
 const orders: { [K in keyof Orders]: (...args: Parameters<Orders[K]>) => ReturnType<Orders[K]> } = {
+  version: () => version,
   show(seats) {
     shown = seats
     root ??= createRoot(element() as never)
     root.render(tree(seats, suspended))
   },
   suspend() {
-    suspended = new Promise((resolve) => {
-      release = resolve
-    })
+    suspended = lazy(
+      () =>
+        new Promise<{ default: () => null }>((resolve) => {
+          release = () => resolve({ default: () => null })
+        }),
+    )
     orders.show(shown)
   },
   release() {
