@@ -53,6 +53,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'client/client.ts local listeners': 'the handlers of the program, until it ends them',
   'client/error.ts const PASSING': 'constant',
   'client/events.ts listener on': 'one for each iterator, until it ends',
+  'client/pushes.ts listener on':
+    'one for each push that waits for its answer: phoenix.js takes it away, after `timeoutMs` at the latest',
   'client/pushes.ts local pushes':
     'MAX_WAITING while it is not joined: then a push fails; else the pushes of the program within timeoutMs',
   'react/seat.ts field #listeners': 'the hooks of components that are mounted',

@@ -112,7 +112,7 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
             else if (state === 'closed') end(new ChannelError(name, JOIN, state))
           })
           const stop = after(topics.timeoutMs, () => {
-            const reason = topics.isConnected ? 'timeout' : 'offline'
+            const reason = topics.socket.isConnected() ? 'timeout' : 'offline'
             end(new ChannelError(name, JOIN, reason, undefined, true))
           })
           const abort = (): void => {

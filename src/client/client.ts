@@ -2,7 +2,7 @@ import type { PayloadArgument } from '../contract/schema.ts'
 import { type Channel, channelOf, type Topics } from './channel.ts'
 import { ChannelError, JOIN } from './error.ts'
 import { type Listeners, listen, STATE, tell } from './listeners.ts'
-import type { PhoenixMessage, PhoenixSocket } from './phoenix.ts'
+import type { PhoenixSocket } from './phoenix.ts'
 import { openLine, type SocketOptions } from './socket.ts'
 import { type Topic, topicOf } from './topic.ts'
 import type { AnyApp, ClientState, JoinPayload, Position, SchemaAt, TopicIn } from './types.ts'
@@ -62,31 +62,22 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
   /** Where this client has made the socket. One that was given is its maker's. */
   const line = typeof target === 'string' ? openLine(target, options, timeoutMs, failed) : undefined
   const socket = line?.socket ?? (target as PhoenixSocket)
-  /** The server has said that the time of the token ends, and has seen no other since. */
-  let isExpiring = false
 
   const topics: Topics = {
     timeoutMs,
-    get isConnected() {
-      return socket.isConnected()
-    },
+    socket,
+    line,
     topic(name, payload, from) {
       if (client.state === 'closed') throw new ChannelError(name, JOIN, 'closed')
-      refuseOther(name, payload)
-      const former = known.get(name)
-      if (former && text(former.payload) === text(payload)) return former
-      // Nobody uses it, but its last turn has not come.
-      former?.end()
-      const topic = topicOf(topics, name, payload, from)
-      known.set(name, topic)
+      let topic = same(name, payload)
+      if (!topic) {
+        // Nobody uses it, but its last turn has not come.
+        known.get(name)?.end()
+        topic = topicOf(topics, name, payload, from)
+        known.set(name, topic)
+      }
       return topic
     },
-    open(topic, params) {
-      if (line) line.begin()
-      else socket.connect()
-      return socket.channel(topic, params)
-    },
-    retryAfter: (ms) => line?.retryAfter(ms),
     forget(topic) {
       if (known.get(topic.name) === topic) known.delete(topic.name)
     },
@@ -95,20 +86,16 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
   const client = {
     state: (socket.isConnected() ? 'connected' : 'connecting') as ClientState,
     channel(topic: string, payload?: unknown, { from }: ChannelOptions = {}) {
-      refuseOther(topic, payload)
+      same(topic, payload)
       return channelOf(topics, topic, payload, from)
     },
     onState: (handler: (state: ClientState, detail: object) => void) => listen(listeners, STATE, handler),
-    close() {
+    async close() {
       for (const topic of known.values()) topic.end()
       known.clear()
       socket.off(refs)
-      page.removeEventListener?.('online', online)
       change('closed')
-      return new Promise<void>((resolve) => {
-        if (line) line.close(resolve)
-        else resolve()
-      })
+      await line?.close()
     },
   }
 
@@ -117,44 +104,19 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
       // LongPoll of phoenix.js 1.7 goes on with a session that it opened with the address of then, where no channel is joined.
       if (!line?.isReopened()) change('connected')
     }),
-    socket.onClose((event) => {
-      const isOver = isExpiring || Object(event).reason === 'expired'
-      isExpiring = false
-      change('offline')
-      if (isOver) online()
-    }),
+    socket.onClose(() => change('offline')),
     socket.onError(failed),
-    socket.onMessage(heard as (message: object) => void),
   ]
-  if (line) page.addEventListener?.('online', online)
   return client
 
-  function refuseOther(name: string, payload: unknown): void {
+  /** The topic that there is, with this payload. @throws `TypeError` where it is used with another one */
+  function same(name: string, payload: unknown): Topic | undefined {
     const topic = known.get(name)
-    if (topic?.users.size && text(topic.payload) !== text(payload))
-      throw new TypeError(
-        `${name}: joined with ${text(topic.payload)}, wanted with ${text(payload)}: leave it first`,
-      )
-  }
-
-  /** At once. `connect` alone does nothing while phoenix.js waits for its next try. */
-  function online(): void {
-    if (client.state === 'offline' && line) socket.disconnect(() => socket.connect())
-  }
-
-  function heard({ topic, event, payload }: PhoenixMessage): void {
-    if (topic !== 'phoenix') return
-    if (event !== 'expiring') isExpiring &&= Object(payload?.response).expires_at === undefined
-    else if (line) {
-      isExpiring = true
-      // Where that fails the connection ends at its time, and the next one asks again.
-      line.freshToken().then(renew, () => {})
-    }
-  }
-
-  function renew(token: unknown): void {
-    if (typeof token === 'string' && topics.isConnected)
-      socket.push({ topic: 'phoenix', event: 'renew', payload: { token }, ref: socket.makeRef() })
+    const [former, wanted] = [text(topic?.payload), text(payload)]
+    if (former === wanted) return topic
+    if (topic?.users.size)
+      throw new TypeError(`${name}: joined with ${former}, wanted with ${wanted}: leave it first`)
+    return undefined
   }
 
   function failed(error: unknown): void {
@@ -170,12 +132,6 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
     for (const topic of [...known.values()]) topic.lost()
   }
 }
-
-/** The page, where there is one. */
-const page: {
-  readonly addEventListener?: (event: string, listener: () => void) => void
-  readonly removeEventListener?: (event: string, listener: () => void) => void
-} = globalThis as object
 
 function text(payload: unknown): string {
   return JSON.stringify(payload ?? {})

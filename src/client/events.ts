@@ -13,41 +13,45 @@ const MAX_WAITING = 1000
 /** The payloads of an event, from the call on. */
 export function eventsOf(source: Source, event: string): AsyncIterableIterator<unknown> {
   const waiting: unknown[] = []
-  const pulls: ((result: IteratorResult<unknown>) => void)[] = []
-  const done = { done: true, value: undefined } as const
   let isOver = false
   let error: ChannelError | undefined
+  let wake = (): void => {}
   const stop = (): void => {
     isOver = true
     for (const off of offs) off()
-    for (const pull of pulls) pull(done)
+    wake()
   }
   const offs = [
-    source.on(event, (value) => {
-      const pull = pulls.shift()
-      if (pull) pull({ done: false, value })
-      else if (waiting.push(value) > MAX_WAITING) {
+    source.on(event, (payload) => {
+      if (waiting.push(payload) > MAX_WAITING) {
         error = new ChannelError(source.topic, event, 'overloaded')
         stop()
       }
+      wake()
     }),
     source.onState((state) => {
       if (state === 'closed') stop()
     }),
   ]
+  async function* payloads(): AsyncGenerator<unknown, undefined> {
+    for (;;)
+      if (error) throw error
+      else if (waiting.length > 0) yield waiting.shift()
+      else if (isOver) return
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+  }
+  const loop = payloads()
   return {
     [Symbol.asyncIterator]() {
       return this
     },
-    async next() {
-      if (error) throw error
-      if (waiting.length > 0) return { done: false, value: waiting.shift() }
-      return isOver ? done : new Promise((resolve) => pulls.push(resolve))
-    },
-    async return() {
-      waiting.length = 0
+    next: () => loop.next(),
+    return() {
       stop()
-      return done
+      return loop.return(undefined)
     },
   }
 }

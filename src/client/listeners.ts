@@ -18,16 +18,12 @@ export function listen(listeners: Listeners, kind: Kind, handler: Handler): () =
 /** One that is removed by one handler is not called after it. */
 export function tell(listeners: Listeners, kind: Kind, ...args: readonly unknown[]): void {
   for (const entry of [...listeners])
-    if (entry.kind === kind && listeners.has(entry)) run(() => entry.handler(...(args as never[])))
-}
-
-/** An error of a handler is nobody else's: it is reported as if nobody had caught it. */
-function run(handler: () => void): void {
-  try {
-    handler()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
+    try {
+      if (entry.kind === kind && listeners.has(entry)) entry.handler(...(args as never[]))
+    } catch (error) {
+      // It is nobody else's: it is reported as if nobody had caught it.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
 }

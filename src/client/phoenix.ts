@@ -24,12 +24,18 @@ export interface PhoenixMessage {
 
 export interface PhoenixChannel {
   readonly state: string
+  on(event: string, callback: (payload: PhoenixReply) => void): unknown
   onMessage(event: string, payload: unknown, ref: unknown): unknown
   onClose(callback: (payload: unknown) => void): void
   onError(callback: () => void): void
   join(timeout: number): PhoenixPush
   leave(): unknown
   push(event: string, payload: object, timeout: number): PhoenixPush
+}
+
+export interface PhoenixReply {
+  readonly status: string
+  readonly response: unknown
 }
 
 export interface PhoenixPush {

@@ -1,26 +1,22 @@
 import { after } from './clock.ts'
 import { ChannelError, reasonOf } from './error.ts'
-import type { PhoenixChannel, PhoenixPush } from './phoenix.ts'
+import { payloadOf, whole } from './payload.ts'
+import type { PhoenixChannel, PhoenixPush, PhoenixSocket } from './phoenix.ts'
 
 interface Push {
-  /** That of phoenix.js, when it was sent. */
-  ref?: string
+  isSent: boolean
   send(channel: PhoenixChannel): void
-  /** Once. Without a reason it is answered. */
-  end(reason?: string, response?: unknown): void
+  /** Once. As it was answered, or why it was not. */
+  end(status: string, response?: unknown): void
 }
 
-interface Connection {
-  readonly timeoutMs: number
-  readonly isConnected: boolean
-}
+type SentPush = PhoenixPush & { readonly ref: string }
 
 /** The pushes of a topic: each is sent once at the most, and each ends. */
 export interface Pushes {
   push(event: string, payload: unknown): Promise<unknown>
   /** It is joined: what waited is sent, in order. */
   open(channel: PhoenixChannel): void
-  answered(ref: unknown, status: string, response: unknown): void
   /** It is not joined any more: what was sent is not answered. What waits is told, where nobody will join. */
   interrupt(isOver?: boolean): void
 }
@@ -28,8 +24,12 @@ export interface Pushes {
 /** Pushes that may wait for a join. */
 const MAX_WAITING = 100
 
-export function pushesOf(topic: string, link: Connection): Pushes {
-  const { timeoutMs } = link
+interface Connection {
+  readonly timeoutMs: number
+  readonly socket: PhoenixSocket
+}
+
+export function pushesOf(topic: string, { timeoutMs, socket }: Connection): Pushes {
   const pushes = new Set<Push>()
   /** While it is joined. */
   let joined: PhoenixChannel | undefined
@@ -39,21 +39,26 @@ export function pushesOf(topic: string, link: Connection): Pushes {
       new Promise((resolve, reject) => {
         let stop = (): void => {}
         const push: Push = {
+          isSent: false,
           send(channel) {
             stop()
+            push.isSent = true
             const sent = channel.push(event, payloadOf(payload), timeoutMs)
-            push.ref = (sent as PhoenixPush & { readonly ref: string }).ref
             sent.receive('timeout', () => push.end('timeout'))
+            // The event that phoenix.js makes of a reply, for itself: a status may be any word.
+            channel.on(`chan_reply_${(sent as SentPush).ref}`, ({ status, response }) =>
+              push.end(status, whole(response)),
+            )
           },
-          end(reason, response) {
+          end(status, response) {
             stop()
             pushes.delete(push)
-            if (reason === undefined) resolve(response)
-            else reject(new ChannelError(topic, event, reason, response))
+            if (status === 'ok') resolve(response)
+            else reject(new ChannelError(topic, event, reasonOf(status, response), response))
           },
         }
         // phoenix.js would keep what it cannot send, and send it after the next join.
-        const channel = link.isConnected && joined?.state === 'joined' ? joined : undefined
+        const channel = socket.isConnected() && joined?.state === 'joined' ? joined : undefined
         if (!channel && pushes.size >= MAX_WAITING) return push.end('overloaded')
         pushes.add(push)
         if (channel) push.send(channel)
@@ -61,30 +66,13 @@ export function pushesOf(topic: string, link: Connection): Pushes {
       }),
     open(channel) {
       joined = channel
-      for (const push of pushes) if (!push.ref) push.send(channel)
-    },
-    answered(ref, status, response) {
-      for (const push of pushes)
-        if (push.ref === ref)
-          return push.end(status === 'ok' ? undefined : reasonOf(status, response), response)
+      for (const push of pushes) if (!push.isSent) push.send(channel)
     },
     interrupt(isOver) {
       joined = undefined
-      for (const { ref, end } of pushes)
-        if (ref) end('interrupted')
+      for (const { isSent, end } of pushes)
+        if (isSent) end('interrupted')
         else if (isOver) end('closed')
     },
   }
-}
-
-/** phoenix.js carries an `ArrayBuffer` as bytes, and nothing for `undefined`. */
-export function payloadOf(payload: unknown): object {
-  return (
-    kindOf(payload) === 'Uint8Array' ? new Uint8Array(payload as Uint8Array).buffer : (payload ?? {})
-  ) as object
-}
-
-/** `Object`, `Uint8Array`, …; also of another realm, as a frame of a page is. */
-export function kindOf(value: unknown): string {
-  return {}.toString.call(value).slice(8, -1)
 }

@@ -1,7 +1,7 @@
 import { LongPoll, Socket } from 'phoenix'
 import { backOffMs } from './back-off.ts'
 import { after } from './clock.ts'
-import type { PhoenixSocket } from './phoenix.ts'
+import type { PhoenixMessage, PhoenixSocket } from './phoenix.ts'
 
 /** A value, or what gives it anew before every connect. */
 export type Given<T> = T | (() => T | Promise<T>)
@@ -29,22 +29,30 @@ export interface SocketOptions {
 /** A socket that this client has made, and what its maker can do with it. */
 export interface Line {
   readonly socket: PhoenixSocket
+  /** The next join is asked for so much later. */
+  retryMs: number
   /** Connects, once: from then on phoenix.js does. @throws `TypeError` where the URL leads nowhere */
   begin(): void
   /** It is open. True where it was open before, and nothing of before holds: then it breaks, and phoenix.js comes back. */
   isReopened(): boolean
-  close(done: () => void): void
-  /** The next join is asked for no sooner. */
-  retryAfter(ms: number): void
-  /** Asks for a new token, where one can be asked for. */
-  freshToken(): Promise<unknown>
+  /** Resolves when it is closed. */
+  close(): Promise<void>
 }
 
 /** As much of a socket of phoenix.js as only its maker uses. */
 interface OwnSocket extends PhoenixSocket {
-  readonly conn?: { poll?: () => void; close(code: number): void } | null
+  readonly conn?: Conn | null
   authToken?: (() => string | undefined) | undefined
   decode: (data: unknown, done: (message: object) => void) => void
+}
+
+/** A WebSocket, or a LongPoll of phoenix.js. */
+interface Conn {
+  poll?: () => void
+  /** The frames of this turn, and whether others are on their way. */
+  readonly currentBatch?: unknown
+  readonly awaitingBatchAck?: unknown
+  close(code: number): void
 }
 
 type WireClass = new (url: string, protocols?: string[]) => object
@@ -56,16 +64,23 @@ export function openLine(
   timeoutMs: number,
   failed: (error: unknown) => void,
 ): Line {
-  const { params = {}, authToken, transport, ...others } = options
-  const { reconnectAfterMs = backOffMs, rejoinAfterMs = backOffMs } = options
+  const {
+    params = {},
+    authToken,
+    transport,
+    reconnectAfterMs = backOffMs,
+    rejoinAfterMs = backOffMs,
+    ...others
+  } = options
   const Wire = (transport ?? Reflect.get(globalThis, 'WebSocket') ?? LongPoll) as WireClass
   let known: object = {}
   let token: string | undefined
-  let retryMs = 0
   let tries = 0
   let hasBegun = false
   let isAsking = false
   let isOver = false
+  /** The server has said that the time of the token ends, and has seen no other since. */
+  let isExpiring = false
   let wire: unknown
   let stop = (): void => {}
 
@@ -81,8 +96,8 @@ export function openLine(
     params: () => known,
     reconnectAfterMs,
     rejoinAfterMs(count: number) {
-      const ms = retryMs + rejoinAfterMs(count)
-      retryMs = 0
+      const ms = line.retryMs + rejoinAfterMs(count)
+      line.retryMs = 0
       return ms
     },
   } as object) as unknown as OwnSocket
@@ -94,6 +109,7 @@ export function openLine(
   socket.connect = async () => {
     if (isAsking || isOver) return
     stop()
+    hasBegun = true
     isAsking = true
     try {
       ;[known, token] = await Promise.race([
@@ -117,13 +133,21 @@ export function openLine(
     isAsking = false
   }
 
-  return {
+  socket.onMessage(heard as (message: object) => void)
+  socket.onClose((event) => {
+    const isLate = isExpiring || Object(event).reason === 'expired'
+    isExpiring = false
+    if (isLate) again()
+  })
+  page.addEventListener?.('online', again)
+
+  const line: Line = {
     socket,
+    retryMs: 0,
     begin() {
       if (url.startsWith('/') && !('location' in globalThis))
         throw new TypeError(`createClient: wanted a whole URL, such as ws://localhost${url}, got ${url}`)
       if (!hasBegun) socket.connect()
-      hasBegun = true
     },
     isReopened() {
       const { conn } = socket
@@ -136,22 +160,53 @@ export function openLine(
       }
       return isSame
     },
-    close(done) {
+    close() {
       isOver = true
       stop()
-      socket.disconnect(done)
-    },
-    retryAfter(ms) {
-      retryMs = ms
-    },
-    async freshToken() {
-      if (typeof authToken === 'function') return authToken()
-      return typeof params === 'function'
-        ? ((await params()) as { readonly token?: unknown }).token
-        : undefined
+      page.removeEventListener?.('online', again)
+      const { conn } = socket
+      // phoenix.js waits for what a connection still holds. Its LongPoll would drop that, for it does not say so.
+      if (conn?.poll)
+        Object.defineProperty(conn, 'bufferedAmount', {
+          get: () => conn.currentBatch ?? conn.awaitingBatchAck,
+        })
+      return new Promise((resolve) => socket.disconnect(resolve))
     },
   }
+  return line
+
+  /** At once. `connect` alone does nothing while phoenix.js waits for its next try. */
+  function again(): void {
+    if (hasBegun && !isOver && !socket.isConnected()) socket.disconnect(() => socket.connect())
+  }
+
+  function heard({ topic, event, payload }: PhoenixMessage): void {
+    if (topic !== 'phoenix') return
+    if (event !== 'expiring') isExpiring &&= Object(payload?.response).expires_at === undefined
+    else {
+      isExpiring = true
+      // Where that fails the connection ends at its time, and the next one asks again.
+      freshToken().then(renew, () => {})
+    }
+  }
+
+  /** Where one can be asked for. */
+  async function freshToken(): Promise<unknown> {
+    if (typeof authToken === 'function') return authToken()
+    if (typeof params === 'function') return ((await params()) as { readonly token?: unknown }).token
+  }
+
+  function renew(token: unknown): void {
+    if (typeof token === 'string' && socket.isConnected())
+      socket.push({ topic: 'phoenix', event: 'renew', payload: { token }, ref: socket.makeRef() })
+  }
 }
+
+/** The page, where there is one. */
+const page: {
+  readonly addEventListener?: (event: string, listener: () => void) => void
+  readonly removeEventListener?: (event: string, listener: () => void) => void
+} = globalThis as object
 
 /** As phoenix.js carries it. A sub-protocol has no slash. */
 function bearer(token: string): string {

@@ -1,19 +1,20 @@
 import { after } from './clock.ts'
 import { ChannelError, JOIN, PASSING, reasonOf } from './error.ts'
 import { type Kind, type Listeners, PRESENCE, STATE, tell } from './listeners.ts'
-import type { PhoenixChannel } from './phoenix.ts'
+import { kindOf, payloadOf, whole } from './payload.ts'
+import type { PhoenixChannel, PhoenixReply, PhoenixSocket } from './phoenix.ts'
 import { isEntry, placeAt, placeBehind, RESUME, type Said } from './position.ts'
 import { followPresence, NOBODY } from './presence.ts'
-import { kindOf, payloadOf, pushesOf } from './pushes.ts'
+import { pushesOf } from './pushes.ts'
+import type { Line } from './socket.ts'
 import type { ChannelChange, ChannelState, Position } from './types.ts'
 
 /** The client, as its topics see it. */
 export interface Link {
   readonly timeoutMs: number
-  readonly isConnected: boolean
-  open(topic: string, params: () => object): PhoenixChannel
-  /** The next join is not to be asked for before. */
-  retryAfter(ms: number): void
+  readonly socket: PhoenixSocket
+  /** Where the client has made the socket. */
+  readonly line: Line | undefined
   /** Nobody uses a topic any more. */
   forget(topic: Topic): void
 }
@@ -69,7 +70,7 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
     lost() {
       if (!channel) return
       pushes.interrupt()
-      const state = link.isConnected ? 'joining' : 'offline'
+      const state = link.socket.isConnected() ? 'joining' : 'offline'
       if (state !== topic.state) change(state, {})
     },
     end(error) {
@@ -82,7 +83,9 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
   return topic
 
   function open(): void {
-    const opened = link.open(name, claim)
+    if (link.line) link.line.begin()
+    else link.socket.connect()
+    const opened = link.socket.channel(name, claim)
     channel = opened
     const mine =
       <A extends unknown[]>(listener: (...args: A) => void) =>
@@ -112,19 +115,17 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
   }
 
   function claim(): object {
-    const mayClaim = payload === undefined || kindOf(payload) === 'Object'
-    return mayClaim ? { ...(payload as object), [RESUME]: topic.position ?? true } : payloadOf(payload)
+    const sent = payloadOf(payload)
+    return kindOf(sent) === 'Object' ? { ...sent, [RESUME]: topic.position ?? true } : sent
   }
 
   /** Everything that comes, before phoenix.js acts upon it. */
   function hear(event: string, payload: unknown, ref: unknown): void {
     const state = channel?.state
     if (event === 'phx_reply') {
-      const { status, response } = payload as { status: string; response: unknown }
-      pushes.answered(ref, status, whole(response))
+      const waitMs = Object((payload as PhoenixReply).response).retry_after_ms
       // Before phoenix.js plans its next attempt.
-      const waitMs = Object(response).retry_after_ms
-      if (state === 'joining' && typeof waitMs === 'number') link.retryAfter(waitMs)
+      if (link.line && state === 'joining' && typeof waitMs === 'number') link.line.retryMs = waitMs
     } else if (state === 'joined' && !/^(phx_|chan_reply_)/.test(event)) {
       // Before a reply, what comes belongs to a join that was given up: with it the place would move over a gap.
       if (event === RESUME) topic.position = placeAt(payload as Said, topic.position)
@@ -141,13 +142,15 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
 
   function joined(response: unknown): void {
     const { [RESUME]: said, ...rest } = Object(response)
-    const recovered = said?.recovered === true
-    const missed = recovered ? said.offset - (topic.position?.offset ?? said.offset) : 0
-    if (said) topic.position = placeAt(said, topic.position)
-    const reply = said ? rest : whole(response)
-    topic.reply = reply
+    const place = said && placeAt(said, topic.position)
+    topic.position = place ?? topic.position
+    topic.reply = place ? rest : whole(response)
     topic.error = undefined
-    change('joined', { recovered, missed, reply })
+    change('joined', {
+      recovered: said?.recovered === true,
+      missed: place ? said.offset - place.offset : 0,
+      reply: topic.reply,
+    })
     if (channel) pushes.open(channel)
   }
 
@@ -176,9 +179,4 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
   function tellAll(kind: Kind, ...args: readonly unknown[]): void {
     for (const user of [...users]) tell(user, kind, ...args)
   }
-}
-
-/** Bytes come from phoenix.js as an `ArrayBuffer`. */
-function whole(payload: unknown): unknown {
-  return payload instanceof ArrayBuffer ? new Uint8Array(payload) : payload
 }

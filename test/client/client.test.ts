@@ -70,6 +70,13 @@ const grounds: readonly Ground[] = [
     open: behindProxy(inBrowser(launchChromium)),
   },
   {
+    name: 'Firefox, long polling',
+    needs: ['firefox'],
+    skips: POLLED,
+    transport: 'longpoll',
+    open: behindProxy(inBrowser(launchFirefox)),
+  },
+  {
     name: 'Chromium, phoenix-1.7, long polling',
     needs: ['chromium'],
     skips: {

@@ -100,6 +100,26 @@ export const sharing: Readonly<Record<string, Fact>> = {
     equal((await stage.seen()).joins.length, 1)
   },
 
+  async 'tells the server what it leaves when it is closed, behind what it has pushed'(stage) {
+    const { client, room } = await stage.member('ada')
+    const elsewhere = `${stage.topic}:elsewhere` as const
+    await client.channel(elsewhere, { name: 'ada' }).join()
+    const { room: witness } = await stage.member('bo')
+    await until('both are there', () => witness.presence.list().length === 2)
+    void room.push('echo', { text: 'good bye' })
+    await client.close()
+    await until('she is gone', () => witness.presence.list().length === 1)
+    const seen = [await stage.seen(), await stage.order('seen', elsewhere)]
+    equal(
+      seen.map(({ pushes, leaves }) => [pushes, leaves]),
+      // One that is only missed has not `left`.
+      [
+        [['good bye'], ['left']],
+        [[], ['left']],
+      ],
+    )
+  },
+
   async 'takes a socket of phoenix.js that exists, and leaves it open'(stage) {
     const socket = stage.socket()
     const client = createClient<App>(socket)
