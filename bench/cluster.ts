@@ -29,7 +29,7 @@ interface Bench extends Relay {
 }
 
 function relays(subscribers: number): Bench[] {
-  const { socketIo, bare, beryl, logged } = NODES
+  const { socketIo, bare, bareLogged, beryl, logged } = NODES
   return [
     {
       id: 'receiving',
@@ -60,7 +60,7 @@ function relays(subscribers: number): Bench[] {
       pacing: { kind: 'paced', everyMs: 2 },
       perTurn: [1],
       stamped: true,
-      peers: [bare, beryl, logged],
+      peers: [bare, bareLogged, beryl, logged],
     },
   ]
 }

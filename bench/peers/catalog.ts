@@ -152,6 +152,7 @@ export const LOUNGES = {
 export const NODES = {
   socketIo: { name: 'socket.io', file: 'socket-io-node', dialects: [socketIo], topicPrefix: 'bench' },
   bare: { name: 'bare', file: 'bare-node', dialects: [phoenixV2], topicPrefix: 'bench' },
+  bareLogged: { name: 'bare, logged', file: 'bare-logged-node', dialects: [phoenixV2], topicPrefix: 'bench' },
   beryl: { name: 'beryl', file: 'beryl-node', dialects: [phoenixV2], topicPrefix: 'bench' },
   logged: { name: 'beryl, logged', file: 'logged-node', dialects: [phoenixV2], topicPrefix: 'bench' },
 } as const satisfies Record<string, Peer>
