@@ -105,7 +105,7 @@ export class BrokerLog implements PubSubLog {
 
   async #append(topic: string, batch: readonly Job[]): Promise<LogPosition[]> {
     const [{ size, ttlMs }] = batch.map(({ options }) => options) as [AppendOptions]
-    const entries = batch.map(({ text, options: { id } }) => ({ text, id }))
+    const entries = batch.map(({ text, options: { id, isNew } }) => ({ text, id, isNew }))
     const positions = await this.#ask(topic, (log) => log.append(topic, entries, { size, ttlMs }))
     if (positions.length === batch.length) return positions
     throw new TypeError('the engine gave other positions than were asked for')

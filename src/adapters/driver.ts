@@ -99,6 +99,8 @@ export type DecodeLogged = (message: Uint8Array) => LoggedMessage | undefined
 export interface NewEntry {
   readonly text: string
   readonly id: string | undefined
+  /** As that of an append. @default false */
+  readonly isNew?: boolean | undefined
 }
 
 export interface LoggedMessage {

@@ -1,10 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { ErrorReply } from '@redis/client'
+import { randomText } from '../ground/chance.ts'
 import { KEEP_MS, type LogLimits, type LogPage, type LogPosition } from '../pubsub/log.ts'
 import { type LinkLog, type NewEntry, NotTaken } from './driver.ts'
 import { MARK } from './logged-message.ts'
 import type { RedisChannels } from './redis-channels.ts'
 import { OWN_ERROR, READ, type RedisScript } from './redis-scripts.ts'
+
+/** Of chance. */
+const EPOCH_BYTES = 9
+const KEY_BYTES = 18
 
 /** Sends one command over the connection that publishes. */
 export type Ask = (args: readonly string[]) => Promise<unknown>
@@ -35,8 +39,9 @@ const BEFORE = [
 export class RedisLog implements LinkLog {
   readonly #ask: Ask
   readonly #channels: RedisChannels
-  /** The `run_id` of the server, for those that do not tell it in a script. */
-  #run = ''
+  /** The replication id of the server, for those that do not tell it in a script. */
+  #replid = ''
+  #isBehind = false
 
   constructor(ask: Ask, channels: RedisChannels) {
     this.#ask = ask
@@ -46,8 +51,9 @@ export class RedisLog implements LinkLog {
   /** Asks the server who it is. Where it does not tell, the first use of a log says so. */
   async open(): Promise<void> {
     try {
-      const [, run = ''] = /run_id:(\w+)/.exec(String(await this.#ask(['INFO', 'server']))) ?? []
-      this.#run = run
+      const [, replid = ''] =
+        /master_replid:(\w+)/.exec(String(await this.#ask(['INFO', 'replication']))) ?? []
+      this.#replid = replid
     } catch (error) {
       if (!(error instanceof ErrorReply)) throw error
     }
@@ -57,7 +63,10 @@ export class RedisLog implements LinkLog {
     const texts = entries.flatMap(({ id, text }) => [id ?? '', text])
     const { append } = this.#channels
     const [, channel] = this.#channels.publishTo(topic)
-    const [epoch = '', ...offsets] = await this.#call(append, topic, limits, [channel, MARK, ...texts])
+    this.#stepBehind()
+    const mayBeIn = entries.some(({ id, isNew }) => id !== undefined && isNew !== true)
+    const further = [channel, MARK, mayBeIn ? '1' : '', ...texts]
+    const [epoch = '', ...offsets] = await this.#call(append, topic, limits, further)
     return offsets.map((offset) => ({ epoch, offset: Number(offset) }))
   }
 
@@ -75,6 +84,19 @@ export class RedisLog implements LinkLog {
     await this.#ask(['DEL', ...this.#keys(topic)])
   }
 
+  /**
+   * Redis writes first to whom it had something for last: to who publishes, before those who subscribe. Whoever has an answer to
+   * come already is behind them.
+   */
+  #stepBehind(): void {
+    if (this.#isBehind) return
+    this.#isBehind = true
+    const answered = (): void => {
+      this.#isBehind = false
+    }
+    this.#ask(['PING']).then(answered, answered)
+  }
+
   #keys(topic: string): [meta: string, stream: string, ids: string] {
     const name = this.#channels.logOf(topic)
     return [`${name}:meta`, `${name}:stream`, `${name}:ids`]
@@ -86,7 +108,8 @@ export class RedisLog implements LinkLog {
     { size, ttlMs }: LogLimits,
     further: readonly string[],
   ): Promise<string[]> {
-    const own = [this.#run, makeEpoch(), makeKey(), size, ttlMs, KEEP_MS].map(String)
+    const chance = [randomText(EPOCH_BYTES), randomText(KEY_BYTES)]
+    const own = [this.#replid, ...chance, String(size), String(ttlMs), String(KEEP_MS)]
     const rest = ['3', ...this.#keys(topic), ...own, ...further]
     try {
       return textsOf(await this.#evaluate(sha, text, rest))
@@ -109,14 +132,6 @@ export class RedisLog implements LinkLog {
       return this.#ask(['EVAL', text, ...rest])
     }
   }
-}
-
-function makeEpoch(): string {
-  return randomBytes(9).toString('base64url')
-}
-
-function makeKey(): string {
-  return randomBytes(18).toString('base64url')
 }
 
 function textsOf(answer: unknown): string[] {

@@ -136,7 +136,7 @@ export class Histories {
   #append(
     topic: string,
     declared: DeclaredHistory,
-    { event, id = this.#makeId() }: Publication,
+    { event, id }: Publication,
     text: string,
   ): MaybePromise<LogPosition> {
     const { clock } = this.#host
@@ -147,7 +147,8 @@ export class Histories {
       if (probe.isHeard) probe.emit({ durationMs: clock.now() - startedAt }, { topic, event })
       return position
     }
-    const answer = this.#publisher.append(topic, text, { size, ttlMs, id })
+    const named = id === undefined ? { id: this.#makeId(), isNew: true } : { id }
+    const answer = this.#publisher.append(topic, text, { size, ttlMs, ...named })
     return answer instanceof Promise ? answer.then(appended) : appended(answer)
   }
 

@@ -75,10 +75,19 @@ export class LogDoor {
     return new Promise((resolve, reject) => {
       const late = (): void => reject(unknown(topic, `no answer within ${ANSWER_MS} ms`))
       const timer = this.#clock.setTimeout(late, ANSWER_MS)
-      pending
-        .finally(() => timer.cancel())
-        .then((answer) => resolve(read(answer)))
-        .catch((error) => reject(failureOf(topic, error)))
+      const failed = (error: unknown): void => reject(failureOf(topic, error))
+      const answered = (answer: unknown): void => {
+        timer.cancel()
+        try {
+          resolve(read(answer))
+        } catch (error) {
+          failed(error)
+        }
+      }
+      pending.then(answered, (error) => {
+        timer.cancel()
+        failed(error)
+      })
     })
   }
 }

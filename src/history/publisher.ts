@@ -145,9 +145,6 @@ export class Publisher {
   #tidy(topic: string, lane: Lane): void {
     if (lane.atWork.size > 0 || lane.failed.length + lane.waiting.length > 0) return
     if (this.#lanes.get(topic) === lane) this.#lanes.delete(topic)
-    if (this.#lanes.size > 0) return
-    this.#timer?.cancel()
-    this.#timer = undefined
   }
 
   #over(pending: Pending): Pending {
@@ -164,7 +161,12 @@ export class Publisher {
     if (!pending.isOver) this.#over(pending).reject(error)
   }
 
+  /** The last entry leaves the timer to the next look: where one follows the other it is not set anew for each. */
   #look(): void {
+    if (this.#lanes.size === 0) {
+      this.#timer?.cancel()
+      this.#timer = undefined
+    }
     const now = this.#clock.now()
     for (const [topic, lane] of [...this.#lanes]) {
       const isLate = ({ until }: Pending): boolean => now >= until
@@ -189,8 +191,8 @@ export class Publisher {
     void answer.then(() => this.#resume(topic, lane)).catch(() => {})
   }
 
-  async #attempt({ topic, text, options }: Pending): Promise<LogPosition> {
-    return this.#door.append(topic, text, options)
+  async #attempt({ topic, text, options, mayBeIn }: Pending): Promise<LogPosition> {
+    return this.#door.append(topic, text, mayBeIn ? { ...options, isNew: false } : options)
   }
 }
 

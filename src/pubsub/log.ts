@@ -55,6 +55,11 @@ export interface LogLimits {
 export interface AppendOptions extends LogLimits {
   /** Remembered as long as its entry. */
   readonly id: string | undefined
+  /**
+   * The id was never given to an append that may have taken it: a log need not look for it, unless it was asked for since. It is
+   * remembered all the same. @default false
+   */
+  readonly isNew?: boolean | undefined
 }
 
 export interface LogPage {

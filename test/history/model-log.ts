@@ -54,9 +54,10 @@ export class ModelLog {
     return port
   }
 
-  append(name: string, text: string, { size, id }: AppendOptions): LogPosition {
+  /** Believes whoever says that an id is new. */
+  append(name: string, text: string, { size, id, isNew = false }: AppendOptions): LogPosition {
     const topic = this.topic(name)
-    const known = id === undefined ? undefined : topic.ids.get(id)
+    const known = id === undefined || isNew ? undefined : topic.ids.get(id)
     if (known !== undefined) return { epoch: topic.epoch, offset: known }
     topic.texts.push(text)
     const offset = topic.texts.length
