@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import { Deferred } from '../ground/deferred.ts'
 import { ClusterLog } from './cluster-log.ts'
 import { costOfAnswer, type LogAnswer, type LogAsk } from './cluster-log-messages.ts'
 import { costOf, PORTION, type Relayed, type ToPrimary, toNode } from './cluster-messages.ts'
@@ -29,8 +30,8 @@ export class ClusterLink implements Link {
   #subscribe: string[] = []
   #unsubscribe: string[] = []
   /** The question at the end of this turn, and those under way, oldest first. */
-  #asking: Question | undefined
-  readonly #asked = new Map<number, Question>()
+  #asking: Deferred | undefined
+  readonly #asked = new Map<number, Deferred>()
   #questions = 0
   /** Handed over, and not relayed. */
   #pending = 0
@@ -97,7 +98,7 @@ export class ClusterLink implements Link {
   }
 
   #ask(): Promise<void> {
-    this.#asking ??= question()
+    this.#asking ??= new Deferred()
     this.#endOfTurn()
     return this.#asking.promise
   }
@@ -160,17 +161,4 @@ export class ClusterLink implements Link {
   #lost(): void {
     if (!this.#isClosed) this.#init.events.lost(new Error('the primary is gone'))
   }
-}
-
-interface Question {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-}
-
-function question(): Question {
-  let resolve: () => void = () => {}
-  const promise = new Promise<void>((answered) => {
-    resolve = answered
-  })
-  return { promise, resolve }
 }

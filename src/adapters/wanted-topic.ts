@@ -1,3 +1,5 @@
+import { Deferred } from '../ground/deferred.ts'
+
 /**
  * One topic at the engine. There is never more than one command for it under way.
  *
@@ -16,13 +18,7 @@ export interface WantedTopic {
   /** It was on before its link was lost, or before it came adrift. */
   wasOn: boolean
   /** Those who wait for the confirmation. */
-  waiting: Waiting | undefined
-}
-
-interface Waiting {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
+  waiting: Deferred | undefined
 }
 
 export function makeTopic(): WantedTopic {
@@ -30,17 +26,8 @@ export function makeTopic(): WantedTopic {
 }
 
 export function waitFor(topic: WantedTopic): Promise<void> {
-  topic.waiting ??= waiting()
+  topic.waiting ??= new Deferred()
   return topic.waiting.promise
-}
-
-function waiting(): Waiting {
-  let [resolve, reject]: [() => void, (error: unknown) => void] = [() => {}, () => {}]
-  const promise = new Promise<void>((kept, broken) => {
-    resolve = kept
-    reject = broken
-  })
-  return { promise, resolve, reject }
 }
 
 export function settle(topic: WantedTopic): void {

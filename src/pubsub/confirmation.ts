@@ -1,39 +1,44 @@
-import type { Clock, Timer } from '../ground/clock.ts'
-
-/** A join waits so long for the adapter: it is answered then, and hears the other nodes from the confirmation on. */
-const WAIT_MS = 2_000
+import { Deferred } from '../ground/deferred.ts'
 
 /**
- * The wait for an adapter that was asked for a topic:
+ * The wait for an adapter that was asked for topics:
  *
  *     awaited ──confirmed, refused──▶ over
  *        └──2 s, adapter down──▶ given up ──confirmed, refused──▶ over
  */
 export class Confirmation {
-  /** Resolves when the adapter has confirmed, and when the wait is given up. Rejects where the adapter says no. */
-  readonly awaited: Promise<void>
+  readonly topics: readonly string[]
+  /** The wait is given up then, on the monotonic clock. */
+  readonly dueAt: number
   /** The number of joins that wait. */
   joins = 0
   isGivenUp = false
-  readonly #timer: Timer
-  #resolve: () => void = () => {}
+  #waiting: Deferred | undefined
 
-  /** @param gaveUp called with the number of joins that were waiting */
-  constructor(asked: Promise<void>, clock: Clock, gaveUp: (joins: number) => void) {
-    this.#timer = clock.setTimeout(() => this.giveUp(gaveUp), WAIT_MS)
-    this.awaited = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      asked.then(resolve, reject)
-    })
-    const over = (): void => this.#timer.cancel()
-    this.awaited.then(over, over)
+  constructor(topics: readonly string[], dueAt: number) {
+    this.topics = topics
+    this.dueAt = dueAt
   }
 
-  giveUp(gaveUp: (joins: number) => void): void {
-    if (this.isGivenUp) return
+  /**
+   * Resolves when the adapter has confirmed, and when the wait is given up. Rejects where the adapter says no. Made for the first who
+   * waits, and to be asked for before there is an answer.
+   */
+  get awaited(): Promise<void> {
+    this.#waiting ??= new Deferred()
+    return this.#waiting.promise
+  }
+
+  giveUp(): void {
     this.isGivenUp = true
-    this.#timer.cancel()
-    gaveUp(this.joins)
-    this.#resolve()
+    this.#waiting?.resolve()
+  }
+
+  confirmed(): void {
+    this.#waiting?.resolve()
+  }
+
+  refused(error: unknown): void {
+    this.#waiting?.reject(error)
   }
 }

@@ -4,6 +4,8 @@ import { Confirmation } from './confirmation.ts'
 import type { AdapterDoor, AdapterLink } from './door.ts'
 import type { TopicSubscribers } from './subscribers.ts'
 
+/** A join waits so long for the adapter: it is answered then, and hears the other nodes from the confirmation on. */
+const WAIT_MS = 2_000
 /** The wait before the adapter is asked again for what it refused: doubled each time. */
 const RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
@@ -25,8 +27,9 @@ export class Hearing {
   /** The own topics were refused while the adapter was down: they are asked for again when it is up. */
   #isUnheard = false
   #isOver = false
-  /** Each with its topics at the adapter. */
-  readonly #pending = new Map<Confirmation, readonly string[]>()
+  /** Those that joins may wait for, the oldest first, and when that is over for the first of them. */
+  readonly #pending = new Set<Confirmation>()
+  #deadline: Timer | undefined
 
   /** The topics that were refused and that somebody still hears on this node. */
   readonly #refused = new Map<string, TopicSubscribers>()
@@ -46,13 +49,18 @@ export class Hearing {
     const { topics } = this.#own
     const asked = topics.flatMap((topic) => this.#link.subscribe(topic) ?? [])
     if (asked.length === 0) return undefined
-    const all = Promise.all(asked)
-    const confirmation = this.#confirmation(topics, all)
-    all.catch((error) => {
-      this.#door.failed('subscribe', error)
-      if (confirmation.isGivenUp) this.#unheard(error)
-    })
-    return confirmation.awaited
+    const confirmation = new Confirmation(topics, this.#clock.now() + WAIT_MS)
+    const { awaited } = confirmation
+    Promise.all(asked).then(
+      () => this.#answered(confirmation).confirmed(),
+      (error) => {
+        this.#door.failed('subscribe', error)
+        if (confirmation.isGivenUp) this.#unheard(error)
+        this.#answered(confirmation).refused(error)
+      },
+    )
+    this.#await(confirmation)
+    return awaited
   }
 
   /** The adapter is up, or hears more topics than before. */
@@ -77,29 +85,29 @@ export class Hearing {
     subscribers.isRefused = false
     subscribers.confirmation = undefined
     if (asked === undefined) return
-    const confirmation = this.#confirmation([topic], asked)
+    const confirmation = new Confirmation([topic], this.#clock.now() + WAIT_MS)
     subscribers.confirmation = confirmation
-    const isLast = (): boolean => {
-      if (subscribers.confirmation !== confirmation) return false
-      subscribers.confirmation = undefined
-      return true
-    }
+    const isLast = (): boolean => subscribers.confirmation === confirmation
     asked.then(
       () => {
-        isLast()
+        if (isLast()) subscribers.confirmation = undefined
         this.#door.worked('subscribe')
         if (this.#refused.size === 0) this.#retryMs = RETRY_MS
+        this.#answered(confirmation).confirmed()
       },
       (error) => {
         this.#door.failed('subscribe', error)
-        subscribers.isRefused = isLast()
-        if (subscribers.isRefused && !subscribers.isEmpty) this.#askLater(topic, subscribers)
+        if (isLast()) this.#wasRefused(topic, subscribers)
+        this.#answered(confirmation).refused(error)
       },
     )
+    this.#await(confirmation)
   }
 
-  #askLater(topic: string, subscribers: TopicSubscribers): void {
-    if (this.#isOver) return
+  #wasRefused(topic: string, subscribers: TopicSubscribers): void {
+    subscribers.isRefused = true
+    subscribers.confirmation = undefined
+    if (this.#isOver || subscribers.isEmpty) return
     this.#refused.set(topic, subscribers)
     this.#retry ??= this.#clock.setTimeout(() => this.#askAgain(), this.#retryMs)
   }
@@ -135,25 +143,42 @@ export class Hearing {
 
   /** The adapter is down, or deaf to some topics, and may be for long: nobody waits for those. */
   giveUp(): void {
-    for (const [confirmation, topics] of this.#pending)
-      if (this.#isDeaf(topics)) confirmation.giveUp((joins) => this.#unconfirmed(joins))
+    for (const confirmation of this.#pending) if (this.#isDeaf(confirmation)) this.#giveUp(confirmation)
   }
 
-  #isDeaf(topics: readonly string[]): boolean {
+  #isDeaf({ topics }: Confirmation): boolean {
     return topics.some((topic) => this.#door.isDeaf(topic))
   }
 
-  #confirmation(topics: readonly string[], asked: Promise<unknown>): Confirmation {
-    const gaveUp = (joins: number): void => this.#unconfirmed(joins)
-    const confirmation = new Confirmation(
-      asked.then(() => {}),
-      this.#clock,
-      gaveUp,
-    )
-    this.#pending.set(confirmation, topics)
-    const over = (): void => void this.#pending.delete(confirmation)
-    confirmation.awaited.then(over, over)
-    if (this.#isDeaf(topics)) confirmation.giveUp(gaveUp)
+  #await(confirmation: Confirmation): void {
+    this.#pending.add(confirmation)
+    if (this.#isDeaf(confirmation)) return this.#giveUp(confirmation)
+    this.#deadline ??= this.#clock.setTimeout(() => this.#giveUpOverdue(), WAIT_MS)
+  }
+
+  #giveUpOverdue(): void {
+    this.#deadline = undefined
+    const now = this.#clock.now()
+    for (const confirmation of this.#pending) {
+      if (confirmation.dueAt > now) {
+        this.#deadline = this.#clock.setTimeout(() => this.#giveUpOverdue(), confirmation.dueAt - now)
+        return
+      }
+      this.#giveUp(confirmation)
+    }
+  }
+
+  #giveUp(confirmation: Confirmation): void {
+    this.#answered(confirmation).giveUp()
+    this.#unconfirmed(confirmation.joins)
+  }
+
+  /** Nobody has to be told when it is too late. */
+  #answered(confirmation: Confirmation): Confirmation {
+    if (this.#pending.delete(confirmation) && this.#pending.size === 0) {
+      this.#deadline?.cancel()
+      this.#deadline = undefined
+    }
     return confirmation
   }
 
