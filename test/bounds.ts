@@ -166,8 +166,9 @@ export const BOUNDS: Readonly<Record<string, string>> = {
 
   'pubsub/hearing.ts field #pending': 'the topics that the adapter has not confirmed: as pubsub.ts #topics',
   'pubsub/hearing.ts field #refused': 'the topics that the adapter has refused: as pubsub.ts #topics',
-  'pubsub/hearing.ts timer setTimeout': 'one for a node',
-  'pubsub/confirmation.ts timer setTimeout': 'one for each topic that the adapter has not confirmed, for 2 s',
+  'pubsub/hearing.ts timer setTimeout': 'two for a node',
+  'pubsub/confirmation.ts field #others':
+    'the joins that wait for one topic: `limits.channelsPerConnection` for each client, for 2 s',
 
   // The way to other nodes
 

@@ -16,6 +16,10 @@ type LastEvent = 'phx_close' | 'phx_error'
 /** The client's part of the history has a gap: it is to join again. */
 export const GAP: TerminateReason = { kind: 'shutdown', reason: 'history_gap' }
 
+export const LEFT: TerminateReason = { kind: 'left' }
+export const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
+export const UNAVAILABLE: TerminateReason = { kind: 'shutdown', reason: 'history_unavailable' }
+export const REJECTED: TerminateReason = { kind: 'stopped', reason: 'normal' }
 export const OVERLOADED: TerminateReason = { kind: 'shutdown', reason: 'overloaded' }
 
 /** The end that a channel asks for itself. */

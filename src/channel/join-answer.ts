@@ -63,11 +63,25 @@ export abstract class JoinAnswer {
     if (this.#predecessor !== undefined) this.outlet.send(this.#predecessor)
   }
 
-  /** One limit for all of it: it begins where there is something to wait for. */
-  protected startTimer(): void {
+  /** For what goes on behind the adapter: others wait for the same. */
+  protected guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.outlet.broke(error)
+    }
+  }
+
+  /**
+   * One limit for all of it: it begins where there is something to wait for.
+   *
+   * @param withinMs The wait is over by then, whatever comes: where that is before the limit, no timer is made. @default it may be endless
+   */
+  protected startTimer(withinMs = Number.POSITIVE_INFINITY): void {
     const { clock, joinTimeoutMs } = this.runtime
     if (this.#timer !== undefined || joinTimeoutMs === Number.POSITIVE_INFINITY) return
     const leftMs = this.askedAt + joinTimeoutMs - clock.now()
+    if (leftMs > withinMs) return
     this.#timer = patience(clock, leftMs, () => this.timedOut())
   }
 }

@@ -3,9 +3,11 @@ import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Message, sameRef, type TopicMessage } from '../protocol/message.ts'
 import { topicId } from '../protocol/topic.ts'
+import type { TopicWaiter } from '../pubsub/confirmation.ts'
+import { WAIT_MS } from '../pubsub/hearing.ts'
 import { answer, refuseMessage } from './answer.ts'
 import type { CompiledChannel } from './definition.ts'
-import { OVERLOADED } from './ending.ts'
+import { LEFT, OVERLOADED, REJECTED, TIMED_OUT, UNAVAILABLE } from './ending.ts'
 import type { TerminateReason } from './infer.ts'
 import { JoinAnswer } from './join-answer.ts'
 import { JoinBacklog } from './join-backlog.ts'
@@ -14,11 +16,6 @@ import { askToJoin, type JoinVerdict, refusal, type SnapshotVerdict } from './jo
 import type { ChannelRuntime, Outlet, PendingTopic } from './outlet.ts'
 import { ChannelProcess } from './process.ts'
 import { NO_CLAIM, readJoin } from './resume-key.ts'
-
-const LEFT: TerminateReason = { kind: 'left' }
-const TIMED_OUT: TerminateReason = { kind: 'shutdown', reason: 'join_timeout' }
-const UNAVAILABLE: TerminateReason = { kind: 'shutdown', reason: 'history_unavailable' }
-const REJECTED: TerminateReason = { kind: 'stopped', reason: 'normal' }
 
 type Granted = Extract<JoinVerdict, { kind: 'ok' }>
 
@@ -33,13 +30,14 @@ type Granted = Extract<JoinVerdict, { kind: 'ok' }>
  * A client that is gone hears nothing more, and what `join` gives after all is undone by `terminate`; not where there is a
  * `snapshot`, for then nothing is joined before the answer.
  */
-export class JoiningTopic extends JoinAnswer implements PendingTopic {
+export class JoiningTopic extends JoinAnswer implements PendingTopic, TopicWaiter {
   readonly isJoining = true
   readonly #definition: CompiledChannel
   readonly #question: JoinQuestion
   #backlog: JoinBacklog | undefined
   /** Subscribed, and its client not told. */
   #channel: ChannelProcess | undefined
+  #granted: Granted | undefined
   #gone: TerminateReason | undefined
 
   constructor(
@@ -135,22 +133,25 @@ export class JoiningTopic extends JoinAnswer implements PendingTopic {
 
   /** The adapter of the pubsub is foreign code: it may reject, it may throw, and it may end the connection. */
   #subscribe(channel: ChannelProcess, granted: Granted): void {
-    let subscribed: undefined | Promise<void>
+    let hasToWait: boolean
+    this.#granted = granted
     try {
-      subscribed = this.runtime.pubsub.subscribe(this.topic, channel)
+      hasToWait = this.runtime.pubsub.subscribe(this.topic, channel, this)
     } catch (error) {
       return this.#undo(channel, error)
     }
     // The channel was closed before it was among the subscribers.
     if (this.#gone !== undefined) return this.runtime.pubsub.unsubscribe(this.topic, channel)
-    if (subscribed === undefined) return this.#follow(channel, granted)
-    this.startTimer()
-    subscribed
-      .then(
-        () => this.#follow(channel, granted),
-        (error) => this.#undo(channel, error),
-      )
-      .catch((error) => this.outlet.broke(error))
+    if (hasToWait) this.startTimer(WAIT_MS)
+    else this.#follow(channel, granted)
+  }
+
+  heard(): void {
+    this.guarded(() => this.#channel && this.#granted && this.#follow(this.#channel, this.#granted))
+  }
+
+  unheard(error: unknown): void {
+    this.guarded(() => this.#channel && this.#undo(this.#channel, error))
   }
 
   /** The log is foreign code, as the adapter is. */

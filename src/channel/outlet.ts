@@ -6,6 +6,7 @@ import type { Histories } from '../history/histories.ts'
 import type { Frame, PiecedFrame } from '../protocol/frame.ts'
 import type { Codec, JsonText, Message, Ref } from '../protocol/message.ts'
 import type { Subscriber } from '../pubsub/broadcast.ts'
+import type { TopicWaiter } from '../pubsub/confirmation.ts'
 import type { Breath } from './breath.ts'
 import type { Connection } from './connection.ts'
 import type { SocketPresence, TerminateReason } from './infer.ts'
@@ -142,8 +143,11 @@ export interface ChannelRuntime {
 
 /** The demands of a channel on the pubsub. */
 export interface ChannelPubSub {
-  /** Resolves, where it takes time, when everything that is published from then on will be delivered. */
-  subscribe(topic: string, subscriber: Subscriber): undefined | Promise<void>
+  /**
+   * @returns true where it takes time: then `waiter` is told when everything that is published from then on will be delivered, within
+   *   2 s
+   */
+  subscribe(topic: string, subscriber: Subscriber, waiter: TopicWaiter): boolean
   unsubscribe(topic: string, subscriber: Subscriber): void
   broadcast(topic: string, event: string, payload: unknown, except?: Subscriber): void
 }

@@ -1,4 +1,10 @@
-import { Deferred } from '../ground/deferred.ts'
+/** Waits for the adapter, and is told once, from a stack of its own. Never throws. No promise: ten thousand joins may wait at once. */
+export interface TopicWaiter {
+  /** Broadcasts of other nodes arrive from now on; or nobody has to wait for them any longer. */
+  heard(): void
+  /** The adapter said no. */
+  unheard(error: unknown): void
+}
 
 /**
  * The wait for an adapter that was asked for topics:
@@ -13,32 +19,44 @@ export class Confirmation {
   /** The number of joins that wait. */
   joins = 0
   isGivenUp = false
-  #waiting: Deferred | undefined
+  /** One is by far the most common: it needs no array. */
+  #first: TopicWaiter | undefined
+  #others: TopicWaiter[] | undefined
 
   constructor(topics: readonly string[], dueAt: number) {
     this.topics = topics
     this.dueAt = dueAt
   }
 
-  /**
-   * Resolves when the adapter has confirmed, and when the wait is given up. Rejects where the adapter says no. Made for the first who
-   * waits, and to be asked for before there is an answer.
-   */
-  get awaited(): Promise<void> {
-    this.#waiting ??= new Deferred()
-    return this.#waiting.promise
+  /** To be called before there is an answer. */
+  wait(waiter: TopicWaiter): void {
+    if (this.#first === undefined) this.#first = waiter
+    else if (this.#others === undefined) this.#others = [waiter]
+    else this.#others.push(waiter)
   }
 
+  /** The waiters hear of it later: the adapter may be telling that it is down. */
   giveUp(): void {
     this.isGivenUp = true
-    this.#waiting?.resolve()
+    queueMicrotask(() => this.confirmed())
   }
 
   confirmed(): void {
-    this.#waiting?.resolve()
+    const [first, others = []] = this.#end()
+    first?.heard()
+    for (const waiter of others) waiter.heard()
   }
 
   refused(error: unknown): void {
-    this.#waiting?.reject(error)
+    const [first, others = []] = this.#end()
+    first?.unheard(error)
+    for (const waiter of others) waiter.unheard(error)
+  }
+
+  #end(): [first: TopicWaiter | undefined, others: TopicWaiter[] | undefined] {
+    const [first, others] = [this.#first, this.#others]
+    this.#first = undefined
+    this.#others = undefined
+    return [first, others]
   }
 }

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../ground/clock.ts'
 import type { Telemetry } from '../ground/telemetry.ts'
-import { Confirmation } from './confirmation.ts'
+import { Confirmation, type TopicWaiter } from './confirmation.ts'
 import type { AdapterDoor, AdapterLink } from './door.ts'
 import type { TopicSubscribers } from './subscribers.ts'
 
 /** A join waits so long for the adapter: it is answered then, and hears the other nodes from the confirmation on. */
-const WAIT_MS = 2_000
+export const WAIT_MS = 2_000
 /** The wait before the adapter is asked again for what it refused: doubled each time. */
 const RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
@@ -50,7 +50,7 @@ export class Hearing {
     const asked = topics.flatMap((topic) => this.#link.subscribe(topic) ?? [])
     if (asked.length === 0) return undefined
     const confirmation = new Confirmation(topics, this.#clock.now() + WAIT_MS)
-    const { awaited } = confirmation
+    const awaited = new Promise<void>((heard, unheard) => confirmation.wait({ heard, unheard }))
     Promise.all(asked).then(
       () => this.#answered(confirmation).confirmed(),
       (error) => {
@@ -133,12 +133,16 @@ export class Hearing {
     this.#refused.clear()
   }
 
-  /** Gives a promise where a join has to wait. */
-  joined({ confirmation }: TopicSubscribers): undefined | Promise<void> {
-    if (confirmation === undefined) return undefined
-    if (confirmation.isGivenUp) return this.#unconfirmed(1)
+  /** @returns true where a join has to wait: then `waiter` is told */
+  joined({ confirmation }: TopicSubscribers, waiter: TopicWaiter): boolean {
+    if (confirmation === undefined) return false
+    if (confirmation.isGivenUp) {
+      this.#unconfirmed(1)
+      return false
+    }
     confirmation.joins++
-    return confirmation.awaited
+    confirmation.wait(waiter)
+    return true
   }
 
   /** The adapter is down, or deaf to some topics, and may be for long: nobody waits for those. */
@@ -182,7 +186,7 @@ export class Hearing {
     return confirmation
   }
 
-  #unconfirmed(joins: number): undefined {
+  #unconfirmed(joins: number): void {
     if (joins === 0) return
     this.#door.unconfirmed += joins
     this.#telemetry.emit('pubsub.unconfirmed', { joins }, { adapter: this.#door.name })

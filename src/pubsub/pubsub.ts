@@ -7,6 +7,7 @@ import type { MaybePromise, Process } from '../supervision/process.ts'
 import type { AdapterStatus } from './adapter.ts'
 import { Arrivals, type NodeInbox } from './arrivals.ts'
 import { Broadcast, type Subscriber } from './broadcast.ts'
+import type { TopicWaiter } from './confirmation.ts'
 import { type AdapterDoor, AdapterLink, type PubSubReport } from './door.ts'
 import { Hearing } from './hearing.ts'
 import { Lanes } from './lanes.ts'
@@ -159,13 +160,13 @@ export class PubSub implements Process {
   // Topics
 
   /**
-   * Gives a promise where the adapter needs time: a broadcast of another node that is made after it resolved arrives. It
-   * resolves after 2 s in any case; while the adapter is down there is none.
+   * @returns true where the adapter needs time: then `waiter` is told, after 2 s in any case. A broadcast of another node
+   *   that is made after it was told arrives. While the adapter is down nobody has to wait.
    */
-  subscribe(topic: string, subscriber: Subscriber): undefined | Promise<void> {
+  subscribe(topic: string, subscriber: Subscriber, waiter: TopicWaiter): boolean {
     const subscribers = this.#interested(topic)
     subscribers.add(subscriber)
-    return this.#hearing.joined(subscribers)
+    return this.#hearing.joined(subscribers, waiter)
   }
 
   unsubscribe(topic: string, subscriber: Subscriber): void {

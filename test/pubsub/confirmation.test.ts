@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import Fastify from 'fastify'
-import beryl, { defineChannel, type PubSubAdapter } from 'fastify-beryl'
+import beryl, { type BerylOptions, defineChannel, type PubSubAdapter } from 'fastify-beryl'
 import { connect, fakeClock, memoryNetwork } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
+import type { Clock } from '../../src/ground/clock.ts'
+import { countingClock } from '../support/counting-clock.ts'
 
 // Joins wait for the adapter, but not for ever.
 
@@ -13,8 +15,8 @@ const room = defineChannel('room:*', {
 })
 
 /** A node whose adapter confirms topics of channels when it is told to. */
-async function slowNode(t: TestContext) {
-  const [clock, network] = [fakeClock(), memoryNetwork()]
+async function nodeOn(clock: Clock, options: BerylOptions = {}) {
+  const network = memoryNetwork()
   const inner = network.adapter()
   const held: (() => void)[] = []
   const adapter: PubSubAdapter = {
@@ -32,7 +34,14 @@ async function slowNode(t: TestContext) {
     stop: () => inner.stop(),
   }
   const app = Fastify()
-  await app.register(beryl, { channels: [room], pubsub: adapter, clock, presence: false })
+  await app.register(beryl, { channels: [room], pubsub: adapter, clock, presence: false, ...options })
+  return { app, network, held }
+}
+
+/** The same, with another node, and time that stands still. */
+async function slowNode(t: TestContext, options?: BerylOptions) {
+  const clock = fakeClock()
+  const { app, network, held } = await nodeOn(clock, options)
   const other = Fastify()
   await other.register(beryl, { channels: [room], pubsub: network.adapter(), presence: false })
   await other.ready()
@@ -77,6 +86,32 @@ test('X12: a join does not wait for an adapter that is down, nor does one that w
   await client.join(room, 'room:2')
   assert.deepEqual(unconfirmed, [1, 1])
   assert.equal(app.channels.status().pubsub?.status, 'down')
+})
+
+test('X12: where a join has less than two seconds, it is over before the wait for the adapter is', async (t) => {
+  const { clock, held, unconfirmed, client } = await slowNode(t, { limits: { joinTimeoutMs: 1_000 } })
+  const joining = assert.rejects(client.join(room, 'room:1'), /join_timeout/)
+  await client.heartbeat()
+  await clock.advance(1_000)
+  await joining
+  for (const confirm of held) confirm()
+  assert.deepEqual(unconfirmed, [])
+})
+
+test('X12: a hundred joins that wait for the adapter have one timer between them, and none when it has confirmed', async (t) => {
+  const clock = countingClock()
+  const { app, held } = await nodeOn(clock)
+  t.after(() => app.close())
+  const client = await connect(app)
+  await client.heartbeat()
+  const before = clock.pending
+  const joining = Array.from({ length: 100 }, (_, n) => client.join(room, `room:${n}`))
+  await client.heartbeat()
+  assert.equal(held.length, 100)
+  assert.equal(clock.pending, before + 1)
+  for (const confirm of held) confirm()
+  await Promise.all(joining)
+  assert.equal(clock.pending, before)
 })
 
 test('X9: a connectTimeoutMs that is not a second below pluginTimeout is refused, naming both', async (t) => {

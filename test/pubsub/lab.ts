@@ -56,7 +56,7 @@ export class Node {
   }
 
   join(topic: string, subscriber: Subscriber): void {
-    void this.pubsub.subscribe(topic, subscriber)
+    this.pubsub.subscribe(topic, subscriber, { heard() {}, unheard() {} })
   }
 
   /** Does as the supervisor does when the pubsub has ended. */
@@ -97,3 +97,12 @@ export function delivered(): Promise<void> {
 export const V2 = codecs[1] as (typeof codecs)[number]
 /** The codec of version 1. */
 export const V1 = codecs[0] as (typeof codecs)[number]
+
+/** Resolves when a subscriber hears the other nodes; `undefined` where it does at once. */
+export function subscribed(pubsub: PubSub, topic: string, subscriber: Subscriber): undefined | Promise<void> {
+  const wait = { hasTo: false }
+  const heard = new Promise<void>((heard, unheard) => {
+    wait.hasTo = pubsub.subscribe(topic, subscriber, { heard, unheard })
+  })
+  return wait.hasTo ? heard : undefined
+}

@@ -4,7 +4,7 @@ import { JsonText } from '../../src/protocol/message.ts'
 import { encodeEnvelope } from '../../src/pubsub/envelope.ts'
 import { local } from '../../src/pubsub/local.ts'
 import { makeNodeName } from '../../src/pubsub/pubsub.ts'
-import { delivered, Listener, Node, threeNodes } from './lab.ts'
+import { delivered, Listener, Node, subscribed, threeNodes } from './lab.ts'
 
 test('a broadcast reaches every subscriber of the topic on every node, once, and nobody else', async (t) => {
   const { nodes } = await threeNodes(t)
@@ -138,7 +138,7 @@ test('a node that is out of reach says so, loses what is sent meanwhile, and hea
 test('a broadcast made after the subscription was confirmed arrives', async (t) => {
   const { nodes } = await threeNodes(t)
   const listener = new Listener()
-  const ready = nodes[1].pubsub.subscribe('room:1', listener)
+  const ready = subscribed(nodes[1].pubsub, 'room:1', listener)
   assert.ok(ready instanceof Promise)
   await ready
   nodes[0].pubsub.broadcast('room:1', 'said', 1)

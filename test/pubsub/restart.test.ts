@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { fakeClock, type MemoryNetwork } from 'fastify-beryl/testing'
 import { Telemetry } from '../../src/ground/telemetry.ts'
 import { local } from '../../src/pubsub/local.ts'
-import { delivered, Listener, makePubSub, Node, threeNodes } from './lab.ts'
+import { delivered, Listener, makePubSub, Node, subscribed, threeNodes } from './lab.ts'
 
 // A pubsub that is started again under the same name, on the same adapter.
 
@@ -166,11 +166,11 @@ test('a topic that the adapter refuses is asked for again by the next who joins,
   await node.pubsub.start()
   node.pubsub.listen('room:1', () => {})
   await delivered()
-  await assert.rejects(node.pubsub.subscribe('room:1', new Listener()) as Promise<void>, /no/)
+  await assert.rejects(subscribed(node.pubsub, 'room:1', new Listener()) as Promise<void>, /no/)
   refuses = false
   say('up')
   await delivered()
-  assert.equal(node.pubsub.subscribe('room:1', new Listener()), undefined, 'confirmed')
+  assert.equal(subscribed(node.pubsub, 'room:1', new Listener()), undefined, 'confirmed')
   assert.deepEqual(asked, ['control', 'node:a', 'topic:room:1', 'topic:room:1', 'topic:room:1'])
   assert.equal(node.failed.length, 1, 'told once')
 })
@@ -209,7 +209,7 @@ test('X3 a topic that an adapter refused while it was up is asked for again afte
   refuses = false
   assert.equal(await askedAfter(30_000), 1)
   assert.equal(await askedAfter(3_600_000), 0, 'it is heard')
-  assert.equal(node.pubsub.subscribe('room:1', new Listener()), undefined, 'confirmed')
+  assert.equal(subscribed(node.pubsub, 'room:1', new Listener()), undefined, 'confirmed')
   refuses = true
   stop()
   node.pubsub.listen('room:3', () => {})
