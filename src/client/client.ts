@@ -112,7 +112,8 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
   /** The topic that there is, with this payload. @throws `TypeError` where it is used with another one */
   function same(name: string, payload: unknown): Topic | undefined {
     const topic = known.get(name)
-    const [former, wanted] = [text(topic?.payload), text(payload)]
+    const former = text(topic?.payload)
+    const wanted = text(payload)
     if (former === wanted) return topic
     if (topic?.users.size)
       throw new TypeError(`${name}: joined with ${former}, wanted with ${wanted}: leave it first`)
@@ -126,9 +127,10 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
 
   function change(state: ClientState, error?: unknown): void {
     if (client.state === 'closed') return
-    const isNew = client.state !== state
-    client.state = state
-    if (isNew) tell(listeners, STATE, state, { error })
+    if (client.state !== state) {
+      client.state = state
+      tell(listeners, STATE, state, { error })
+    }
     for (const topic of [...known.values()]) topic.lost()
   }
 }

@@ -44,14 +44,11 @@ export function eventsOf(source: Source, event: string): AsyncIterableIterator<u
         })
   }
   const loop = payloads()
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    next: () => loop.next(),
-    return() {
-      stop()
-      return loop.return(undefined)
-    },
+  const end = loop.return
+  // Also where nothing was asked for yet, and where it waits.
+  loop.return = () => {
+    stop()
+    return end.call(loop, undefined)
   }
+  return loop
 }

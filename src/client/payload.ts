@@ -3,7 +3,7 @@
 /** As phoenix.js sends it: it takes nothing for `undefined`. */
 export function payloadOf(payload: unknown): object {
   return (
-    kindOf(payload) === 'Uint8Array' ? new Uint8Array(payload as Uint8Array).buffer : (payload ?? {})
+    ArrayBuffer.isView(payload) ? new Uint8Array(payload as Uint8Array).buffer : (payload ?? {})
   ) as object
 }
 
@@ -12,7 +12,7 @@ export function whole(payload: unknown): unknown {
   return payload instanceof ArrayBuffer ? new Uint8Array(payload) : payload
 }
 
-/** `Object`, `Uint8Array`, …; also of another realm, as a frame of a page is. */
-export function kindOf(value: unknown): string {
-  return {}.toString.call(value).slice(8, -1)
+/** True for neither an array nor bytes; also of another realm, as a frame of a page is. */
+export function isObject(value: unknown): value is object {
+  return {}.toString.call(value) === '[object Object]'
 }

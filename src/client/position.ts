@@ -12,7 +12,7 @@ export interface Said extends Position {
 
 /** The place when the server has said where it is. Of what was missed, the entries move it. */
 export function placeAt({ epoch, offset, recovered }: Said, place: Position | undefined): Position {
-  return { epoch, offset: recovered ? (place?.offset ?? offset) : offset }
+  return { epoch, offset: recovered && place ? place.offset : offset }
 }
 
 /** The place behind an entry. `undefined` where that is not to be heard: it is not behind this place. */

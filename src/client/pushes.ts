@@ -58,15 +58,14 @@ export function pushesOf(topic: string, { timeoutMs, socket }: Connection): Push
           },
         }
         // phoenix.js would keep what it cannot send, and send it after the next join.
-        const channel = socket.isConnected() && joined?.state === 'joined' ? joined : undefined
-        if (!channel && pushes.size >= MAX_WAITING) return push.end('overloaded')
         pushes.add(push)
-        if (channel) push.send(channel)
+        if (joined?.state === 'joined' && socket.isConnected()) push.send(joined)
+        else if (pushes.size > MAX_WAITING) push.end('overloaded')
         else stop = after(timeoutMs, () => push.end('offline'))
       }),
     open(channel) {
       joined = channel
-      for (const push of pushes) if (!push.isSent) push.send(channel)
+      for (const { isSent, send } of pushes) if (!isSent) send(channel)
     },
     interrupt(isOver) {
       joined = undefined

@@ -1,7 +1,8 @@
 import { LongPoll, Socket } from 'phoenix'
 import { backOffMs } from './back-off.ts'
 import { after } from './clock.ts'
-import type { PhoenixMessage, PhoenixSocket } from './phoenix.ts'
+import type { PhoenixSocket } from './phoenix.ts'
+import { renewTokens } from './renewal.ts'
 
 /** A value, or what gives it anew before every connect. */
 export type Given<T> = T | (() => T | Promise<T>)
@@ -72,15 +73,13 @@ export function openLine(
     rejoinAfterMs = backOffMs,
     ...others
   } = options
-  const Wire = (transport ?? Reflect.get(globalThis, 'WebSocket') ?? LongPoll) as WireClass
+  const Wire = (transport ?? page.WebSocket ?? LongPoll) as WireClass
   let known: object = {}
   let token: string | undefined
   let tries = 0
-  let hasBegun = false
   let isAsking = false
-  let isOver = false
-  /** The server has said that the time of the token ends, and has seen no other since. */
-  let isExpiring = false
+  /** From the first join on, until it is closed. */
+  let isOn = false
   let wire: unknown
   let stop = (): void => {}
 
@@ -107,9 +106,8 @@ export function openLine(
 
   // phoenix.js connects by this method, again as well, and reads params and token at once: it is let on when they are there.
   socket.connect = async () => {
-    if (isAsking || isOver) return
+    if (isAsking || !isOn) return
     stop()
-    hasBegun = true
     isAsking = true
     try {
       ;[known, token] = await Promise.race([
@@ -122,10 +120,10 @@ export function openLine(
       tries = 0
       // Of phoenix.js itself, from 1.8 on, where it falls back to long polling.
       socket.authToken = token ? () => token : undefined
-      if (!isOver) connect.call(socket)
+      if (isOn) connect.call(socket)
     } catch (error) {
       stop()
-      if (!isOver) {
+      if (isOn) {
         failed(error)
         stop = after(reconnectAfterMs(++tries), socket.connect)
       }
@@ -133,21 +131,18 @@ export function openLine(
     isAsking = false
   }
 
-  socket.onMessage(heard as (message: object) => void)
-  socket.onClose((event) => {
-    const isLate = isExpiring || Object(event).reason === 'expired'
-    isExpiring = false
-    if (isLate) again()
-  })
+  renewTokens(socket, freshToken, again)
   page.addEventListener?.('online', again)
 
   const line: Line = {
     socket,
     retryMs: 0,
     begin() {
-      if (url.startsWith('/') && !('location' in globalThis))
+      if (url[0] === '/' && !page.location)
         throw new TypeError(`createClient: wanted a whole URL, such as ws://localhost${url}, got ${url}`)
-      if (!hasBegun) socket.connect()
+      if (isOn) return
+      isOn = true
+      socket.connect()
     },
     isReopened() {
       const { conn } = socket
@@ -161,7 +156,7 @@ export function openLine(
       return isSame
     },
     close() {
-      isOver = true
+      isOn = false
       stop()
       page.removeEventListener?.('online', again)
       const { conn } = socket
@@ -177,17 +172,7 @@ export function openLine(
 
   /** At once. `connect` alone does nothing while phoenix.js waits for its next try. */
   function again(): void {
-    if (hasBegun && !isOver && !socket.isConnected()) socket.disconnect(() => socket.connect())
-  }
-
-  function heard({ topic, event, payload }: PhoenixMessage): void {
-    if (topic !== 'phoenix') return
-    if (event !== 'expiring') isExpiring &&= Object(payload?.response).expires_at === undefined
-    else {
-      isExpiring = true
-      // Where that fails the connection ends at its time, and the next one asks again.
-      freshToken().then(renew, () => {})
-    }
+    if (isOn && !socket.isConnected()) socket.disconnect(() => socket.connect())
   }
 
   /** Where one can be asked for. */
@@ -195,15 +180,12 @@ export function openLine(
     if (typeof authToken === 'function') return authToken()
     if (typeof params === 'function') return ((await params()) as { readonly token?: unknown }).token
   }
-
-  function renew(token: unknown): void {
-    if (typeof token === 'string' && socket.isConnected())
-      socket.push({ topic: 'phoenix', event: 'renew', payload: { token }, ref: socket.makeRef() })
-  }
 }
 
 /** The page, where there is one. */
 const page: {
+  readonly location?: unknown
+  readonly WebSocket?: unknown
   readonly addEventListener?: (event: string, listener: () => void) => void
   readonly removeEventListener?: (event: string, listener: () => void) => void
 } = globalThis as object

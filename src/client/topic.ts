@@ -1,7 +1,7 @@
 import { after } from './clock.ts'
 import { ChannelError, JOIN, PASSING, reasonOf } from './error.ts'
 import { type Kind, type Listeners, PRESENCE, STATE, tell } from './listeners.ts'
-import { kindOf, payloadOf, whole } from './payload.ts'
+import { isObject, payloadOf, whole } from './payload.ts'
 import type { PhoenixChannel, PhoenixReply, PhoenixSocket } from './phoenix.ts'
 import { isEntry, placeAt, placeBehind, RESUME, type Said } from './position.ts'
 import { followPresence, NOBODY } from './presence.ts'
@@ -25,8 +25,8 @@ export interface Topic {
   readonly payload: unknown
   readonly users: ReadonlySet<Listeners>
   state: ChannelState
-  reply: unknown
-  error: ChannelError | undefined
+  reply?: unknown
+  error?: ChannelError | undefined
   position: Position | undefined
   present: typeof NOBODY
   /** Joins, for whoever listens: one of the channels that `client.channel` gave. */
@@ -51,8 +51,6 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
     users,
     position,
     state: 'closed',
-    reply: undefined,
-    error: undefined,
     present: NOBODY,
     enter(user) {
       users.add(user)
@@ -68,10 +66,9 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
     },
     push: pushes.push,
     lost() {
-      if (!channel) return
       pushes.interrupt()
       const state = link.socket.isConnected() ? 'joining' : 'offline'
-      if (state !== topic.state) change(state, {})
+      if (channel && state !== topic.state) change(state, {})
     },
     end(error) {
       const ended = channel
@@ -93,7 +90,7 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
         if (channel === opened) listener(...args)
       }
     opened.onMessage = (event, payload, ref) => {
-      mine(hear)(event, payload, ref)
+      if (channel === opened) hear(event, payload, ref)
       return payload
     }
     followPresence(
@@ -116,7 +113,7 @@ export function topicOf(link: Link, name: string, payload: unknown, position: Po
 
   function claim(): object {
     const sent = payloadOf(payload)
-    return kindOf(sent) === 'Object' ? { ...sent, [RESUME]: topic.position ?? true } : sent
+    return isObject(sent) ? { ...sent, [RESUME]: topic.position ?? true } : sent
   }
 
   /** Everything that comes, before phoenix.js acts upon it. */

@@ -3,7 +3,7 @@ import { equal, type Fact, until } from '../stage.ts'
 /** Presence, as people see it. */
 export const presence: Readonly<Record<string, Fact>> = {
   async 'tells who joins, who changes, and who leaves'(stage) {
-    const { room: ada } = await stage.member('ada')
+    const ada = stage.client().channel(stage.topic, { name: 'ada' })
     const changes: string[] = []
     ada.presence.onChange(({ joins, leaves, updates }) => {
       for (const { key } of joins) changes.push(`+${key}`)
@@ -11,6 +11,7 @@ export const presence: Readonly<Record<string, Fact>> = {
       for (const { key, metas, before } of updates)
         changes.push(`${key}: ${before.map(({ name }) => name)} → ${metas.map(({ name }) => name)}`)
     })
+    await ada.join()
     const { room: bo } = await stage.member('bo')
     await until('bo came', () => changes.includes('+bo'))
     await bo.push('rename', { text: 'Bosse' })
