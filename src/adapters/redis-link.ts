@@ -75,10 +75,11 @@ export class RedisLink implements Link {
   }
 
   async #ask(args: readonly string[]): Promise<unknown> {
-    const bytes = args.reduce((sum, { length }) => sum + length, 0)
+    let bytes = 0
+    for (const { length } of args) bytes += length
     this.pendingBytes += bytes
     try {
-      return await this.#publisher.sendCommand([...args])
+      return await this.#publisher.sendCommand(args)
     } catch (error) {
       this.#look(error)
       throw error

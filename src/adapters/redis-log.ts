@@ -60,13 +60,12 @@ export class RedisLog implements LinkLog {
   }
 
   async append(topic: string, entries: readonly NewEntry[], limits: LogLimits): Promise<LogPosition[]> {
-    const texts = entries.flatMap(({ id, text }) => [id ?? '', text])
-    const { append } = this.#channels
-    const [, channel] = this.#channels.publishTo(topic)
-    this.#stepBehind()
     const mayBeIn = entries.some(({ id, isNew }) => id !== undefined && isNew !== true)
-    const further = [channel, MARK, mayBeIn ? '1' : '', ...texts]
-    const [epoch = '', ...offsets] = await this.#call(append, topic, limits, further)
+    const [, channel] = this.#channels.publishTo(topic)
+    const further = [channel, MARK, mayBeIn ? '1' : '']
+    for (const { id = '', text } of entries) further.push(id, text)
+    this.#stepBehind()
+    const [epoch = '', ...offsets] = await this.#call(this.#channels.append, topic, limits, further)
     return offsets.map((offset) => ({ epoch, offset: Number(offset) }))
   }
 
@@ -108,11 +107,12 @@ export class RedisLog implements LinkLog {
     { size, ttlMs }: LogLimits,
     further: readonly string[],
   ): Promise<string[]> {
-    const chance = [randomText(EPOCH_BYTES), randomText(KEY_BYTES)]
-    const own = [this.#replid, ...chance, String(size), String(ttlMs), String(KEEP_MS)]
-    const rest = ['3', ...this.#keys(topic), ...own, ...further]
+    const [meta, stream, ids] = this.#keys(topic)
+    const chance = [randomText(EPOCH_BYTES), randomText(KEY_BYTES)] as const
+    const own = [this.#replid, ...chance, String(size), String(ttlMs), String(KEEP_MS)] as const
     try {
-      return textsOf(await this.#evaluate(sha, text, rest))
+      const args = ['EVALSHA', sha, '3', meta, stream, ids, ...own, ...further]
+      return textsOf(await this.#evaluate(text, args))
     } catch (error) {
       throw wasBefore(error) ? new NotTaken(this.#why(error)) : error
     }
@@ -124,12 +124,12 @@ export class RedisLog implements LinkLog {
   }
 
   /** The server forgets scripts when it restarts. */
-  async #evaluate(sha: string, text: string, rest: readonly string[]): Promise<unknown> {
+  async #evaluate(text: string, args: readonly string[]): Promise<unknown> {
     try {
-      return await this.#ask(['EVALSHA', sha, ...rest])
+      return await this.#ask(args)
     } catch (error) {
       if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error
-      return this.#ask(['EVAL', text, ...rest])
+      return this.#ask(['EVAL', text, ...args.slice(2)])
     }
   }
 }

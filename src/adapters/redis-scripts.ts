@@ -36,21 +36,21 @@ if type(info) == 'string' then
   if at then replid = string.match(info, '^%w+', at + 1) end
 end
 if replid == '' then return redis.error_reply('${OWN_ERROR} this user may not ask INFO replication, without which an older state is not noticed: give it +info') end
-local state = redis.call('HMGET', meta, 'epoch', 'offset', 'replid', 'key', 'former', 'indexed')
-local epoch, offset, key, former = state[1], tonumber(state[2] or 0), state[4], state[5]
+local state = redis.call('HMGET', meta, 'epoch', 'offset', 'replid', 'indexed')
+local epoch, offset = state[1], tonumber(state[2] or 0)
 if not epoch then
-  epoch, key, former = ARGV[2], ARGV[3], ''
+  epoch = ARGV[2]
   ${begin}
 elseif state[3] ~= replid then
   local list = { epoch .. ' ' .. string.format('%.0f', offset) }
-  for one in string.gmatch(former, '%S+ %d+') do
+  for one in string.gmatch(redis.call('HGET', meta, 'former'), '%S+ %d+') do
     if #list < 4 then list[#list + 1] = one end
   end
-  epoch, former = ARGV[2], table.concat(list, ' ')
-  redis.call('HSET', meta, 'epoch', epoch, 'replid', replid, 'former', former)
+  epoch = ARGV[2]
+  redis.call('HSET', meta, 'epoch', epoch, 'replid', replid, 'former', table.concat(list, ' '))
 end
 `
-const MAKE = `redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'replid', replid, 'key', key, 'former', former)`
+const MAKE = `redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'replid', replid, 'key', ARGV[3], 'former', '')`
 const DROP = `redis.call('DEL', stream, ids)`
 
 /** Entries or none: a day or `ttlMs`. A day is written for somewhat more, so that not every use has to write it. */
@@ -74,7 +74,7 @@ if redis.call('PTTL', meta) < least then redis.call('PEXPIRE', meta, ms) end
  */
 const APPENDING = (publish: string): string => `${STATE(`${MAKE}\n  ${DROP}`)}
 local asked, size = ARGV[9] == '1', tonumber(ARGV[4])
-local askedTo = tonumber(state[6] or '')
+local askedTo = tonumber(state[4] or '')
 local indexed = asked or askedTo and offset < askedTo + size
 if asked then
   redis.call('HSET', meta, 'indexed', offset + (#ARGV - 9) / 2)
@@ -134,7 +134,8 @@ export const APPEND_SHARDED = script(APPENDING('SPUBLISH'))
  */
 export const READ = script(`${STATE(`${DROP}\n  ${MAKE}`)}
 ${KEEPING}
-local answer = { epoch, string.format('%.0f', offset), key, former }
+local kept = redis.call('HMGET', meta, 'key', 'former')
+local answer = { epoch, string.format('%.0f', offset), kept[1], kept[2] }
 if tonumber(ARGV[7]) >= offset then return answer end
 local entries = redis.call('XRANGE', stream, '(' .. ARGV[7] .. '-0', '+')
 local first = offset - #entries

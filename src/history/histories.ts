@@ -142,13 +142,15 @@ export class Histories {
     const { clock } = this.#host
     const { size, ttlMs } = declared
     const probe = this.#appended
-    const startedAt = probe.isHeard ? clock.now() : 0
+    const { isHeard } = probe
+    const startedAt = isHeard ? clock.now() : 0
     const appended = (position: LogPosition): LogPosition => {
-      if (probe.isHeard) probe.emit({ durationMs: clock.now() - startedAt }, { topic, event })
+      probe.emit({ durationMs: clock.now() - startedAt }, { topic, event })
       return position
     }
     const named = id === undefined ? { id: this.#makeId(), isNew: true } : { id }
     const answer = this.#publisher.append(topic, text, { size, ttlMs, ...named })
+    if (!isHeard) return answer
     return answer instanceof Promise ? answer.then(appended) : appended(answer)
   }
 
