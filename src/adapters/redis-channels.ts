@@ -1,9 +1,8 @@
 import { ErrorReply } from '@redis/client'
 import { Refused } from './driver.ts'
 import type { RedisClient } from './redis-client.ts'
+import type { RedisListening } from './redis-listening.ts'
 import { APPEND, type RedisScript } from './redis-scripts.ts'
-
-export type Listener = (message: Buffer, channel: Buffer) => void
 
 /** The channels and keys of Redis that topics are. */
 export interface RedisChannels {
@@ -19,8 +18,8 @@ export interface RedisChannels {
   /** Advice for people where a server says that it has not the keys of a log. @default it is temporary */
   readonly ifMoved?: string
   /** As those of a link. */
-  subscribe(client: RedisClient, topics: readonly string[], listener: Listener): Promise<void>
-  unsubscribe(client: RedisClient, topics: readonly string[], listener: Listener): Promise<void>
+  subscribe(client: RedisClient, topics: readonly string[], listening: RedisListening): Promise<void>
+  unsubscribe(client: RedisClient, topics: readonly string[], listening: RedisListening): Promise<void>
 }
 
 /** One Redis, or a Redis Cluster whose servers pass everything on to each other. The channel of a topic is the prefix and the topic. */
@@ -49,16 +48,20 @@ export class PlainChannels implements RedisChannels {
     return `${this.#prefix}{log:${topic}}`
   }
 
-  async subscribe(client: RedisClient, topics: readonly string[], listener: Listener): Promise<void> {
+  async subscribe(client: RedisClient, topics: readonly string[], listening: RedisListening): Promise<void> {
     try {
-      await client.subscribe(this.#channels(topics), listener, true)
+      await listening.subscribe(client, 'CHANNELS', this.#channels(topics))
     } catch (error) {
       throw error instanceof ErrorReply ? new Refused(error.message) : error
     }
   }
 
-  async unsubscribe(client: RedisClient, topics: readonly string[], listener: Listener): Promise<void> {
-    await client.unsubscribe(this.#channels(topics), listener, true)
+  async unsubscribe(
+    client: RedisClient,
+    topics: readonly string[],
+    listening: RedisListening,
+  ): Promise<void> {
+    await listening.unsubscribe(client, 'CHANNELS', this.#channels(topics))
   }
 
   #channels(topics: readonly string[]): string[] {

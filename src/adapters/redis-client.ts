@@ -22,8 +22,9 @@ export type RedisClient = Pick<
   | 'sendCommand'
   | 'subscribe'
   | 'unsubscribe'
-  | 'sSubscribe'
   | 'sUnsubscribe'
+  | 'extendPubSubListeners'
+  | 'getPubSubListeners'
   | 'isOpen'
 >
 

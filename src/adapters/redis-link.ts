@@ -2,6 +2,7 @@ import { ErrorReply } from '@redis/client'
 import { Elsewhere, type Link, type LinkEvents } from './driver.ts'
 import type { RedisChannels } from './redis-channels.ts'
 import type { RedisClient } from './redis-client.ts'
+import { RedisListening } from './redis-listening.ts'
 import { RedisLog } from './redis-log.ts'
 import { isElsewhere } from './redis-shard-channels.ts'
 
@@ -26,6 +27,7 @@ export class RedisLink implements Link {
   readonly #events: LinkEvents
   /** The channel on which this node hears itself. */
   readonly #probeChannel: string
+  readonly #listening = new RedisListening((message, channel) => this.#arrived(message, channel))
   #isClosed = false
   #probed: (() => void) | undefined
 
@@ -100,7 +102,7 @@ export class RedisLink implements Link {
 
   async subscribe(topics: readonly string[]): Promise<void> {
     try {
-      await this.#channels.subscribe(this.#subscriber, topics, this.#arrived)
+      await this.#channels.subscribe(this.#subscriber, topics, this.#listening)
     } catch (error) {
       this.#look(error)
       throw error
@@ -108,7 +110,7 @@ export class RedisLink implements Link {
   }
 
   unsubscribe(topics: readonly string[]): Promise<void> {
-    return this.#channels.unsubscribe(this.#subscriber, topics, this.#arrived)
+    return this.#channels.unsubscribe(this.#subscriber, topics, this.#listening)
   }
 
   async probe(): Promise<void> {
@@ -130,7 +132,7 @@ export class RedisLink implements Link {
 
   // Listeners
 
-  readonly #arrived = (message: Buffer, channel: Buffer): void => {
+  #arrived(message: Buffer, channel: Buffer): void {
     if (!this.#isClosed) this.#events.arrived(this.#channels.topicOf(channel.toString('utf8')), message)
   }
 

@@ -1,7 +1,8 @@
 import { ErrorReply } from '@redis/client'
 import { Elsewhere, Refused } from './driver.ts'
-import type { Listener, RedisChannels } from './redis-channels.ts'
+import type { RedisChannels } from './redis-channels.ts'
 import type { RedisClient } from './redis-client.ts'
+import type { RedisListening } from './redis-listening.ts'
 import { partitionOf, tagOf } from './redis-partitions.ts'
 import { APPEND_SHARDED } from './redis-scripts.ts'
 
@@ -47,14 +48,10 @@ export class ShardChannels implements RedisChannels {
   }
 
   /** One command for each partition, all in one write. */
-  async subscribe(client: RedisClient, topics: readonly string[], listener: Listener): Promise<void> {
+  async subscribe(client: RedisClient, topics: readonly string[], listening: RedisListening): Promise<void> {
     const groups = [...this.#groups(topics)]
     const settled = await Promise.allSettled(
-      groups.map(([partition, { channels }]) =>
-        partition === undefined
-          ? client.subscribe(channels, listener, true)
-          : client.sSubscribe(channels, listener, true),
-      ),
+      groups.map(([partition, { channels }]) => listening.subscribe(client, kindOf(partition), channels)),
     )
     const failed = settled.flatMap((result, n) =>
       result.status === 'rejected' ? { error: result.reason, topics: groups[n]?.[1].topics ?? [] } : [],
@@ -73,11 +70,13 @@ export class ShardChannels implements RedisChannels {
   }
 
   /** Where the slot has moved, nothing is left here to leave. */
-  async unsubscribe(client: RedisClient, topics: readonly string[], listener: Listener): Promise<void> {
+  async unsubscribe(
+    client: RedisClient,
+    topics: readonly string[],
+    listening: RedisListening,
+  ): Promise<void> {
     const commands = [...this.#groups(topics)].map(([partition, { channels }]) =>
-      partition === undefined
-        ? client.unsubscribe(channels, listener, true)
-        : client.sUnsubscribe(channels, listener, true),
+      listening.unsubscribe(client, kindOf(partition), channels),
     )
     await Promise.all(commands.map((command) => command.catch(passElsewhere)))
   }
@@ -98,6 +97,10 @@ export class ShardChannels implements RedisChannels {
 interface Group {
   readonly topics: string[]
   readonly channels: string[]
+}
+
+function kindOf(partition: number | undefined): 'CHANNELS' | 'SHARDED' {
+  return partition === undefined ? 'CHANNELS' : 'SHARDED'
 }
 
 function passElsewhere(error: unknown): void {

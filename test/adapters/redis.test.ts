@@ -83,7 +83,7 @@ suite('redis', need('redis-server'), () => {
     await until('it hears again', () => ends.at(-1) === 1)
   })
 
-  test('X3: a topic that the broker forbids refuses its join alone, and is counted', async (t) => {
+  test('X3: a topic that the broker forbids refuses its join alone, and is counted; allowed, it is heard by the next who joins', async (t) => {
     const server = await start(
       t,
       'user default off',
@@ -97,6 +97,11 @@ suite('redis', need('redis-server'), () => {
     await client.join(room, 'room:open:2')
     assert.equal(report(one).refused, 1)
     assert.equal(isUp(one), true)
+    await server.command('AUTH app secret\r\nACL SETUSER app &beryl:topic:room:shut')
+    const late = await client.join(room, 'room:shut')
+    const two = await node(t, redis({ url }))
+    two.app.channels.broadcast('room:shut', 'said', { n: 1 })
+    await late.expectPush('said', { n: 1 })
   })
 
   test('credentials are in no line of the log and in no error, whatever fails', async (t) => {
