@@ -45,7 +45,8 @@ export function withPosition(reply: unknown, position: object): object {
   const given: unknown = hasToJson(reply) ? JSON.parse(JSON.stringify(reply)) : reply
   if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Uint8Array)
     throw new TypeError('the reply to a join with $resume must be an object')
-  return { ...given, [RESUME]: position }
+  // Spread beside another field it would get a hidden class of its own, each time.
+  return Object.fromEntries([...Object.entries(given), [RESUME, position]])
 }
 
 function hasToJson(value: unknown): boolean {

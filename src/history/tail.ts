@@ -31,6 +31,8 @@ export interface TailHost {
   grew(bytes: number): void
 }
 
+const NOTHING = new LogEntries()
+
 /** Two reads of one topic are so far apart, at the least. */
 const READ_MS = 100
 /** Entries that wait for a read. More are read again. */
@@ -50,7 +52,8 @@ export class Tail {
   #epoch: string | undefined
   #key = ''
   #previous: readonly LogPosition[] = []
-  #entries = new LogEntries()
+  /** Of a log that is not in this process: one that is holds them itself. */
+  #entries: LogEntries
   /** The offset of the last entry that was passed on. */
   #passed = 0
   #agesAt = Number.POSITIVE_INFINITY
@@ -68,6 +71,7 @@ export class Tail {
     this.declared = declared
     this.#host = host
     this.#isWhole = host.isHere
+    this.#entries = host.isHere ? NOTHING : new LogEntries()
   }
 
   /** The position that all who are subscribed have; `undefined` before it is known. */
@@ -132,8 +136,7 @@ export class Tail {
   end(): void {
     this.#isEnded = true
     this.#timer?.cancel()
-    this.#host.grew(-this.#entries.bytes)
-    this.#entries = new LogEntries(this.#passed)
+    this.#restart(this.#passed)
   }
 
   // Entries
@@ -154,6 +157,7 @@ export class Tail {
   }
 
   #restart(base: number): void {
+    if (this.#host.isHere) return
     this.#host.grew(-this.#entries.bytes)
     this.#entries = new LogEntries(base)
   }

@@ -44,10 +44,6 @@ export class Journal {
     return this.#sequence
   }
 
-  get size(): number {
-    return this.#rows.size
-  }
-
   rows(): IterableIterator<Row> {
     return this.#rows.values()
   }

@@ -241,6 +241,7 @@ export class PresenceRegister implements Presence {
       visible: this.#view,
       report: (event) => this.#report(event),
       rows: this.#ledger.rows(),
+      size: () => this.#ledger.size,
       inherited: previous?.shown() ?? [],
     })
     if (this.#draining) this.#tracker.drain()
@@ -268,7 +269,8 @@ export class PresenceRegister implements Presence {
     ref: string,
     previousRef?: string,
   ): Row {
-    return makeRow({ topic, key, owner: this.#ledger.idOf(owner), ref, previousRef, ...said })
+    const { json } = said
+    return makeRow({ topic, key, owner: this.#ledger.idOf(owner), ref, previousRef, json })
   }
 
   /** @throws BERYL_ERR_PRESENCE_TRACKED, BERYL_ERR_PRESENCE_LIMIT */

@@ -35,15 +35,14 @@ export interface RowInit {
   readonly previousRef?: string | undefined
   /** The tracked meta as the text of a JSON object, without the reserved names. */
   readonly json: string
-  /** The value of that text, where it was read already. The row keeps it. */
-  readonly value?: object
 }
 
 /** Makes a row of this node. */
-export function makeRow({ topic, key, owner, ref, previousRef, json, value }: RowInit): Row {
-  const refs = previousRef === undefined ? { phx_ref: ref } : { phx_ref: ref, phx_ref_prev: previousRef }
-  // A spread defines fields and sets none: `__proto__` stays a plain one.
-  const meta = deepFreeze({ ...refs, ...(value ?? JSON.parse(json)) })
+export function makeRow({ topic, key, owner, ref, previousRef, json }: RowInit): Row {
+  const refs = `{"phx_ref":"${ref}"${previousRef === undefined ? '' : `,"phx_ref_prev":"${previousRef}"`}`
+  // As text: where two objects are spread into one, V8 makes a hidden class for each that comes of it.
+  const meta: PresenceMeta = JSON.parse(`${refs}${json === '{}' ? '' : ','}${json.slice(1)}`)
+  deepFreeze(meta)
   return { topic, key, owner, meta, length: json.length + REFS_LENGTH, dot: 0 }
 }
 

@@ -27,6 +27,8 @@ export interface TrackerInit {
   readonly report: (event: TrackerEvent) => void
   /** The rows of owners on this node at this moment: told again after a crash. */
   readonly rows: Iterable<Row>
+  /** The number of them, now. */
+  readonly size: () => number
   /** The rows of other nodes that a crashed predecessor showed. */
   readonly inherited: Iterable<readonly [node: string, rows: Iterable<Row>]>
 }
@@ -52,7 +54,7 @@ export class Tracker implements Process {
     this.#tickedAt = clock.now()
     this.#state = new State({ node: lane.node, incarnation, timing, visible, report })
     for (const [node, rows] of init.inherited) this.#state.inherit(node, rows, 0)
-    for (const row of init.rows) this.#state.journal.join(row)
+    if (!lane.isSolo) for (const row of init.rows) this.#state.journal.join(row)
     this.#process = new Replicated({
       lane,
       clock,
@@ -109,7 +111,7 @@ export class Tracker implements Process {
 
   inspect(): { note: string } {
     const nodes = [...this.#state.peers.values()].filter(({ status }) => status === 'up').length
-    return { note: `${this.#state.journal.size} rows, ${nodes} nodes` }
+    return { note: `${this.#init.size()} rows, ${nodes} nodes` }
   }
 
   /** Says goodbye: the others remove what was here at once, or after `handoffMs` where this node drains. */
@@ -123,7 +125,7 @@ export class Tracker implements Process {
   }
 
   get #tells(): boolean {
-    return this.isRunning && !this.#draining
+    return this.isRunning && !this.#draining && !this.#init.lane.isSolo
   }
 
   #tick(): void {

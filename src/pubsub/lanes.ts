@@ -13,6 +13,7 @@ export class Lanes {
   open(name: string): Lane {
     return {
       node: this.#sender.node,
+      isSolo: this.#sender.isSolo,
       publish: (bytes) => this.#carry(CONTROL, name, bytes),
       send: (node, bytes) => this.#carry(nodeTopic(node), name, bytes),
       listen: (listener) => {

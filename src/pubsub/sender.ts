@@ -42,9 +42,14 @@ export class Sender {
     this.#telemetry = telemetry
   }
 
+  /** True where there are no other nodes. */
+  get isSolo(): boolean {
+    return this.#door.isSolo
+  }
+
   /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON, `BERYL_ERR_MESSAGE_TOO_LONG`; nothing is sent then */
   send(to: string, kind: EnvelopeKind, { event = '', ...content }: Content): void {
-    if (this.#door.isSolo) return
+    if (this.isSolo) return
     const { node } = this
     const [run, sequence] = [this.#run, ++this.#sequence]
     const { topic, payload, connectionId, connectionTopic } = content

@@ -8,6 +8,9 @@ export interface Lane {
   /** This node: unique among all nodes of the cluster. */
   readonly node: string
 
+  /** True where there are no other nodes, and never will be: nothing is to be kept for them. @default false */
+  readonly isSolo?: boolean
+
   /** Sends to every other node that listens on this lane. Fire and forget. `bytes` are not changed afterwards. */
   publish(bytes: Uint8Array): void
 

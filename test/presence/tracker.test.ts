@@ -276,6 +276,31 @@ test('a second node of the same name is reported, not believed', () => {
   assert.deepEqual(eventsOf(nodes[0]), ['peer_up b', 'name_conflict a'])
 })
 
+test('P25 where there are no other nodes nothing is kept or written for them, and a restart loses nobody', () => {
+  const clock = new ManualClock()
+  const said = (isSolo: boolean): number => {
+    let bytes = 0
+    const publish = ({ length }: Uint8Array): void => {
+      bytes += length
+    }
+    const lane: Lane = { ...soloLane('a'), isSolo, publish }
+    const sink = { subscribers: () => 1, diff() {} }
+    const presence = new PresenceRegister({ lane: () => lane, sink, clock })
+    presence.start()
+    const owners = Array.from({ length: 100 }, (_, n) => ({ id: `connection:${n}`, topic: 'room:1' }))
+    for (const owner of owners) presence.track('room:1', owner.id, {}, { owner })
+    clock.advance(PERIOD_MS)
+    assert.deepEqual(presence.start().inspect(), { note: '100 rows, 0 nodes' })
+    assert.equal(presence.count('room:1'), 100)
+    for (const owner of owners) presence.untrackAll(owner)
+    clock.advance(PERIOD_MS)
+    assert.equal(presence.count('room:1'), 0)
+    return bytes
+  }
+  assert.ok(said(true) < 500)
+  assert.ok(said(false) > 5_000)
+})
+
 function captureHello(): Uint8Array {
   const said: Uint8Array[] = []
   const lane: Lane = { ...soloLane('a'), publish: (bytes) => void said.push(bytes) }
