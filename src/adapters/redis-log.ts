@@ -39,7 +39,7 @@ const BEFORE = [
 export class RedisLog implements LinkLog {
   readonly #ask: Ask
   readonly #channels: RedisChannels
-  /** The replication id of the server, for those that do not tell it in a script. */
+  /** The replication id of the server, or what else names it, for those that do not tell it in a script. */
   #replid = ''
   #isBehind = false
 
@@ -51,8 +51,8 @@ export class RedisLog implements LinkLog {
   /** Asks the server who it is. Where it does not tell, the first use of a log says so. */
   async open(): Promise<void> {
     try {
-      const [, replid = ''] =
-        /master_replid:(\w+)/.exec(String(await this.#ask(['INFO', 'replication']))) ?? []
+      const info = String(await this.#ask(['INFO']))
+      const [, replid = ''] = /master_replid:(\w+)/.exec(info) ?? /run_id:(\w+)/.exec(info) ?? []
       this.#replid = replid
     } catch (error) {
       if (!(error instanceof ErrorReply)) throw error

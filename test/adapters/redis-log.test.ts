@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { redis } from 'fastify-beryl/redis'
+import { PlainChannels } from '../../src/adapters/redis-channels.ts'
+import { RedisLog } from '../../src/adapters/redis-log.ts'
 import type { AppendOptions, PubSubLog } from '../../src/pubsub/log.ts'
 import { freePort } from '../support/broker.ts'
 import { need } from '../support/need.ts'
@@ -68,6 +70,21 @@ async function pings(server: RedisServer): Promise<number> {
   const [, calls] = /cmdstat_ping:calls=(\d+)/.exec(await server.command('INFO commandstats')) ?? []
   return Number(calls ?? 0)
 }
+
+test('a server without a replication id is known by its run_id, from when the connection was made', async () => {
+  const asked: (readonly string[])[] = []
+  const ask = async (args: readonly string[]): Promise<unknown> => {
+    asked.push(args)
+    return args[0] === 'INFO' ? '# Server\r\nrun_id:abc\r\n# Replication\r\nrole:master\r\n' : ['epoch', '1']
+  }
+  const log = new RedisLog(ask, new PlainChannels('beryl:'))
+  await log.open()
+  assert.deepEqual(await log.append('room', [{ text: 'one', id: undefined }], LIMITS), [
+    { epoch: 'epoch', offset: 1 },
+  ])
+  const script = asked.find(([command]) => command === 'EVALSHA')
+  assert.equal(script?.[6], 'abc')
+})
 
 suite('the log in Redis', need('redis-server'), () => {
   test('H2 where the meta alone is evicted the rest goes too, and the epoch changes', async (t) => {
