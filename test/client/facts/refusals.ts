@@ -53,7 +53,11 @@ export const refusals: Readonly<Record<string, Fact>> = {
   },
 
   async 'has an end for a join that nobody answers'(stage) {
-    const room = stage.client({ timeoutMs: 150 }).channel(stage.topic, { name: 'ada', how: 'never' })
+    const client = stage.client({ timeoutMs: 150 })
+    const room = client.channel(stage.topic, { name: 'ada', how: 'never' })
+    // The first may find no connection within that time.
+    await failure(room.join())
+    await until('it is connected', () => client.state === 'connected')
     const error = await failure(room.join())
     equal([error.reason, error.isRetried, error.response], ['timeout', true, undefined])
   },
@@ -80,7 +84,7 @@ export const refusals: Readonly<Record<string, Fact>> = {
   },
 
   async 'has an end for a push that nobody answers'(stage) {
-    const { room } = await stage.member('ada', { timeoutMs: 400 })
+    const { room } = await stage.member('ada', { timeoutMs: 1500 })
     equal((await failure(room.push('hang'))).reason, 'timeout')
     equal(room.state, 'joined')
   },
