@@ -117,6 +117,10 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/websocket/upgrades.ts field closers': 'the mounts of one server',
   'transport/websocket/upgrades.ts timer setTimeout': 'one for each socket that is being upgraded',
   'transport/websocket/upgrades.ts const known': 'weak: the servers that live',
+  'transport/longpoll/http-poll.ts timer setTimeout': 'one for each socket, of Node: it goes with the socket',
+  'transport/longpoll/route.ts timer setTimeout': 'one for each server that closes, until it has',
+  'transport/longpoll/body-budget.ts field #reading':
+    'the bodies of POSTs for which there is room: 256 MiB, limits.connections',
   'transport/websocket/upgrades.ts listener':
     'constant for each server, or for each socket that is being upgraded',
   'transport/websocket/neighbours.ts listener': 'constant for each server, or for each socket',

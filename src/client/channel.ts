@@ -95,7 +95,8 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
     join({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<unknown> {
       return quiet(
         new Promise((resolve, reject) => {
-          if (signal?.aborted) throw signal.reason
+          // Also for a value that is no signal.
+          signal?.throwIfAborted()
           const topic = topics.topic(name, payload, from)
           joined = topic
           topic.enter(listeners)

@@ -1,5 +1,6 @@
 import type { PayloadArgument } from '../contract/schema.ts'
 import { type Channel, channelOf, type Topics } from './channel.ts'
+import { LONGEST_MS } from './clock.ts'
 import { ChannelError, JOIN } from './error.ts'
 import { type Listeners, listen, STATE, tell } from './listeners.ts'
 import type { PhoenixSocket } from './phoenix.ts'
@@ -49,8 +50,10 @@ export function createClient<App extends AnyApp = AnyApp>(
   options: ClientOptions = {},
 ): Client<App> {
   const { timeoutMs = 10_000, ...others } = options
-  if (!(timeoutMs > 0))
-    throw new TypeError(`createClient: timeoutMs: wanted a number above 0, got ${timeoutMs}`)
+  if (!(timeoutMs > 0 && timeoutMs <= LONGEST_MS))
+    throw new TypeError(
+      `createClient: timeoutMs: wanted a number above 0, up to ${LONGEST_MS}, got ${timeoutMs}`,
+    )
   if (typeof target !== 'string' && typeof target?.channel !== 'function')
     throw new TypeError(`createClient: wanted a URL or a Socket of phoenix.js, got ${String(target)}`)
   return clientOf(target, others, timeoutMs) as unknown as Client<App>
@@ -86,6 +89,8 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
   const client = {
     state: (socket.isConnected() ? 'connected' : 'connecting') as ClientState,
     channel(topic: string, payload?: unknown, { from }: ChannelOptions = {}) {
+      if (typeof topic !== 'string')
+        throw new TypeError(`client.channel: topic: wanted a string, got ${topic}`)
       same(topic, payload)
       return channelOf(topics, topic, payload, from)
     },

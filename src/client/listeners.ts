@@ -8,8 +8,9 @@ type Handler = (...args: never[]) => void
 /** The handlers of one listener. The same function may be there twice. */
 export type Listeners = Set<{ readonly kind: Kind; readonly handler: Handler }>
 
-/** Gives what ends it. */
+/** Gives what ends it. @throws `TypeError` */
 export function listen(listeners: Listeners, kind: Kind, handler: Handler): () => void {
+  if (typeof handler !== 'function') throw new TypeError(`wanted a handler, got ${handler}`)
   const entry = { kind, handler }
   listeners.add(entry)
   return () => void listeners.delete(entry)

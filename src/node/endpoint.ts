@@ -84,7 +84,7 @@ export class Endpoint {
     this.#door = new AdapterDoor(options.pubsub, this.telemetry, options.clock)
     this.#turn = new Turn(options.clock)
     this.polls = new PollRelay(options.clock)
-    this.compression = deflaterOf(options.compression)
+    this.compression = deflaterOf(options.compression, options.clock)
     this.router = this.makeRouter(options.channels)
     this.routers.add(this.router)
     this.terms = termsOf(options.limits, this.router)
@@ -245,8 +245,8 @@ export class Endpoint {
   }
 }
 
-function deflaterOf(compression: ResolvedOptions['compression']): boolean | Deflater {
-  return typeof compression === 'boolean' ? compression : new Deflater(compression.thresholdBytes)
+function deflaterOf(compression: ResolvedOptions['compression'], clock: Clock): boolean | Deflater {
+  return typeof compression === 'boolean' ? compression : new Deflater(compression.thresholdBytes, clock)
 }
 
 /** The terms of an entrance with these limits and channels. */

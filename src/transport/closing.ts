@@ -11,11 +11,15 @@ export function onCloseCalled(app: FastifyInstance, heard: () => void): void {
 }
 
 /** The HTTP server stops to listen, and waits from then on for all who are connected. */
-export function onServerCloses({ server }: FastifyInstance, heard: () => void): void {
+export function onServerCloses(server: Closable, heard: () => void): void {
   before(server, 'close', heard)
 }
 
-function before(owner: { close(...args: never[]): unknown }, name: 'close', heard: () => void): void {
+interface Closable {
+  close(...args: never[]): unknown
+}
+
+function before(owner: Closable, name: 'close', heard: () => void): void {
   owner[name] = new Proxy(owner[name], {
     apply(target, self, args) {
       heard()

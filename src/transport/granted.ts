@@ -4,6 +4,7 @@ import { callThatMakes } from '../channel/result.ts'
 import { readFields } from '../ground/argument.ts'
 import { berylError, show } from '../ground/errors.ts'
 import { promised } from '../ground/foreign.ts'
+import { isName, MAX_NAME_BYTES } from '../ground/name.ts'
 
 // The values that `connect`, `renew` and `connectionTopic` give, checked: whoever gives something else lets nobody in.
 
@@ -59,12 +60,15 @@ function timeOf(asked: Asked, expiresAt: unknown): number | undefined {
   return refuseGrant(asked, 'expiresAt as a Date or in milliseconds since the epoch', expiresAt)
 }
 
-/** @throws `BERYL_ERR_CONNECT_INVALID` for what is neither a string nor `undefined` */
+/** @throws `BERYL_ERR_CONNECT_INVALID` for what is neither `undefined` nor a name under which anybody can be found */
 export function topicOf(asked: Asked, topic: unknown): string | undefined {
-  if (topic === undefined || typeof topic === 'string') return topic
+  if (topic === undefined || isName(topic)) return topic
   disarm(topic)
-  return refuseGrant(asked, 'connectionTopic to give a string or undefined', topic)
+  const shown = typeof topic === 'string' ? `a string of ${Buffer.byteLength(topic)} bytes` : show(topic)
+  throw berylError('BERYL_ERR_CONNECT_INVALID', asked, NAMED, shown)
 }
+
+const NAMED = `connectionTopic to give a well-formed string of 1 to ${MAX_NAME_BYTES} bytes, or undefined`
 
 /** The error of a callback that threw: where it threw what it should have returned, one that says so. */
 export function unreturned(asked: Asked, thrown: unknown): unknown {

@@ -4,7 +4,7 @@ import type { Clock } from '../ground/clock.ts'
 import { settled } from '../ground/foreign.ts'
 import { patience } from '../ground/watch.ts'
 import type { Renew, Renewal } from '../session/admission.ts'
-import { grantOf, topicOf } from './granted.ts'
+import { grantOf, topicOf, unreturned } from './granted.ts'
 
 /** The callbacks of the application that decide over a renewal, and the time that they have. */
 export interface RenewalOptions {
@@ -34,8 +34,8 @@ export function renewalsOf(
     try {
       const work = settled(renew({ token, connection }))
       return decide(await withinTime(clock, limits.handshakeTimeoutMs, work), connection, topic)
-    } catch (error) {
-      return { outcome: 'crashed', error }
+    } catch (thrown) {
+      return { outcome: 'crashed', error: unreturned('renew', thrown) }
     }
   }
 }

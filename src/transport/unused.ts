@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { onServerCloses } from './closing.ts'
+import { eachServer } from './servers.ts'
 
 const served = new WeakSet<object>()
 
@@ -11,7 +12,10 @@ const served = new WeakSet<object>()
  * as long as its client stays: browsers open some ahead, and a `fetch` that is given up at once leaves one behind.
  */
 export function endUnused(app: FastifyInstance): void {
-  const server: unknown = app.server
+  eachServer(app, (server) => endUnusedOf(server))
+}
+
+function endUnusedOf(server: FastifyInstance['server'] | TlsServer): void {
   const isTls = server instanceof TlsServer
   // HTTP/2 without TLS has sessions alone, which its server closes.
   if (!(isTls || server instanceof HttpServer) || served.has(server)) return
@@ -20,13 +24,13 @@ export function endUnused(app: FastifyInstance): void {
   if (isTls) server.on('connection', unused.shaking).on('secureConnection', unused.shaken)
   else server.on('connection', unused.came)
   server.prependListener('request', unused.asked).prependListener('upgrade', unused.asked)
-  onServerCloses(app, () => unused.end())
+  onServerCloses(server, () => unused.end())
 }
 
 class Unused {
   readonly #sockets = new Set<Socket>()
-  /** Those whose TLS handshake is not done, by where they come from: nothing tells on which socket a TLSSocket stands. */
-  readonly #shaking = new Map<string, Socket>()
+  /** Those whose TLS handshake is not done. */
+  readonly #shaking = new Set<Socket>()
   readonly #forget: (this: Socket) => void
 
   constructor() {
@@ -45,23 +49,31 @@ class Unused {
   }
 
   readonly shaking = (socket: Socket): void => {
-    const from = whence(socket)
-    this.#shaking.set(from, socket)
-    socket.once('close', () => {
-      if (this.#shaking.get(from) === socket) this.#shaking.delete(from)
-    })
+    this.#shaking.add(socket)
+    socket.once('close', () => this.#shaking.delete(socket))
   }
 
   readonly shaken = (socket: TLSSocket): void => {
-    this.#shaking.delete(whence(socket))
+    const below = this.#below(socket)
+    if (below !== undefined) this.#shaking.delete(below)
     if (socket.alpnProtocol !== 'h2') this.came(socket)
   }
 
+  /**
+   * The socket on which a TLSSocket stands. Node has no public word for it, and over a Unix socket none has an address by which it
+   * could be told.
+   */
+  #below(socket: TLSSocket & { readonly _parent?: Socket }): Socket | undefined {
+    const { _parent: parent } = socket
+    if (parent !== undefined && this.#shaking.has(parent)) return parent
+    return [...this.#shaking].find((other) => isSamePeer(other, socket))
+  }
+
   end(): void {
-    for (const socket of [...this.#sockets, ...this.#shaking.values()]) socket.destroy()
+    for (const socket of [...this.#sockets, ...this.#shaking]) socket.destroy()
   }
 }
 
-function whence({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`
+function isSamePeer(a: Socket, b: Socket): boolean {
+  return a.remotePort === b.remotePort && a.remoteAddress === b.remoteAddress
 }

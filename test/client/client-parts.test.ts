@@ -92,11 +92,31 @@ test('createClient refuses what is no address and no socket', () => {
       () => createClient(target as never),
       /createClient: wanted a URL or a Socket of phoenix.js, got/,
     )
-  for (const timeoutMs of [0, -1, Number.NaN, 'long'])
+  for (const timeoutMs of [0, -1, Number.NaN, 'long', 2 ** 31, Number.POSITIVE_INFINITY])
     assert.throws(
       () => createClient('/socket', { timeoutMs } as never),
-      /timeoutMs: wanted a number above 0, got/,
+      /timeoutMs: wanted a number above 0, up to 2147483647, got/,
     )
+})
+
+test('what is no handler, no topic and no signal is refused where it is given', async () => {
+  const client = createClient('ws://127.0.0.1:9/socket')
+  const channel = client.channel('a')
+  for (const wrong of [undefined, null, 'f', {}])
+    for (const listen of [
+      () => channel.on('said', wrong as never),
+      () => channel.onState(wrong as never),
+      () => channel.presence.onChange(wrong as never),
+      () => client.onState(wrong as never),
+    ])
+      assert.throws(listen, { name: 'TypeError', message: /^wanted a handler, got / })
+  for (const wrong of [undefined, null, 7])
+    assert.throws(
+      () => client.channel(wrong as never, undefined as never),
+      /^TypeError: client\.channel: topic: wanted a string, got /,
+    )
+  await assert.rejects(channel.join({ signal: {} as never }), { name: 'TypeError' })
+  assert.equal(channel.state, 'closed')
 })
 
 test('a path needs a page, and says so to whoever joins', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { syncBuiltinESMExports } from 'node:module'
 import { type TestContext, test } from 'node:test'
 import zlib from 'node:zlib'
+import { systemClock } from '../../src/ground/clock.ts'
 import { type Frame, framePayload, splitFrames } from '../../src/protocol/frame.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
@@ -95,7 +96,7 @@ function countDeflates(t: TestContext): { readonly count: number } {
 /** So many who agreed to compression, each with what it is written. */
 async function compressedCrowd(size: number): Promise<{ stage: Stage; clients: Frame[][] }> {
   const stage = await new Stage().start()
-  const deflater = new Deflater(1_024)
+  const deflater = new Deflater(1_024, systemClock)
   const clients: Frame[][] = []
   for (let n = 0; n < size; n++) clients.push(await stage.joinCompressed(deflater))
   return { stage, clients }
@@ -134,7 +135,7 @@ test('W124 a large one is compressed once as well, in a thread; each gets the sa
 test('W124 16 broadcasts of one turn are compressed 16 times, and joined once for all', async (t) => {
   const deflates = countDeflates(t)
   const stage = await new Stage().start()
-  const deflater = new Deflater(1_024)
+  const deflater = new Deflater(1_024, systemClock)
   const clients: Frame[][] = []
   for (let n = 0; n < 50; n++) clients.push(await stage.joinCompressed(deflater))
   const cost = await stage.cost(() => {
@@ -148,7 +149,7 @@ test('W124 16 broadcasts of one turn are compressed 16 times, and joined once fo
 test('W124 subscribers of both versions, with compression and without, cost one compression for each version', async (t) => {
   const deflates = countDeflates(t)
   const stage = await new Stage().start()
-  const deflater = new Deflater(1_024)
+  const deflater = new Deflater(1_024, systemClock)
   const plain: Client[] = []
   const compressed: Frame[][] = []
   for (let n = 0; n < 20; n++) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { constants, inflateRawSync } from 'node:zlib'
+import { systemClock } from '../../src/ground/clock.ts'
 import { type Frame, framePayload, splitFrames } from '../../src/protocol/frame.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
@@ -102,7 +103,7 @@ function inflated(frame: Frame): Buffer {
 
 test('P24 where it is compressed, it is so once for all who come, and inflates to the same list', async () => {
   const stage = await crowded(1_200)
-  const deflater = new Deflater(1_024)
+  const deflater = new Deflater(1_024, systemClock)
   const plain = stage.connect()
   plain.session.receive(join, false)
   const all = ['a', 'b'].map((ref) =>

@@ -8,9 +8,10 @@ import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
+import { systemClock } from '../../src/ground/clock.ts'
 import { type BerylOptions, Binary, beryl, defineChannel } from '../../src/index.ts'
 import { resolveOptions } from '../../src/node/options.ts'
-import { memoryNetwork } from '../../src/testing/index.ts'
+import { type FakeClock, fakeClock, memoryNetwork } from '../../src/testing/index.ts'
 import { record } from '../limits/stage.ts'
 import { encodeFrame, Peer, TEXT, UpgradeRefused } from '../support/peer.ts'
 import { tls } from '../support/tls.ts'
@@ -281,6 +282,57 @@ test('W125 replies and broadcasts of many turns keep their order behind a large 
     refs,
     Array.from({ length: 40 }, (_, n) => String(n)),
   )
+})
+
+/** Takes the threads away: what is given to them comes to its end when the test has. */
+function hangThreads(t: TestContext, name: 'deflateRaw' | 'inflateRaw'): void {
+  t.mock.method(zlib, name, () => {})
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+}
+
+test('W129 threads that the application keeps at work cut no reader: large messages travel as they are', {
+  timeout: 30_000,
+}, async (t) => {
+  const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
+  const { app, port } = await serve(t, { clock })
+  const member = await Member.join(t, port, OFFER)
+  hangThreads(t, 'deflateRaw')
+  // More than may wait for a thread, with others between them.
+  for (let n = 0; n < 70; n++)
+    app.channels.broadcast('room:1', 'said', { text: `${n} ${words(n % 2 ? 20 : 20_000)}` })
+  await new Promise((resolve) => setImmediate(resolve))
+  for (let n = 0; n < 6; n++) await clock.advance(1_000)
+  for (let n = 0; n < 70; n++)
+    assert.deepEqual(await member.payload(), { text: `${n} ${words(n % 2 ? 20 : 20_000)}` })
+  assert.equal(member.peer.compressed, 0)
+  await clock.advance(20_000)
+  assert.equal(app.channels.status().connections, 1)
+})
+
+test('W129 nor a client whose own large message waits for one', { timeout: 30_000 }, async (t) => {
+  const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
+  const { app, port } = await serve(t, { clock, limits: { payloadBytes: 400_000 } })
+  const member = await Member.join(t, port, OFFER)
+  hangThreads(t, 'inflateRaw')
+  for (let n = 0; n < 3; n++) {
+    const text = words(200_000 + n)
+    const frame = JSON.stringify(['1', `${n}`, 'room:1', 'echo', { text }])
+    member.peer.frame(TEXT, compress(frame), COMPRESSED)
+    let isHeard = false
+    const payload = member.payload().finally(() => {
+      isHeard = true
+    })
+    while (!isHeard) {
+      await clock.advance(500)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.deepEqual(await payload, { response: { text }, status: 'ok' })
+  }
+  assert.equal(app.channels.status().connections, 1)
 })
 
 test('W125 what is being compressed counts as waiting for its reader', async (t) => {

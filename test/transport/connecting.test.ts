@@ -190,6 +190,26 @@ for (const [field, options, message] of [
   })
 }
 
+test('a connectionTopic under which nobody could be found lets nobody in, and says so', async (t) => {
+  for (const [topic, got] of [
+    ['', 'a string of 0 bytes'],
+    ['é'.repeat(128), 'a string of 256 bytes'],
+    ['a\ud800', 'a string of 4 bytes'],
+    [42, '42'],
+    [null, 'null'],
+  ] as const) {
+    const { app } = await serve(t, { connectionTopic: () => topic as string })
+    const { statusCode, cause } = await refused(app)
+    assert.deepEqual(
+      [statusCode, (cause as Error).message],
+      [
+        500,
+        `connect: wanted connectionTopic to give a well-formed string of 1 to 255 bytes, or undefined, got ${got}`,
+      ],
+    )
+  }
+})
+
 test('disconnect without the option connectionTopic is refused: it would find nobody', async (t) => {
   const { app } = await serve(t, {})
   assert.throws(() => app.channels.disconnect('user:ada'), {

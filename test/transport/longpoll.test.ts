@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
-import type { Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import beryl, {
@@ -282,6 +282,92 @@ test('W112 messages that nobody fetches are bounded as those of any slow reader'
   await clock.advance(7_000)
   assert.deepEqual(limits, ['backpressure.maxBufferedBytes', 'backpressure.stallMs'])
   assert.equal((await stalled.poll()).status, 410)
+})
+
+test('W112 a client that asks for the same again and again is bounded as one that asks for nothing', async (t) => {
+  const limits: string[] = []
+  const { app } = await serve(t, { backpressure: { maxBufferedBytes: 5_000 } })
+  app.channels.onTelemetry('limit.reached', (_, { limit }) => limits.push(limit))
+  const poller = await joined(app)
+  const before = poller.token
+  let given = 0
+  for (let n = 0; n < 20 && limits.length === 0; n++) {
+    say(app, 'x'.repeat(900))
+    await turns()
+    poller.token = before
+    given = Math.max(given, (await poller.poll()).messages.length)
+  }
+  assert.deepEqual(limits, ['backpressure.maxBufferedBytes'])
+  assert.ok(given < 10, String(given))
+  poller.token = before
+  assert.equal((await poller.poll()).status, 410)
+})
+
+test('W112 a client that confirms at last has nothing waiting any more', async (t) => {
+  const { app, clock } = await serve(t, { backpressure: { maxBufferedBytes: 5_000 } })
+  const poller = await joined(app)
+  const before = poller.token
+  for (let n = 0; n < 4; n++) {
+    say(app, 'x'.repeat(900))
+    await turns()
+    poller.token = before
+    assert.equal((await poller.poll()).messages.length, n + 1)
+  }
+  assert.ok(app.channels.load().bufferedBytes > 3_600)
+  const poll = poller.poll()
+  await turns()
+  assert.equal(app.channels.load().bufferedBytes, 0)
+  await clock.advance(WINDOW_MS)
+  assert.equal((await poll).status, 204)
+})
+
+test('W130 bodies that do not come hold up neither others nor a close', { timeout: 30_000 }, async (t) => {
+  const { app, clock } = await serve(t, { limits: { payloadBytes: 1_048_576 } })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const cut: Promise<unknown>[] = []
+  const hold = async (bytes: number): Promise<void> => {
+    const { url } = await joined(app)
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+    t.after(() => socket.destroy())
+    cut.push(once(socket.resume(), 'close'))
+    const arrived = once(app.server, 'request')
+    socket.write(`POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n[`)
+    await arrived
+  }
+  // All the room that there is, for a byte each.
+  for (let left = 268_435_456; left > 0; left -= 104_857_600) await hold(Math.min(left, 104_857_600))
+  await turns()
+  const poller = await joined(app).catch((error: Error) => error)
+  assert.ok(poller instanceof Error, 'for a while they are let alone')
+  await clock.advance(6_000)
+  await joined(app)
+  await cut[0]
+  const closed = app.close()
+  await until('the server closes', () => !app.server.listening)
+  await clock.advance(6_000)
+  await closed
+  await Promise.all(cut)
+})
+
+test('W130 a client that takes nothing of its answer is cut when it counts as gone', {
+  timeout: 30_000,
+}, async (t) => {
+  const { app } = await serve(t, {
+    clock: systemClock,
+    longPoll: { windowMs: 1_500 },
+    backpressure: { maxBufferedBytes: false },
+    limits: { payloadBytes: false },
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const poller = await joined(app)
+  for (let n = 0; n < 32; n++) say(app, 'x'.repeat(1_000_000))
+  await turns()
+  const accepted = once(app.server, 'connection')
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+  t.after(() => socket.destroy())
+  socket.pause().write(`GET ${poller.url} HTTP/1.1\r\nhost: a\r\n\r\n`)
+  const [served] = (await accepted) as [Socket]
+  await once(served, 'close')
 })
 
 test('W113 what cannot be taken is answered at once, with 400 or 413', async (t) => {

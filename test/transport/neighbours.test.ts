@@ -270,6 +270,25 @@ for (const [name, register] of Object.entries(TWICE)) {
   })
 }
 
+test('W91 a listener of the application for upgrades is called for upgrades alone, whatever its name', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  const urls: unknown[] = []
+  app.server.on('upgrade', async function onUpgrade({ url }) {
+    urls.push(url)
+    await null
+    if (url?.startsWith('/theirs') === undefined) throw new Error('no request')
+  })
+  await app.register(beryl, { channels: [room] })
+  await app.register(mount, { path: '/other', channels: [room] })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  assert.deepEqual(urls, [])
+  const { port } = app.server.address() as AddressInfo
+  const ws = open(t, port, '/socket/websocket?vsn=2.0.0')
+  await once(ws, 'open')
+  assert.deepEqual(urls, ['/socket/websocket?vsn=2.0.0'])
+})
+
 test('W91 where a listener of others fails in the middle of an upgrade of ours, they get their server back', async (t) => {
   const app = Fastify()
   t.after(() => app.close())

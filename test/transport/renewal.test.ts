@@ -212,6 +212,23 @@ for (const { title, token, response, outcome, renew } of refusals) {
   })
 }
 
+test('W98 a renewal that throws what it should have returned is told so', async (t) => {
+  for (const renew of [
+    () => {
+      throw reject('no')
+    },
+    async () => {
+      throw reject('no')
+    },
+  ]) {
+    const { app } = await serve(t, { renew })
+    const renewals = record(app, 'connection.renew')
+    const client = await connect(app, { authToken: 'ada guest 60' })
+    await client.renew('x').expectReply('error')
+    assert.match(String(renewals[0]?.error), /renew: wanted `return reject\(…\)`, got `throw reject\(…\)`/)
+  }
+})
+
 for (const payload of [{}, { token: 7 }, null, 'token', [1]]) {
   test(`W98 a renewal with the payload ${JSON.stringify(payload)} says what it wants, and nobody is asked`, async (t) => {
     const { app, asked } = await serve(t)

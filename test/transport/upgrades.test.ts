@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { beryl } from 'fastify-beryl'
+import { beryl, mount } from 'fastify-beryl'
 import { Peer, upgradeHead } from '../support/peer.ts'
 import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
@@ -280,3 +284,86 @@ async function accepted(app: FastifyInstance, event: string, open: () => Socket)
   await served
   return socket
 }
+
+test('W78 close over a Unix socket with TLS does not wait for handshakes that nobody ends', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = Fastify({ https: tls })
+  await app.register(beryl)
+  const folder = mkdtempSync(join(tmpdir(), 'beryl-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'socket')
+  await app.listen({ path })
+  const open = async (): Promise<Socket> => accepted(app, 'connection', () => connect(path))
+  const mute = [await open(), await open()]
+  // One whose handshake comes to its end, and that stays.
+  const served = once(app.server, 'secureConnection')
+  const whole = connectTls({ socket: connect(path), rejectUnauthorized: false }).on('error', () => {})
+  t.after(() => whole.destroy())
+  await served
+  const ended = [...mute, whole].map((socket) => once(socket.resume(), 'close'))
+  await app.close()
+  await Promise.all(ended)
+})
+
+/** Makes an address of `localhost` of the second one that Linux has for itself, as ::1 is one elsewhere. */
+function twoAddresses(t: TestContext): void {
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  const lookup = (...args: readonly unknown[]): void => {
+    const done = args.at(-1) as (...given: readonly unknown[]) => void
+    if ((args[1] as { all?: boolean }).all) done(null, addresses)
+    else done(null, args[0] === 'localhost' ? '127.0.0.1' : args[0], 4)
+  }
+  t.mock.method(dns, 'lookup', lookup as never)
+}
+
+test('W78 close ends the connections on which nothing was asked at each address of localhost', {
+  timeout: 15_000,
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  twoAddresses(t)
+  const app = Fastify()
+  await app.register(beryl, { longPoll: true })
+  await app.listen({ port: 0 })
+  const addresses = app
+    .addresses()
+    .map((each) => (each as AddressInfo).address)
+    .sort()
+  assert.deepEqual(addresses, ['127.0.0.1', '127.0.0.2'])
+  const sockets: Socket[] = []
+  for (const host of addresses) {
+    const socket = connect({ port: portOf(app), host }).on('error', () => {})
+    t.after(() => socket.destroy())
+    await once(socket, 'connect')
+    sockets.push(socket)
+  }
+  const ended = sockets.map((socket) => once(socket.resume(), 'close'))
+  await app.close()
+  await Promise.all(ended)
+})
+
+test('W78 an upgrade that hooks are still asked about is left to them, at another entrance and at a neighbour', {
+  timeout: 15_000,
+}, async (t) => {
+  const app = Fastify()
+  const asked: ((go: object) => void)[] = []
+  const slow = (): Promise<object> => new Promise((resolve) => asked.push(resolve))
+  await app.register(beryl, { limits: { handshakeTimeoutMs: 1 } })
+  await app.register(mount, { path: '/slow', connect: slow })
+  app.register(async (scope) => {
+    scope.get('/theirs', { websocket: true, preValidation: async () => void (await slow()) }, (socket) => {
+      socket.send('theirs')
+    })
+  })
+  await listen(t, app)
+  const clients = [upgrade(app, '/slow/websocket'), upgrade(app, '/theirs')]
+  for (const client of clients) t.after(() => client.destroy())
+  await until('both are asked about', () => asked.length === 2)
+  // Behind the second look, at which they would be cut.
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  for (const go of asked) go({})
+  for (const client of clients) {
+    assert.match(await head(client), /^HTTP\/1\.1 101 /)
+    client.destroy()
+  }
+})

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { onCloseCalled } from '../closing.ts'
+import { eachServer } from '../servers.ts'
 import type { PostAnswer } from './pollers.ts'
 
 // Phoenix's client reads the JSON of an answer, and there its `status`, never that of HTTP. A JSON without one, or with one that
@@ -62,9 +63,12 @@ function wordFor(method: string, statusCode: number): number {
 /** While Fastify closes it answers 503 before any route is asked. */
 export function rewordClosing(app: FastifyInstance, urls: readonly string[]): void {
   onCloseCalled(app, () => closing.add(app.server))
-  app.server.prependListener('request', ({ url = '' }: IncomingMessage, response: ServerResponse) => {
-    if (closing.has(app.server) && urls.includes(url.split(/[?;]/, 1)[0] ?? '')) rewordUnavailable(response)
-  })
+  const isOurs = (url: string): boolean => urls.includes(url.split(/[?;]/, 1)[0] ?? '')
+  eachServer(app, (server) =>
+    server.prependListener('request', ({ url = '' }: IncomingMessage, response: ServerResponse) => {
+      if (closing.has(app.server) && isOurs(url)) rewordUnavailable(response)
+    }),
+  )
 }
 
 function rewordUnavailable(response: ServerResponse): void {

@@ -1,32 +1,79 @@
+import type { Clock } from '../../ground/clock.ts'
+
 /** A refusal for want of room: of its session, or of the node. */
 export type BudgetRefusal = 429 | 503
 
+/** The room that one body has. */
+export interface BodyRoom {
+  /** The body has come: it is not cut any more. */
+  arrived(): void
+  /** Gives the room back, once. */
+  release(): void
+}
+
+interface Reading extends BodyRoom {
+  readonly since: number
+  readonly cut: () => void
+}
+
+/** A body that comes more slowly is cut where others find no room: else a few who send nothing could hold all of it. */
+const UNDISTURBED_MS = 5_000
+
 /** The bodies of POSTs that are being read, or wait for their session to read on. */
 export class BodyBudget {
+  readonly #clock: Clock
   readonly #ofSession: number
   readonly #ofAll: number
   readonly #bySession = new Map<string, number>()
+  /** Those that are being read, the oldest first. */
+  readonly #reading = new Set<Reading>()
   #total = 0
 
   /** Bytes of the bodies of one session at a time, and of all together. */
-  constructor(ofSession: number, ofAll: number) {
+  constructor(clock: Clock, ofSession: number, ofAll: number) {
+    this.#clock = clock
     this.#ofSession = ofSession
     this.#ofAll = ofAll
   }
 
-  /** Room for so many bytes: the function that gives it back, once. */
-  take(session: string, bytes: number): (() => void) | BudgetRefusal {
+  /**
+   * Room for a body of so many bytes.
+   *
+   * @param cut ends the request whose body it is
+   */
+  take(session: string, bytes: number, cut: () => void): BodyRoom | BudgetRefusal {
     const before = this.#bySession.get(session) ?? 0
     if (before + bytes > this.#ofSession) return 429
-    if (this.#total + bytes > this.#ofAll) return 503
-    this.#bySession.set(session, before + bytes)
+    if (!this.#makeRoom(bytes)) return 503
+    this.#bySession.set(session, (this.#bySession.get(session) ?? 0) + bytes)
     this.#total += bytes
     let isHeld = true
-    return () => {
-      if (!isHeld) return
-      isHeld = false
-      this.#giveBack(session, bytes)
+    const reading: Reading = {
+      since: this.#clock.now(),
+      cut,
+      arrived: () => void this.#reading.delete(reading),
+      release: () => {
+        this.#reading.delete(reading)
+        if (isHeld) this.#giveBack(session, bytes)
+        isHeld = false
+      },
     }
+    this.#reading.add(reading)
+    return reading
+  }
+
+  /** Cuts all bodies that are still to come. */
+  end(): void {
+    for (const reading of [...this.#reading]) cutShort(reading)
+  }
+
+  #makeRoom(bytes: number): boolean {
+    const before = this.#clock.now() - UNDISTURBED_MS
+    for (const reading of this.#reading) {
+      if (this.#total + bytes <= this.#ofAll || reading.since > before) break
+      cutShort(reading)
+    }
+    return this.#total + bytes <= this.#ofAll
   }
 
   #giveBack(session: string, bytes: number): void {
@@ -35,4 +82,9 @@ export class BodyBudget {
     if (left > 0) this.#bySession.set(session, left)
     else this.#bySession.delete(session)
   }
+}
+
+function cutShort(reading: Reading): void {
+  reading.release()
+  reading.cut()
 }

@@ -36,6 +36,11 @@ interface Post {
 
 /** A client that has not polled for so many windows is gone. */
 const GONE_WINDOWS = 1.5
+
+export function goneMs({ windowMs }: Pick<PollHost, 'windowMs'>): number {
+  return GONE_WINDOWS * windowMs
+}
+
 /** The connection ended without a word, as a WebSocket does without a close frame. */
 const WITHOUT_CLOSE = 1006
 /** The server goes: no poll is let in any more. */
@@ -60,6 +65,8 @@ export class PollWire implements Wire {
   #kept: PollMessage[] = []
   /** The number of the last message that was confirmed. */
   #confirmed = 0
+  /** So many of those that are kept were in an answer, and no poll has shown that it came. */
+  #unconfirmed = 0
   #waiting: Waiting | undefined
   /** The poll that was answered last, until another one comes. */
   #answered: Waiting | undefined
@@ -70,9 +77,9 @@ export class PollWire implements Wire {
   #isPaused = false
   #isWorking = false
   #takenAtRest = 0
-  /** Of the messages that no answer has carried yet. */
+  /** Of the messages that no answer has carried yet; of all that are kept, where the last answer is asked for again. */
   bufferedBytes = 0
-  /** Of the messages that an answer has carried. */
+  /** Of the messages that an answer has carried, as often as it has. */
   sentBytes = 0
   bytesRead = 0
 
@@ -110,6 +117,8 @@ export class PollWire implements Wire {
     this.bytesRead += bytes
     this.#confirm(last)
     this.#answer(204)
+    // All that has not arrived waits again: a client that confirms nothing is as slow a reader as one that fetches nothing.
+    this.bufferedBytes = bytesOf(this.#kept)
     this.#waiting = waiting
     this.#answered = undefined
     this.#timer.cancel()
@@ -164,6 +173,7 @@ export class PollWire implements Wire {
     // An array that was grown keeps its room: an idle client needs none.
     this.#kept = count === this.#kept.length ? [] : this.#kept.slice(count)
     this.#confirmed += count
+    this.#unconfirmed -= count
   }
 
   // The server's end
@@ -205,8 +215,10 @@ export class PollWire implements Wire {
     if (waiting === undefined) return
     this.#waiting = undefined
     this.#answered = waiting
+    const isAgain = this.#unconfirmed > 0
+    this.#unconfirmed = this.#kept.length
     this.sentBytes += this.bufferedBytes
-    this.bufferedBytes = 0
+    if (!isAgain) this.bufferedBytes = 0
     this.#timer.cancel()
     this.#timer = this.#expectPoll()
     waiting.answer(this.#body(status))
@@ -219,7 +231,7 @@ export class PollWire implements Wire {
 
   #expectPoll(): Timer {
     this.#takenAtRest = this.#taken
-    return patience(this.#host.clock, GONE_WINDOWS * this.#host.windowMs, () => this.#unpolled())
+    return patience(this.#host.clock, goneMs(this.#host), () => this.#unpolled())
   }
 
   /** A large answer may take its time on a slow line. */
@@ -266,4 +278,8 @@ function statusOf(code: number): TakenStatus {
     default:
       return 410
   }
+}
+
+function bytesOf(messages: readonly PollMessage[]): number {
+  return messages.reduce((sum, { bytes }) => sum + bytes, 0)
 }

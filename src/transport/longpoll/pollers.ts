@@ -1,6 +1,6 @@
 import type { Clock } from '../../ground/clock.ts'
 import { BATCH_LINES, type Batch, readBody } from './body.ts'
-import { BodyBudget, type BudgetRefusal } from './body-budget.ts'
+import { BodyBudget, type BodyRoom, type BudgetRefusal } from './body-budget.ts'
 import { PollMessages } from './messages.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { type PollHost, PollWire, type TakenStatus } from './poll-wire.ts'
@@ -48,6 +48,7 @@ export class Pollers implements PollHost {
     const isBounded = Number.isFinite(payloadBytes)
     const ofSession = isBounded ? this.bodyBytes : Number.POSITIVE_INFINITY
     this.#budget = new BodyBudget(
+      clock,
       ofSession,
       isBounded ? Math.max(MAX_BODIES_BYTES, ofSession) : Number.POSITIVE_INFINITY,
     )
@@ -77,9 +78,14 @@ export class Pollers implements PollHost {
     this.#wires.delete(id)
   }
 
-  /** Room for the body of a session that is about to be read: the function that gives it back. */
-  room(session: string, bytes: number): (() => void) | BudgetRefusal {
-    return this.#budget.take(session, bytes)
+  /** Room for the body of a session that is about to be read. @param cut ends the request, where it takes too long */
+  room(session: string, bytes: number, cut: () => void): BodyRoom | BudgetRefusal {
+    return this.#budget.take(session, bytes, cut)
+  }
+
+  /** Cuts the bodies that are still to come. */
+  cutBodies(): void {
+    this.#budget.end()
   }
 
   /** Hands the frames of a body to a session. */

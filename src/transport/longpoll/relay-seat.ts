@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../ground/clock.ts'
 import { LANE_PAGE_BYTES } from '../../replication/lane.ts'
+import type { BodyRoom, BudgetRefusal } from './body-budget.ts'
 import { Pages } from './pages.ts'
 import type { PollWire, Waiting } from './poll-wire.ts'
 import type { PostAnswer } from './pollers.ts'
@@ -13,14 +14,14 @@ export interface SeatPollers {
   read(token: string): Claims | undefined
   get(session: string): PollWire | undefined
   /** Room for a body of a session; a number where there is none. */
-  room(session: string, bytes: number): (() => void) | 429 | 503
+  room(session: string, bytes: number, cut: () => void): BodyRoom | BudgetRefusal
   post(session: string, body: Buffer, isNdjson: boolean, done: (answer: PostAnswer) => void): void
 }
 
 /** The pages of one POST that have come. */
 interface Incoming {
   readonly pages: Pages
-  readonly release: () => void
+  readonly room: BodyRoom
   readonly timer: Timer
 }
 
@@ -98,25 +99,26 @@ export class RelaySeat {
     if (body === undefined) return
     this.#forget(key)
     if (body === false) {
-      incoming.release()
+      incoming.room.release()
       return this.#send(from, { kind: 'gone', id })
     }
+    incoming.room.arrived()
     this.#send(from, { kind: 'held', id, ms: POST_MS })
     pollers.post(session, body, isNdjson, (answer) => {
-      incoming.release()
+      incoming.room.release()
       this.#answerPost(from, id, answer)
     })
   }
 
   #expect(key: string, { bytes }: Post, pollers: SeatPollers, session: string): Incoming | 413 | 429 | 503 {
     if (bytes > pollers.bodyBytes) return 413
-    const release = pollers.room(session, bytes)
-    if (typeof release === 'number') return release
+    const room = pollers.room(session, bytes, () => this.#forget(key))
+    if (typeof room === 'number') return room
     const timer = this.#clock.setTimeout(() => {
       this.#forget(key)
-      release()
+      room.release()
     }, PAGE_MS)
-    const incoming = { pages: new Pages(bytes), release, timer }
+    const incoming = { pages: new Pages(bytes), room, timer }
     this.#posts.set(key, incoming)
     return incoming
   }

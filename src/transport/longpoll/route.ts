@@ -1,17 +1,22 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Clock } from '../../ground/clock.ts'
+import { Deadline } from '../../ground/deadline.ts'
 import { asError } from '../../ground/foreign.ts'
 import type { Admission } from '../../session/admission.ts'
-import { onCloseCalled } from '../closing.ts'
+import { onCloseCalled, onServerCloses } from '../closing.ts'
 import type { Doorkeeper, DoorOptions, Handshake } from '../doorkeeper.ts'
 import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf } from '../handshake.ts'
 import { logSerializers, withTrailingSlash } from '../mounting.ts'
+import { eachServer } from '../servers.ts'
 import { reword, rewordClosing, sendJson, sendPostAnswer, sendRefusal } from './answers.ts'
 import { type Asked, askedOf, authTokenOf } from './asked.ts'
+import type { BodyRoom } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
 import { HttpPoll } from './http-poll.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
+import { goneMs } from './poll-wire.ts'
 import { Pollers, type PostAnswer, readPostAnswer } from './pollers.ts'
 import type { PollRelay, Relayed } from './relay.ts'
 import type { Claims } from './token.ts'
@@ -21,6 +26,7 @@ export interface LongPollRouteOptions {
   readonly checksOrigin: boolean
   readonly longPoll: ResolvedLongPollOptions
   readonly limits: DoorOptions['limits'] & { readonly payloadBytes: number }
+  readonly drain: { readonly closeMs: number; readonly timeoutMs: number }
 }
 
 /** The parts of the node behind the route. */
@@ -48,6 +54,7 @@ export async function mountLongPoll(
   )
   onCloseCalled(app, () => way.relay.close())
   const route = new LongPollRoute(options, path, way)
+  endBodies(app, options.drain, way.entrance.clock, () => route.cutBodies())
   // A scope of its own: bodies are read as they come, and whatever type they claim to be of.
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -56,6 +63,25 @@ export async function mountLongPoll(
     for (const url of urls)
       for (const each of route.routes) scope.route({ ...timeout, ...each, url: `${options.path}${url}` })
   })
+}
+
+/** The server waits for each body that has begun to come: not for longer than for an answer to a close. */
+function endBodies(
+  app: FastifyInstance,
+  { closeMs, timeoutMs }: LongPollRouteOptions['drain'],
+  clock: Clock,
+  cut: () => void,
+): void {
+  let deadline = new Deadline(clock, timeoutMs)
+  onCloseCalled(app, () => {
+    deadline = new Deadline(clock, timeoutMs)
+  })
+  eachServer(app, (server) =>
+    onServerCloses(server, () => {
+      const timer = clock.setTimeout(cut, deadline.within(closeMs))
+      server.once('close', () => timer.cancel())
+    }),
+  )
 }
 
 /** A time limit of Fastify's that a poll cannot meet. */
@@ -72,8 +98,7 @@ type Done = (error?: Error) => void
 /** The facts of a POST that are known before its body is read. */
 interface Posting extends Claims {
   readonly token: string
-  /** Gives the room for its body back. */
-  readonly release: () => void
+  readonly room: BodyRoom
 }
 
 const kPosting = Symbol('beryl longpoll posting')
@@ -106,6 +131,10 @@ class LongPollRoute {
     this.#relay = relay
     relay.serve(path, this.#pollers)
     this.routes = this.#makeRoutes()
+  }
+
+  cutBodies(): void {
+    this.#pollers.cutBodies()
   }
 
   #makeRoutes(): LongPollRoute['routes'] {
@@ -160,13 +189,13 @@ class LongPollRoute {
       return this.#pollElsewhere(request, reply, asked, claims)
     const wire = claims && this.#pollers.get(claims.session)
     if (wire === undefined || claims === undefined) return this.#open(request, reply, asked, claims)
-    wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire))
+    wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire, this.#patienceMs))
   }
 
   #pollElsewhere(request: FastifyRequest, reply: FastifyReply, asked: Asked, claims: Claims): void {
     if (this.#relay.count >= this.#options.limits.connections) return sendRefusal(reply, 503)
     let cancel = (): void => {}
-    const poll = new HttpPoll(reply, { gaveUp: () => cancel() })
+    const poll = new HttpPoll(reply, { gaveUp: () => cancel() }, this.#patienceMs)
     cancel = this.#relay.poll(this.#relayed(claims, asked.token), request.url.length, {
       answered: (body) => poll.answer(body.toString()),
       gone: () => this.#open(request, reply, asked, claims),
@@ -214,6 +243,10 @@ class LongPollRoute {
 
   // Messages
 
+  get #patienceMs(): number {
+    return goneMs(this.#options.longPoll)
+  }
+
   /** Looks at the head: nothing is read of a body that is too long, or for nobody. */
   #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {
     const { token } = askedOf(raw)
@@ -226,19 +259,20 @@ class LongPollRoute {
     const bytes = Number(raw.headers['content-length'] ?? bodyBytes)
     if (bytes > bodyBytes) wire?.session?.limitReached('limits.payloadBytes')
     if (bytes > bodyBytes) return sendPostAnswer(reply, { status: 413 })
-    const release = this.#pollers.room(claims.session, bytes)
-    if (typeof release === 'number') return sendPostAnswer(reply, { status: release })
-    reply.raw.once('close', release)
-    ;(raw as Posted)[kPosting] = { ...claims, token, release }
+    const room = this.#pollers.room(claims.session, bytes, () => reply.raw.destroy())
+    if (typeof room === 'number') return sendPostAnswer(reply, { status: room })
+    reply.raw.once('close', room.release)
+    ;(raw as Posted)[kPosting] = { ...claims, token, room }
     done()
   }
 
   #post(request: FastifyRequest, reply: FastifyReply): void {
     const posting = (request.raw as Posted)[kPosting] as Posting
+    posting.room.arrived()
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
     const done = (answer: PostAnswer): void => {
-      posting.release()
+      posting.room.release()
       sendPostAnswer(reply, answer)
     }
     if (posting.node === this.#entrance.node) return this.#pollers.post(posting.session, body, isNdjson, done)

@@ -1,4 +1,6 @@
 import { constants, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib'
+import type { Clock } from '../../ground/clock.ts'
+import { patience } from '../../ground/watch.ts'
 import {
   compressedAround,
   compressedFrame,
@@ -12,6 +14,8 @@ import { Pool } from './pool.ts'
 const IN_THREAD_BYTES = 16_384
 /** Above, large frames travel as they are: to compress them would hold them up. */
 const MAX_WAITING = 64
+/** A thread is waited for so long: they are the application's as well, which may keep them all at work. */
+const PATIENCE_MS = 3_000
 /** Each compressed message ends with an empty block, of which these bytes are left out (RFC 7692, 7.2.1). */
 const TAIL_BYTES = 4
 
@@ -27,13 +31,15 @@ export interface AwaitsFrame {
  */
 export class Deflater {
   readonly thresholdBytes: number
+  readonly #clock: Clock
   readonly #made = new WeakMap<Frame, Frame | PendingFrame>()
   /** Pieces that many frames have in common, each with itself compressed. */
   readonly #middles = new WeakMap<Buffer, Buffer | PendingFrame>()
   readonly #pool = new Pool()
 
-  constructor(thresholdBytes: number) {
+  constructor(thresholdBytes: number, clock: Clock) {
     this.thresholdBytes = thresholdBytes
+    this.#clock = clock
   }
 
   /** A frame as it travels, or the wait for it. As it is where it is small, or would not become smaller. */
@@ -82,9 +88,12 @@ export class Deflater {
   #inThread(payload: Buffer, bytes: number, made: (data?: Buffer) => Buffer): PendingFrame | undefined {
     if (this.#pool.waiting >= MAX_WAITING) return undefined
     const pending = new PendingFrame(bytes)
-    this.#pool.add((done) => {
+    // Else its readers would be taken for slow ones.
+    const timer = patience(this.#clock, PATIENCE_MS, () => pending.done(made()))
+    this.#pool.add((leave) => {
       deflateRaw(payload, optionsFor(payload.length), (error, data) => {
-        done()
+        leave()
+        timer.cancel()
         pending.done(made(error === null ? data : undefined))
       })
     })
@@ -108,8 +117,9 @@ export class PendingFrame {
     this.#awaiting.push(who)
   }
 
+  /** The first time counts. */
   done(frame: Frame): void {
-    this.frame = frame
+    this.frame ??= frame
     const awaiting = this.#awaiting
     this.#awaiting = []
     for (const who of awaiting) who.proceed()

@@ -1,7 +1,8 @@
 import { constants, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib'
 import { WebSocket } from 'ws'
 import type { Clock } from '../../ground/clock.ts'
-import { Pool } from './pool.ts'
+import { patience } from '../../ground/watch.ts'
+import { type Job, Pool } from './pool.ts'
 
 const EXTENSION = 'permessage-deflate'
 /** The end of a compressed message, which is left out on the wire (RFC 7692, 7.2.2). */
@@ -12,6 +13,8 @@ const AT_ONCE_BYTES = 65_536
 const PER_TURN_BYTES = 65_536
 /** A message takes as long as so many bytes of a large one, however small it is. */
 const MESSAGE_BYTES = 1_024
+/** A thread is waited for so long: they are the application's as well, which may keep them all at work. */
+const PATIENCE_MS = 3_000
 /** The largest window, which takes any message. */
 const WINDOW_BITS = 15
 
@@ -99,13 +102,27 @@ export class Inflater {
   }
 
   #inThread(data: Buffer, inflated: Inflated): void {
-    this.#pool.add((done) => {
-      inflateRaw(data, optionsFor(AT_ONCE_BYTES, this.#maxBytes), (error, message) => {
-        done()
-        if (error === null) inflated(null, message)
-        else inflated(refusalOf(error))
-      })
+    const options = optionsFor(AT_ONCE_BYTES, this.#maxBytes)
+    let isOver = false
+    const over: Inflated = (error, message) => {
+      if (isOver) return
+      isOver = true
+      timer.cancel()
+      if (error === null) inflated(null, message)
+      else inflated(refusalOf(error))
+    }
+    // Else its client, which is not read meanwhile, would be taken for a silent one.
+    const timer = patience(this.#clock, PATIENCE_MS, () => {
+      this.#pool.drop(job)
+      inflateNow(data, options, over)
     })
+    const job: Job = (leave) => {
+      inflateRaw(data, options, (error, message) => {
+        leave()
+        over(error, message)
+      })
+    }
+    this.#pool.add(job)
   }
 }
 
@@ -183,6 +200,16 @@ function optionsFor(bytes: number, maxBytes: number): ZlibOptions {
     finishFlush: constants.Z_SYNC_FLUSH,
     ...(Number.isFinite(maxBytes) ? { maxOutputLength: maxBytes } : {}),
   }
+}
+
+function inflateNow(data: Buffer, options: ZlibOptions, done: Inflated): void {
+  let message: Buffer
+  try {
+    message = inflateRawSync(data, options)
+  } catch (error) {
+    return done(error as Error)
+  }
+  done(null, message)
 }
 
 function isTooLarge(error: unknown): boolean {

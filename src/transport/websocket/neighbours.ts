@@ -81,12 +81,22 @@ function listenersOf(server: EventEmitter): UpgradeListener[] {
   return (server.listeners('upgrade') as UpgradeListener[]).filter((each) => markOf(each) !== undefined)
 }
 
+/** The methods that its listener calls: names of properties, which a bundler leaves as they are. */
+const CALLS = [/\.assignSocket\(/, /\.routing\(/]
+
+/** By its text alone: a listener of the application may have this name, and is not called for a request that there is not. */
+function isOfFastifyWebsocket(listener: UpgradeListener): boolean {
+  if (listener.name !== 'onUpgrade') return false
+  const text = Function.prototype.toString.call(listener)
+  return CALLS.every((call) => call.test(text))
+}
+
 /**
  * Under which symbol a listener of @fastify/websocket keeps the socket in the request: each copy of the package has its
  * own. It does so before it looks at the request, which must not be looked at here. `undefined`: a listener of others.
  */
 function markOf(listener: UpgradeListener): symbol | undefined {
-  if (listener.name !== 'onUpgrade') return undefined
+  if (!isOfFastifyWebsocket(listener)) return undefined
   const request = {
     get method(): never {
       throw new Error('not to be routed')

@@ -12,21 +12,28 @@ const LOOK_MS = 20
 /** A second look comes so much later: what had arrived while the event loop stood still has been read by then. */
 const SECOND_LOOK_MS = 1_000
 
+/** A socket that belongs to nobody yet. */
+interface Watched {
+  /** The bytes that had been written to it before. */
+  written: number
+  isLookedAt: boolean
+}
+
 /**
  * The sockets of one HTTP server between the request for an upgrade and the WebSocket, or nothing. In between they belong
  * to nobody: neither the HTTP server nor ws would ever end them.
  */
 export class Upgrades {
-  /** With the bytes that had been written to each before. */
-  readonly #pending = new Map<Socket, number>()
+  readonly #pending = new Map<Socket, Watched>()
   readonly #forget: (this: Socket) => void
+  readonly #lookAgain: (this: Socket) => void
   readonly #timeoutMs: number
   /** The closers of the mounts on this server. Fastify asks one after the other: the first begins with all. */
   readonly closers = new Set<() => Promise<void>>()
   #isCloseCalled = false
   #isClosing = false
 
-  /** @param timeoutMs Within which whatever comes of an upgrade comes. 0: no limit. */
+  /** @param timeoutMs What was answered, or is nobody's, is ended then; not what hooks are still asked about. 0: no limit. */
   static of(app: FastifyInstance, timeoutMs: number): Upgrades {
     let upgrades = known.get(app.server)
     if (upgrades === undefined) {
@@ -42,6 +49,14 @@ export class Upgrades {
     this.#forget = function () {
       pending.delete(this)
     }
+    this.#lookAgain = function () {
+      const watched = pending.get(this)
+      if (watched === undefined) return
+      const isUndecided = this.bytesWritten <= watched.written && isBehindAnother(this)
+      if (watched.isLookedAt && !isUndecided) return cutUnread.call(this)
+      watched.isLookedAt = true
+      this.setTimeout(SECOND_LOOK_MS)
+    }
     // Before any hook of others: Fastify closes already.
     app.addHook('preClose', (done) => {
       this.#isClosing = true
@@ -50,7 +65,7 @@ export class Upgrades {
     onCloseCalled(app, () => {
       this.#isCloseCalled = true
     })
-    onServerCloses(app, () => {
+    onServerCloses(app.server, () => {
       if (this.#isCloseCalled) this.close()
     })
     // Before those that answer: they assign the socket to an answer of their own, as the request in front of this one does.
@@ -74,18 +89,16 @@ export class Upgrades {
    * and its socket then does not even notice that its client has gone.
    */
   #watch(socket: Socket, written: number): void {
-    this.#pending.set(socket, written)
-    socket.setTimeout(this.#timeoutMs, lookAgain).on('end', cutUnread).on('close', this.#forget)
+    this.#pending.set(socket, { written, isLookedAt: false })
+    // Node calls what is given to `setTimeout` once.
+    socket.setTimeout(this.#timeoutMs).on('timeout', this.#lookAgain)
+    socket.on('end', cutUnread).on('close', this.#forget)
   }
 
   /** A WebSocket has taken the socket over. */
   taken(socket: Socket): void {
     if (!this.#pending.delete(socket)) return
-    socket
-      .off('timeout', lookAgain)
-      .off('timeout', cutUnread)
-      .off('end', cutUnread)
-      .off('close', this.#forget)
+    socket.off('timeout', this.#lookAgain).off('end', cutUnread).off('close', this.#forget)
   }
 
   /**
@@ -113,9 +126,10 @@ export class Upgrades {
 
   #endAnswered(sockets: readonly Socket[]): void {
     for (const socket of sockets) {
-      if (socket.bytesWritten <= (this.#pending.get(socket) ?? 0)) continue
+      const watched = this.#pending.get(socket)
+      if (watched === undefined || socket.bytesWritten <= watched.written) continue
       // Once: what is still to be read by its client is waited for.
-      this.#pending.set(socket, Number.POSITIVE_INFINITY)
+      watched.written = Number.POSITIVE_INFINITY
       socket.destroySoon()
     }
   }
@@ -192,8 +206,4 @@ function isRead(socket: Socket): boolean {
 
 function cutUnread(this: Socket): void {
   if (!isRead(this)) this.destroy()
-}
-
-function lookAgain(this: Socket): void {
-  this.off('timeout', lookAgain).setTimeout(SECOND_LOOK_MS, cutUnread)
 }

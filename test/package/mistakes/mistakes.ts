@@ -207,7 +207,7 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
     },
     {
       code: 'await app.register(beryl, { connectionTopic: () => 42 }); await connect(app).catch(() => {})',
-      says: 'connect: wanted connectionTopic to give a string or undefined, got 42',
+      says: 'connect: wanted connectionTopic to give a well-formed string of 1 to 255 bytes, or undefined, got 42',
     },
     {
       code: `await enter(defineChannel('lobby', { schema: {}, join: () => ({ name: 'ada' }) }))`,
