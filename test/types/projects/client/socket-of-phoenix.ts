@@ -16,6 +16,7 @@ export declare class Socket {
 
 declare class Channel {
   state: string
+  on(event: string, callback: (payload: unknown) => void): number
   onMessage(event: string, payload: unknown, ref: unknown): unknown
   onClose(callback: (payload: unknown) => void): void
   onError(callback: (reason?: unknown) => void): number
