@@ -24,7 +24,7 @@ export interface PhoenixMessage {
 
 export interface PhoenixChannel {
   readonly state: string
-  on(event: string, callback: (payload: PhoenixReply) => void): unknown
+  on(event: string, callback: (payload: unknown) => void): unknown
   onMessage(event: string, payload: unknown, ref: unknown): unknown
   onClose(callback: (payload: unknown) => void): void
   onError(callback: () => void): void

@@ -1,7 +1,7 @@
 import { after } from './clock.ts'
 import { ChannelError, reasonOf } from './error.ts'
 import { payloadOf, whole } from './payload.ts'
-import type { PhoenixChannel, PhoenixPush, PhoenixSocket } from './phoenix.ts'
+import type { PhoenixChannel, PhoenixPush, PhoenixReply, PhoenixSocket } from './phoenix.ts'
 
 interface Push {
   isSent: boolean
@@ -46,9 +46,10 @@ export function pushesOf(topic: string, { timeoutMs, socket }: Connection): Push
             const sent = channel.push(event, payloadOf(payload), timeoutMs)
             sent.receive('timeout', () => push.end('timeout'))
             // The event that phoenix.js makes of a reply, for itself: a status may be any word.
-            channel.on(`chan_reply_${(sent as SentPush).ref}`, ({ status, response }) =>
-              push.end(status, whole(response)),
-            )
+            channel.on(`chan_reply_${(sent as SentPush).ref}`, (reply) => {
+              const { status, response } = reply as PhoenixReply
+              push.end(status, whole(response))
+            })
           },
           end(status, response) {
             stop()
