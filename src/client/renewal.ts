@@ -22,7 +22,10 @@ export function renewTokens(socket: PhoenixSocket, ask: () => Promise<unknown>, 
       isExpiring = true
       // Where that fails the connection ends at its time, and the next one asks again.
       ask().then(renew, () => {})
-    } else if (Object(payload?.response).expires_at) isExpiring = false
+    } else if (Object(payload?.response).expires_at !== undefined) {
+      // `null` is a time without an end.
+      isExpiring = false
+    }
   }
 
   function renew(token: unknown): void {

@@ -107,7 +107,7 @@ export class TryServer {
       },
       renew: ({ token, connection }) => {
         this.#of(String(connection.assigns.name)).renewals.push(token)
-        return { expiresAt: Date.now() + 3_600_000 }
+        return token === 'forever' ? {} : { expiresAt: Date.now() + 3_600_000 }
       },
     })
     this.#prepare(app)
