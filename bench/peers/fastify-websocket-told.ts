@@ -5,25 +5,12 @@
  * the lists.
  */
 import { createHmac, randomBytes } from 'node:crypto'
-import websocket from '@fastify/websocket'
-import fastify from 'fastify'
-import type { WebSocket } from 'ws'
-import { host } from './host.ts'
-import { BACKLOG, https } from './listen.ts'
-import { type Frame, Member, PhoenixWire, reply } from './phoenix-wire.ts'
+import { hostWithFastify } from './fastify-host.ts'
+import { type Frame, PhoenixWire, reply } from './phoenix-wire.ts'
+import { carry, sendToEach, WsMember } from './ws-member.ts'
 
-class ToldMember extends Member {
+class ToldMember extends WsMember {
   readonly id = randomBytes(9).toString('base64url')
-  readonly #socket: WebSocket
-
-  constructor(socket: WebSocket) {
-    super()
-    this.#socket = socket
-  }
-
-  override send(text: string): void {
-    this.#socket.send(text)
-  }
 }
 
 interface Log {
@@ -36,10 +23,6 @@ type Presences = Record<string, { readonly metas: readonly object[] }>
 
 const logs = new Map<string, Log>()
 const presences = new Map<string, Presences>()
-
-function fanout(members: Iterable<ToldMember>, text: string): void {
-  for (const member of members) member.send(text)
-}
 
 function greet(member: ToldMember, frame: Frame, members: ReadonlySet<ToldMember>): void {
   const [, , topic] = frame
@@ -69,20 +52,9 @@ function tell(member: ToldMember, [joinRef, , topic]: Frame, members: ReadonlySe
   presences.set(topic, there)
   member.send(JSON.stringify([joinRef, null, topic, 'presence_state', there]))
   const diff = { joins: { [member.id]: entry }, leaves: {} }
-  fanout(members, JSON.stringify([null, null, topic, 'presence_diff', diff]))
+  sendToEach(members, JSON.stringify([null, null, topic, 'presence_diff', diff]))
 }
 
-const wire = new PhoenixWire<ToldMember>(fanout, greet)
+const wire = new PhoenixWire<ToldMember>(sendToEach, greet)
 
-const app = fastify({ https })
-await app.register(websocket)
-app.get('/socket/websocket', { websocket: true }, (socket) => {
-  const member = new ToldMember(socket)
-  socket.on('message', (data) => wire.receive(member, data))
-  socket.on('close', () => wire.closed(member))
-})
-
-await host(async () => {
-  const address = await app.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG })
-  return Number(new URL(address).port)
-})
+await hostWithFastify((socket) => carry(wire, socket, new ToldMember(socket)))
