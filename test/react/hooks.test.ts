@@ -40,7 +40,7 @@ for (const { name, tool, launch, version, react } of grounds)
     let server: HookServer
     let page: Page
     let said: string[] = []
-    /** What a test wants the page to say, which may come late. */
+    /** Words of the page that a test asks for: they may come late. */
     let wanted: RegExp | undefined
     /** With a topic of each test's own. */
     let ada: Seat
