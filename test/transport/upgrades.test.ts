@@ -356,12 +356,18 @@ test('W78 an upgrade that hooks are still asked about is left to them, at anothe
       socket.send('theirs')
     })
   })
+  const looks: number[] = []
+  app.server.on('connection', (socket: Socket) => {
+    const which = looks.push(0) - 1
+    socket.on('timeout', () => {
+      looks[which] = (looks[which] ?? 0) + 1
+    })
+  })
   await listen(t, app)
   const clients = [upgrade(app, '/slow/websocket'), upgrade(app, '/theirs')]
   for (const client of clients) t.after(() => client.destroy())
   await until('both are asked about', () => asked.length === 2)
-  // Behind the second look, at which they would be cut.
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  await until('both were looked at twice', () => looks.every((times) => times >= 2))
   for (const go of asked) go({})
   for (const client of clients) {
     assert.match(await head(client), /^HTTP\/1\.1 101 /)
