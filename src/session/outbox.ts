@@ -1,7 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { type Frame, PiecedFrame } from '../protocol/frame.ts'
 import type { Backlog, SlowReader } from './backlog.ts'
-import type { Joins, Sent } from './wire.ts'
+import { type Joins, LARGE_BYTES, type Sent } from './wire.ts'
 
 /** So many joins are at hand: subscribers may speak two versions, with compression or without. */
 const KEPT_JOINS = 4
@@ -81,9 +81,6 @@ function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
 }
 
 const NOTHING: Sent[] = []
-
-/** A frame of so many bytes costs more to copy than a piece of its own in the write. */
-const LARGE_BYTES = 32 * 1024
 
 /** The frames that wait for the end of the turn, for one connection. */
 export class Outbox {

@@ -3,6 +3,9 @@ import type { Frame, PiecedFrame } from '../protocol/frame.ts'
 /** A frame on its way to one client. */
 export type Sent = Frame | PiecedFrame
 
+/** A frame of so many bytes costs more to copy than a piece or a write of its own. */
+export const LARGE_BYTES = 32 * 1024
+
 /** Makes one buffer of several frames: once for all wires that have the same to send in a turn. */
 export interface Joins {
   join(frames: readonly Frame[]): Frame

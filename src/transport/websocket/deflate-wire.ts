@@ -1,14 +1,11 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { type Frame, PiecedFrame } from '../../protocol/frame.ts'
-import type { Joins, Sent } from '../../session/wire.ts'
+import { type Joins, LARGE_BYTES, type Sent } from '../../session/wire.ts'
 import type { AwaitsFrame, Deflater, PendingFrame, PendingPieces } from './deflater.ts'
 import { SocketWire } from './socket-wire.ts'
 
 type Packed = Sent | PendingFrame | PendingPieces
-
-/** A frame of so many bytes costs more to copy than a write of its own. */
-const LARGE_BYTES = 32_768
 
 /** All that waits behind a frame that is being compressed, in order, and the close behind that. */
 interface Line {
