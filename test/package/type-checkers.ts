@@ -20,14 +20,16 @@ const MODULES = { node16: 'node16', nodenext: 'nodenext', bundler: 'esnext' }
 /** Under `skipLibCheck: false` the types of this one complain of themselves, as docs/channels.md says. */
 const STRANGER = 'node_modules/@nats-io/'
 
-/** Compiles the application with each compiler and each way to find modules. */
+/** Compiles the application with each compiler, all at the same time, and each way to find modules. */
 export async function checkCompilers(folder: string): Promise<void> {
-  for (const compiler of Object.keys(compilers) as Compiler[]) {
-    for (const [moduleResolution, module] of Object.entries(MODULES)) {
-      const flags = ['--module', module, '--moduleResolution', moduleResolution]
-      await compiles(folder, compiler, ['-p', '.', ...flags])
-      console.log(`ok - an application compiles with ${compiler}, moduleResolution ${moduleResolution}`)
-    }
+  await Promise.all((Object.keys(compilers) as Compiler[]).map((compiler) => checkCompiler(folder, compiler)))
+}
+
+async function checkCompiler(folder: string, compiler: Compiler): Promise<void> {
+  for (const [moduleResolution, module] of Object.entries(MODULES)) {
+    const flags = ['--module', module, '--moduleResolution', moduleResolution]
+    await compiles(folder, compiler, ['-p', '.', ...flags])
+    console.log(`ok - an application compiles with ${compiler}, moduleResolution ${moduleResolution}`)
   }
 }
 
