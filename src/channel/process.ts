@@ -30,7 +30,6 @@ import { ChannelTimers, type TimerKind } from './timers.ts'
  * One that has a `snapshot` and ends before its client was told has never been: it goes without `terminate`.
  */
 export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, Fed {
-  readonly isJoining = false
   readonly #socket: ChannelSocket
   #timers: ChannelTimers | undefined
 
@@ -44,6 +43,11 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
     super(runtime, outlet, definition, join)
     this.#socket = new ChannelSocket(this, assigns)
     this.isBusy = true
+  }
+
+  /** On the prototype: a field would cost each joined topic its place. */
+  get isJoining(): false {
+    return false
   }
 
   /** Asks for the reply to the join. */

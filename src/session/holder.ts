@@ -1,11 +1,11 @@
 import type { JoinedTopic, PendingTopic } from '../channel/outlet.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Message } from '../protocol/message.ts'
-import { Intake } from './intake.ts'
+import { Intake, type IntakeRuntime } from './intake.ts'
 import { NOTHING_WAITS, type SessionLoad, Topics } from './topics.ts'
 
 /** The topics of one client, by name: those that it has joined, and those that it asks for. A class to extend, as {@link Intake}. */
-export abstract class Holder extends Intake {
+export abstract class Holder<R extends IntakeRuntime> extends Intake<R> {
   /** Made with the first topic: many clients have none yet. */
   #topics: Topics | undefined
 

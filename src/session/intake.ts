@@ -18,19 +18,17 @@ export interface IntakeRuntime extends ReportsRuntime {
  * The reading of one client: it stops while as many async callbacks are at work as may be, and a client from which nothing
  * comes for too long is silent. A class to extend, as {@link Reports}.
  */
-export abstract class Intake extends Reports {
+export abstract class Intake<R extends IntakeRuntime> extends Reports<R> {
   readonly wire: Wire
   /** Set to false once: at the end. */
   isOpen = true
-  readonly #runtime: IntakeRuntime
   #bytesRead = 0
   #activeAt: number
   #inFlight: InFlight | undefined
 
-  constructor(runtime: IntakeRuntime, connection: Connection | Arrival, wire: Wire) {
+  constructor(runtime: R, connection: Connection | Arrival, wire: Wire) {
     super(runtime, connection)
     this.wire = wire
-    this.#runtime = runtime
     this.#activeAt = runtime.watch.now
   }
 
@@ -74,7 +72,7 @@ export abstract class Intake extends Reports {
 
   /** Made on first use: most clients never meet an async callback. */
   #atWork(): InFlight {
-    this.#inFlight ??= new InFlight(this, this.#runtime.pendingHandlers, this.#runtime.clock)
+    this.#inFlight ??= new InFlight(this, this.runtime.pendingHandlers, this.runtime.clock)
     return this.#inFlight
   }
 

@@ -112,6 +112,14 @@ export class Meter {
     if (due !== undefined && due <= now) this.#channelsDue?.delete(topic)
   }
 
+  /** True where a meter that has counted nothing would say the same from now on, also of what is read late. */
+  isAtRest(now: number): boolean {
+    const since = this.#since(now) - PAUSE_MS
+    const due = Math.max(this.#messagesDue, this.#bytesDue, this.#joinsDue, this.#heartbeatsDue)
+    if (due > since || (this.#refusals !== undefined && this.#refusals.at >= since)) return false
+    return [...(this.#channelsDue?.values() ?? [])].every((each) => each <= since)
+  }
+
   /** The earliest time at which a message that is read now may have been sent. */
   #since(now: number): number {
     return now - this.#lateness.lateMs(now)

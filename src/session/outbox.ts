@@ -82,24 +82,28 @@ function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
 
 const NOTHING: Sent[] = []
 
+/** The demands of an outbox on the tree. */
+export interface OutboxRuntime {
+  readonly turn: Turn
+  readonly backlog: Backlog
+}
+
 /** The frames that wait for the end of the turn, for one connection. */
 export class Outbox {
   readonly #reader: SlowReader
-  readonly #turn: Turn
-  readonly #backlog: Backlog
+  readonly #runtime: OutboxRuntime
   /** One frame is by far the most common: it needs no array. */
   #waiting: Sent | Sent[] | undefined
 
-  constructor(reader: SlowReader, turn: Turn, backlog: Backlog) {
+  constructor(reader: SlowReader, runtime: OutboxRuntime) {
     this.#reader = reader
-    this.#turn = turn
-    this.#backlog = backlog
+    this.#runtime = runtime
   }
 
   send(frame: Sent): void {
     if (this.#waiting === undefined) {
       this.#waiting = frame
-      this.#turn.add(this)
+      this.#runtime.turn.add(this)
     } else if (Array.isArray(this.#waiting)) this.#waiting.push(frame)
     else this.#waiting = [this.#waiting, frame]
   }
@@ -119,15 +123,15 @@ export class Outbox {
     if (this.#reader.isGone) return
     const { wire } = this.#reader
     const before = wire.bufferedBytes
-    if (wire.writeEach !== undefined) wire.writeEach(waiting, this.#turn)
+    if (wire.writeEach !== undefined) wire.writeEach(waiting, this.#runtime.turn)
     else if (Array.isArray(waiting)) this.#writeAll(waiting)
     else if (waiting instanceof PiecedFrame) this.#writeLarge([waiting])
     else wire.write(waiting)
-    if (before > 0 || wire.bufferedBytes > 0) this.#backlog.add(this.#reader, before)
+    if (before > 0 || wire.bufferedBytes > 0) this.#runtime.backlog.add(this.#reader, before)
   }
 
   #writeAll(frames: readonly Sent[]): void {
-    if (frames.every(isSmall)) this.#reader.wire.write(this.#turn.join(frames))
+    if (frames.every(isSmall)) this.#reader.wire.write(this.#runtime.turn.join(frames))
     else this.#writeLarge(frames)
   }
 
@@ -151,7 +155,7 @@ export class Outbox {
   #join(frames: readonly Sent[], pieces: Buffer[]): void {
     const small = frames.filter(isSmall)
     const [first] = small
-    if (first !== undefined) pieces.push(small.length === 1 ? first : this.#turn.join(small))
+    if (first !== undefined) pieces.push(small.length === 1 ? first : this.#runtime.turn.join(small))
   }
 }
 

@@ -20,12 +20,13 @@ export interface ReportsRuntime {
  * The reports of one client to telemetry: nothing here decides, and nothing here reaches the client. A class to extend, not
  * a part to hold: a connection pays for no object of it.
  */
-export abstract class Reports {
+export abstract class Reports<R extends ReportsRuntime> {
+  /** One field for all that extend it. */
+  protected readonly runtime: R
   #connection: Connection | Arrival
-  readonly #runtime: ReportsRuntime
 
-  constructor(runtime: ReportsRuntime, connection: Connection | Arrival) {
-    this.#runtime = runtime
+  constructor(runtime: R, connection: Connection | Arrival) {
+    this.runtime = runtime
     this.#connection = connection
   }
 
@@ -49,9 +50,9 @@ export abstract class Reports {
   }
 
   renewalDecided(askedAt: number, outcome: RenewOutcome, error?: unknown): void {
-    const durationMs = this.#runtime.clock.now() - askedAt
+    const durationMs = this.runtime.clock.now() - askedAt
     const metadata = { connectionId: this.id, outcome, error }
-    this.#runtime.telemetry.emit('connection.renew', { durationMs }, metadata)
+    this.runtime.telemetry.emit('connection.renew', { durationMs }, metadata)
   }
 
   /**
@@ -61,50 +62,50 @@ export abstract class Reports {
    */
   failed(error: unknown, limit?: LimitName): void {
     if (limit !== undefined) this.limitReached(limit)
-    this.#runtime.telemetry.emit('connection.error', {}, { connectionId: this.id, error })
+    this.runtime.telemetry.emit('connection.error', {}, { connectionId: this.id, error })
   }
 
   limitReached(limit: LimitName): void {
-    this.#runtime.telemetry.emit('limit.reached', {}, { limit, connectionId: this.id })
+    this.runtime.telemetry.emit('limit.reached', {}, { limit, connectionId: this.id })
   }
 
   crashed(topic: string, event: string, error: unknown): void {
-    this.#runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
+    this.runtime.telemetry.emit('channel.crash', {}, { connectionId: this.id, topic, event, error })
   }
 
   checkFailed(topic: string, event: string, error: unknown): void {
-    this.#runtime.telemetry.emit('check.failed', {}, { connectionId: this.id, topic, event, error })
+    this.runtime.telemetry.emit('check.failed', {}, { connectionId: this.id, topic, event, error })
   }
 
   refused(topic: unknown, event: unknown, reason: ReplyReason): void {
     const limit = LIMIT_BEHIND[reason]
     if (limit !== undefined) this.limitReached(limit)
     const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event), reason }
-    this.#runtime.telemetry.emit('message.refused', {}, metadata)
+    this.runtime.telemetry.emit('message.refused', {}, metadata)
   }
 
   measuring(): number | undefined {
-    return this.#runtime.handled.isHeard ? this.#runtime.clock.now() : undefined
+    return this.runtime.handled.isHeard ? this.runtime.clock.now() : undefined
   }
 
   handled(topic: string, event: string, startedAt: number): void {
-    const durationMs = this.#runtime.clock.now() - startedAt
-    this.#runtime.handled.emit({ durationMs }, { connectionId: this.id, topic, event })
+    const durationMs = this.runtime.clock.now() - startedAt
+    this.runtime.handled.emit({ durationMs }, { connectionId: this.id, topic, event })
   }
 
   protected received({ topic, event }: Message): void {
     const metadata = { connectionId: this.id, topic: asText(topic), event: asText(event) }
-    this.#runtime.received.emit({}, metadata)
+    this.runtime.received.emit({}, metadata)
   }
 
   protected joinDecided({ topic, askedAt }: PendingTopic, outcome: JoinOutcome, error?: unknown): void {
-    const durationMs = this.#runtime.clock.now() - askedAt
+    const durationMs = this.runtime.clock.now() - askedAt
     const metadata = { connectionId: this.id, topic, outcome, error }
-    this.#runtime.telemetry.emit('channel.join', { durationMs }, metadata)
+    this.runtime.telemetry.emit('channel.join', { durationMs }, metadata)
   }
 
   protected channelEnded(topic: string, kind: TerminateReason['kind']): void {
-    this.#runtime.telemetry.emit('channel.end', {}, { connectionId: this.id, topic, kind })
+    this.runtime.telemetry.emit('channel.end', {}, { connectionId: this.id, topic, kind })
   }
 }
 

@@ -1,10 +1,9 @@
 import type { ChannelRuntime } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
 import type { JsonParse } from '../protocol/message.ts'
-import type { Backlog } from './backlog.ts'
 import type { IntakeRuntime } from './intake.ts'
 import type { Lateness, MeterRates } from './meter.ts'
-import type { Turn } from './outbox.ts'
+import type { OutboxRuntime } from './outbox.ts'
 
 /** The terms of one entrance, for all who come in by it. They outlive the sessions. */
 export interface SessionTerms {
@@ -19,9 +18,7 @@ export interface SessionTerms {
 }
 
 /** Shared by all sessions of a tree that came in by one entrance. */
-export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime, SessionTerms {
-  readonly turn: Turn
-  readonly backlog: Backlog
+export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime, OutboxRuntime, SessionTerms {
   readonly parse: JsonParse
   readonly lateness: Lateness
   /** The session has ended; its connection is closing, or gone. Once. */

@@ -22,12 +22,12 @@ import type { Sent, Wire } from './wire.ts'
  * One connected client: decodes what it sends, decides what that means, holds its channels, and sends what they say. A
  * temporary process: its channels end with it.
  */
-export class Session extends Holder implements Outlet, SlowReader, Grantee {
+export class Session extends Holder<SessionRuntime<Session>> implements Outlet, SlowReader, Grantee {
   readonly codec: Codec
   readonly connectionTopic: string | undefined
-  readonly #runtime: SessionRuntime<Session>
   readonly #outbox: Outbox
-  readonly #meter: Meter
+  /** Absent where nothing counts any more that the client sent. */
+  #counted: Meter | undefined
   /** The server goes: nothing more is taken, and what is at work is finished. */
   #isDraining = false
   #isGone = false
@@ -38,15 +38,13 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
     super(runtime, admission.connection, wire)
     this.codec = admission.codec
     this.connectionTopic = admission.connectionTopic
-    this.#runtime = runtime
-    this.#outbox = new Outbox(this, runtime.turn, runtime.backlog)
-    this.#meter = new Meter(runtime.rates, runtime.lateness)
+    this.#outbox = new Outbox(this, runtime)
     this.#renew = admission.renew
     if (admission.expiresAt !== undefined) this.#makeGrant(admission.expiresAt)
   }
 
   get log(): FastifyBaseLogger {
-    return this.#runtime.host.log.child({ connectionId: this.id })
+    return this.runtime.host.log.child({ connectionId: this.id })
   }
 
   /** The server ends this client's channel on a topic, or the join that is being decided. */
@@ -59,7 +57,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
     if (!this.isOpen || this.#isDraining) return
     let message: Message
     try {
-      message = this.codec.decode(data, isBinary, this.#runtime.parse)
+      message = this.codec.decode(data, isBinary, this.runtime.parse)
     } catch (error) {
       return this.#malformed(data.length, error)
     }
@@ -80,7 +78,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
     this.#end(reason)
     this.#outbox.flush()
     this.wire.close(code, text)
-    this.#runtime.closed(this, code, text === '' && reason.kind === 'shutdown' ? reason.reason : text)
+    this.runtime.closed(this, code, text === '' && reason.kind === 'shutdown' ? reason.reason : text)
   }
 
   /**
@@ -99,11 +97,11 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
   disconnected(code: number): void {
     if (this.isOpen) {
       this.#end({ kind: 'closed', code })
-      this.#runtime.closed(this, code, '')
+      this.runtime.closed(this, code, '')
     }
     this.#isGone = true
-    this.#runtime.backlog.delete(this)
-    this.#runtime.gone(this)
+    this.runtime.backlog.delete(this)
+    this.runtime.gone(this)
   }
 
   get isGone(): boolean {
@@ -123,7 +121,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
 
   /** Made on first use: most clients are let in for good, and ask for nothing. */
   #makeGrant(expiresAt?: number): Grant {
-    this.#grant ??= new Grant(this, this.#renew, expiresAt, this.#runtime.clock)
+    this.#grant ??= new Grant(this, this.#renew, expiresAt, this.runtime.clock)
     return this.#grant
   }
 
@@ -142,7 +140,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
 
   #malformed(bytes: number, error: unknown): void {
     const reason = error instanceof MalformedFrame ? error.message : 'not readable'
-    this.#runtime.telemetry.emit('connection.malformed', { bytes }, { connectionId: this.id, reason })
+    this.runtime.telemetry.emit('connection.malformed', { bytes }, { connectionId: this.id, reason })
     this.close(1007, reason, { kind: 'closed', code: 1007 })
   }
 
@@ -157,16 +155,26 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
 
   /** A fault of the library's own ends this session, and no other. */
   broke(error: unknown): void {
-    this.#runtime.telemetry.emit('connection.crash', {}, { connectionId: this.id, error })
+    this.runtime.telemetry.emit('connection.crash', {}, { connectionId: this.id, error })
     this.close(1011, '', { kind: 'crashed', error })
   }
 
   // Limits
 
+  get #meter(): Meter {
+    this.#counted ??= new Meter(this.runtime.rates, this.runtime.lateness)
+    return this.#counted
+  }
+
+  /** Lets go what is made anew for a client that sends something. Done now and then. */
+  rest(): void {
+    if (this.#counted?.isAtRest(this.runtime.clock.now())) this.#counted = undefined
+  }
+
   #mayPass(message: Message, bytes: number): boolean {
     // The first leave of what was joined costs nothing: it ends what a join made, and joins are counted.
     if (message.event === 'phx_leave' && this.isFirstLeave(message)) return true
-    const now = this.#runtime.clock.now()
+    const now = this.runtime.clock.now()
     const waitMs = isHeartbeat(message) ? this.#meter.heartbeat(now, bytes) : this.#meter.message(now, bytes)
     return waitMs === 0 || this.#tooOften(message, waitMs, now, this.#meter.limit)
   }
@@ -230,21 +238,21 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
   }
 
   #push(message: Message, channel: JoinedTopic): void {
-    if (this.#runtime.received.isHeard) this.received(message)
-    const now = this.#runtime.rates.channelMessages === undefined ? 0 : this.#runtime.clock.now()
+    if (this.runtime.received.isHeard) this.received(message)
+    const now = this.runtime.rates.channelMessages === undefined ? 0 : this.runtime.clock.now()
     const waitMs = this.#meter.channelMessage(now, channel.topic)
     if (waitMs > 0) this.#tooOften(message, waitMs, now, 'limits.channelMessages')
     else channel.receive(message)
   }
 
   #join(message: Message, old?: JoinedTopic): void {
-    const { router, channelsPerConnection, topicBytes } = this.#runtime
+    const { router, channelsPerConnection, topicBytes } = this.runtime
     if (!namesTopic(message, topicBytes)) {
       return refuseMessage(this, message.joinRef, message, { reason: 'topic_too_long' })
     }
     const definition = router.match(message.topic)
     if (definition === undefined) return this.#unmatched(message)
-    const now = this.#runtime.clock.now()
+    const now = this.runtime.clock.now()
     const waitMs = this.#meter.join(now)
     if (waitMs > 0) return void this.#tooOften(message, waitMs, now, 'limits.joins')
     // A rejoin takes the place of the channel that it replaces.
@@ -254,7 +262,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
     const predecessor = old?.supersede()
     if (predecessor !== undefined && this.#isOvertaken(message.topic))
       return this.#joinAgain(message, predecessor)
-    const pending = new JoiningTopic(this.#runtime, this, definition, message, predecessor)
+    const pending = new JoiningTopic(this.runtime, this, definition, message, predecessor)
     pending.askedAt = now
     this.hold(pending)
     pending.begin()
@@ -287,7 +295,7 @@ export class Session extends Holder implements Outlet, SlowReader, Grantee {
   }
 
   ended(channel: JoinedTopic, { kind }: TerminateReason): void {
-    this.#meter.forget(channel.topic, this.#runtime.clock.now())
+    this.#counted?.forget(channel.topic, this.runtime.clock.now())
     this.forget(channel)
     this.channelEnded(channel.topic, kind)
   }

@@ -258,6 +258,7 @@ export class Sessions implements Process {
     const date = this.#clock.date()
     for (const session of [...this.#sessions.values()]) {
       session.checkGrant(date)
+      session.rest()
       if (session.isOpen && session.silentMs(now) >= this.#options.heartbeat.timeoutMs) session.idle()
     }
   }

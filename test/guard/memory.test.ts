@@ -12,6 +12,7 @@ import { JoiningTopic } from '../../src/channel/joining.ts'
 import { ChannelProcess } from '../../src/channel/process.ts'
 import beryl, { defineChannel } from '../../src/index.ts'
 import { InFlight } from '../../src/session/in-flight.ts'
+import { Meter } from '../../src/session/meter.ts'
 import { Session } from '../../src/session/session.ts'
 import { Peer, TEXT } from '../support/peer.ts'
 import { until } from '../support/until.ts'
@@ -85,6 +86,14 @@ test('a joined channel keeps nothing of its join, and makes no signal and no cou
   assert.ok(alive(AbortController) <= signals)
   clients[0]?.session.receive(frameOf('slow', {}), false)
   assert.equal(alive(InFlight), 1)
+})
+
+test('a connection on which nothing is said keeps nothing of what it said', async () => {
+  const stage = await new Stage().start()
+  await stage.join(CLIENTS)
+  assert.equal(alive(Meter), CLIENTS)
+  await stage.clock.advance(10_000)
+  assert.equal(alive(Meter), 0)
 })
 
 test('a further topic of a connection keeps less than 0.75 KiB', async () => {
