@@ -41,6 +41,8 @@ export class HistoryFeed implements Feed, Follower {
   #isLost = false
   /** The client does not know its position. */
   #isUntold = false
+  /** It is to be told as soon as nothing is before that. */
+  #isDue = false
   /** Waits to tell the position. Made on first use: most clients are told entries. */
   #teller: Waiting | undefined
 
@@ -71,7 +73,8 @@ export class HistoryFeed implements Feed, Follower {
   /** The position as the reply to the join has it. */
   get position(): object {
     const { epoch, offset, recovered } = this.#resumption as Resumption
-    return { epoch, offset, recovered }
+    // Its offset is of a log that is over: in the epoch of the one that is there now it would name other entries.
+    return { epoch: this.#isLost ? '' : epoch, offset, recovered }
   }
 
   /** The client is told of its join: the entries follow. */
@@ -79,6 +82,7 @@ export class HistoryFeed implements Feed, Follower {
     if (this.#state !== 'joining') return
     if (this.#isLost) return this.#endForGap()
     this.#isUntold = this.#isBehind
+    this.#isDue = this.#isUntold
     this.#state = 'behind'
     this.#pump()
   }
@@ -151,7 +155,8 @@ export class HistoryFeed implements Feed, Follower {
     }
     if (this.#state !== 'behind' || this.#isRewriting) return
     this.#state = 'live'
-    this.#sayPosition()
+    if (this.#isDue) this.#sayPosition()
+    else if (this.#isUntold) this.#tellSoon()
   }
 
   goOn(): void {
@@ -162,15 +167,19 @@ export class HistoryFeed implements Feed, Follower {
 
   #passedBy(): 0 {
     this.#isUntold = true
-    if (this.#state !== 'live') return 0
+    if (this.#state === 'live') this.#tellSoon()
+    return 0
+  }
+
+  #tellSoon(): void {
     this.#teller ??= { goOn: () => this.#sayPosition() }
     this.#histories.tells.wait(this.#teller)
-    return 0
   }
 
   #sayPosition(): void {
     if (this.#state !== 'live' || !this.#isUntold) return
     this.#isUntold = false
+    this.#isDue = false
     const position = { epoch: this.#resumption?.epoch, offset: this.#cursor }
     this.#fed.pushState(RESUME, new JsonText(JSON.stringify(position)))
   }
@@ -179,6 +188,7 @@ export class HistoryFeed implements Feed, Follower {
 
   renamed(): void {
     this.#isUntold = true
+    this.#isDue = true
     this.#sayPosition()
   }
 

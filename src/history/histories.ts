@@ -66,6 +66,7 @@ export class Histories {
   /** Runs while there are tails. */
   #timer: Timer | undefined
   #bytes = 0
+  #isMakingRoom = false
   #round = 0
   #ids = 0
 
@@ -140,7 +141,7 @@ export class Histories {
     text: string,
   ): MaybePromise<LogPosition> {
     const { clock } = this.#host
-    const { size, ttlMs } = declared
+    const { size, ttlMs } = this.#limitsOf(topic, declared)
     const probe = this.#appended
     const { isHeard } = probe
     const startedAt = isHeard ? clock.now() : 0
@@ -165,10 +166,15 @@ export class Histories {
   tail(topic: string, declared: DeclaredHistory): Tail {
     const known = this.#tails.get(topic)
     if (known !== undefined) return known
-    const tail = new Tail(topic, declared, this.#tailHost)
+    const tail = new Tail(topic, this.#limitsOf(topic, declared), this.#tailHost)
     this.#tails.set(topic, tail)
     this.#timer ??= this.#host.clock.setInterval(() => this.#look(), COMPARE_MS / PARTS)
     return tail
+  }
+
+  /** Several entrances may log one topic, each with a history of its own: the log has that of all. */
+  #limitsOf(topic: string, declared: DeclaredHistory): DeclaredHistory {
+    return this.#tails.get(topic)?.declared ?? this.#host.historyOf(topic) ?? declared
   }
 
   /** Somebody hears the topic from now on: what is published, and is lost on its way, is looked for. */
@@ -266,7 +272,7 @@ export class Histories {
       gap: (topic, followers) => telemetry.emit('history.gap', { channels: followers }, { topic }),
       grew: (bytes) => {
         this.#bytes += bytes
-        if (this.#bytes > this.#host.maxBytes) this.#makeRoom()
+        if (this.#bytes > this.#host.maxBytes && !this.#isMakingRoom) this.#makeRoom()
       },
     }
   }
@@ -274,10 +280,13 @@ export class Histories {
   /** All tails are heard: the longest are cut. */
   #makeRoom(): void {
     const enough = this.#host.maxBytes * ROOM_AGAIN
+    this.#isMakingRoom = true
+    let longest: Tail[]
+    do {
+      longest = [...this.#tails.values()].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes)
+      for (const tail of longest) if (this.#bytes > enough) tail.halve()
+    } while (this.#bytes > enough && longest.length > 0)
+    this.#isMakingRoom = false
     this.telemetry.emit('limit.reached', {}, { limit: 'limits.historyBytes' })
-    for (const tail of [...this.#tails.values()].sort((a, b) => b.bytes - a.bytes)) {
-      if (this.#bytes <= enough) return
-      tail.halve()
-    }
   }
 }

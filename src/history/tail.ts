@@ -62,6 +62,8 @@ export class Tail {
   #reading: Promise<void> | undefined
   #readAt = Number.NEGATIVE_INFINITY
   #timer: Timer | undefined
+  /** Ends the wait for the next read. */
+  #wake: (() => void) | undefined
   /** Entries that came while the log is read: by offset. Made on first use. */
   #early: Map<number, { epoch: string; text: string }> | undefined
   #isEnded = false
@@ -136,6 +138,7 @@ export class Tail {
   end(): void {
     this.#isEnded = true
     this.#timer?.cancel()
+    this.#wake?.()
     this.#restart(this.#passed)
   }
 
@@ -198,6 +201,7 @@ export class Tail {
     const waitMs = this.#readAt + READ_MS - this.#host.clock.now()
     if (waitMs <= 0) return this.compare()
     this.#reading = new Promise<void>((resolve) => {
+      this.#wake = resolve
       this.#timer = this.#host.clock.setTimeout(resolve, waitMs)
     }).then(() => {
       this.#reading = undefined
@@ -238,6 +242,9 @@ export class Tail {
     const isBroken = this.#epoch !== undefined && start < this.#passed
     // Offsets of another run say nothing of what a page behind ours leaves out.
     if (isBroken && after !== 0) return this.#readNow(0)
+    // The first page was asked for no entries, and some have come meanwhile: those between them are in the log.
+    if (this.#epoch !== undefined && after > this.#passed && page.offset > this.#passed)
+      return this.#readNow(this.#passed)
     const isRenamed = this.#epoch !== undefined && this.#epoch !== page.epoch
     const base = page.offset - page.entries.length
     const isGap = isBroken || (base > start && page.offset > start)
@@ -279,7 +286,9 @@ export class Tail {
   #take({ entries, offset }: LogPage, base: number): void {
     const isOlder = base < this.#entries.base && offset >= this.#entries.base
     if (!this.#host.isHere && isOlder) this.#holdBefore(entries, base)
-    for (const text of entries.slice(Math.max(0, this.#passed - base))) this.#pass(text)
+    // Whoever hears an entry may publish the next, or be the last to hear the topic.
+    for (const [index, text] of entries.entries())
+      if (base + index === this.#passed && !this.#isEnded) this.#pass(text)
   }
 
   /** Puts the older entries of a page before those that are here. */

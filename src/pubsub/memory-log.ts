@@ -78,6 +78,8 @@ export class MemoryLog implements PubSubLog {
   /** Those that were used last are last. */
   readonly #topics = new Map<string, TopicLog>()
   #bytes = 0
+  /** Nothing more could go when there was so much and a part more: nobody looks for room before. */
+  #stuckAt = 0
   #listener: LogListener | undefined
 
   constructor(options: MemoryLogOptions) {
@@ -103,14 +105,14 @@ export class MemoryLog implements PubSubLog {
     if (offset <= last) return position
     log.until = now + Math.max(KEEP_MS, options.ttlMs)
     this.#bytes += log.bytes - before
-    if (this.#bytes > this.#options.maxBytes) this.#makeRoom(topic)
+    this.#keepWithin(topic)
     this.#listener?.entry(topic, position, text)
     return position
   }
 
   read(topic: string, after: number, limits: LogLimits): LogPage {
     const { epoch, key, entries } = this.#use(topic, limits, this.#options.clock.now())
-    if (this.#bytes > this.#options.maxBytes) this.#makeRoom(topic)
+    this.#keepWithin(topic)
     return { epoch, key, offset: entries.last, previous: [], entries: entries.after(after) }
   }
 
@@ -160,8 +162,22 @@ export class MemoryLog implements PubSubLog {
     }
   }
 
-  /** @param inUse the topic that this is for */
-  #makeRoom(inUse: string): void {
+  /** Where the topics alone are too much, looking through all of them each time would take all the time there is. */
+  #keepWithin(inUse: string): void {
+    const { maxBytes } = this.#options
+    if (this.#bytes <= maxBytes) this.#stuckAt = 0
+    else if (this.#bytes > this.#stuckAt) {
+      const isEmpty = this.#makeRoom(inUse)
+      this.#stuckAt = isEmpty ? this.#bytes / ROOM_AGAIN : 0
+      this.#listener?.full()
+    }
+  }
+
+  /**
+   * @param inUse the topic that this is for
+   * @returns true where no entry is left
+   */
+  #makeRoom(inUse: string): boolean {
     const { maxBytes } = this.#options
     const enough = maxBytes * ROOM_AGAIN
     for (const topic of [...this.#topics.keys()]) {
@@ -173,7 +189,7 @@ export class MemoryLog implements PubSubLog {
       if (this.#bytes <= enough) break
       this.#halve(log)
     }
-    this.#listener?.full()
+    return longest.every(({ entries }) => entries.length === 0)
   }
 
   #halve(log: TopicLog): void {

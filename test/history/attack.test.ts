@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '../../src/ground/clock.ts'
+import { local } from '../../src/pubsub/local.ts'
+import type { LogListener, LogLimits, PubSubLog } from '../../src/pubsub/log.ts'
+import { MemoryLog } from '../../src/pubsub/memory-log.ts'
+import { fakeClock } from '../../src/testing/index.ts'
+import { Node, room, told } from './lab.ts'
+
+const TOPIC = 'topic:room:1'
+const LIMITS = { size: 100, ttlMs: 1e9, id: undefined }
+
+/** A log over a network, whose messages and answers come when the test says so. */
+function farLog(clock: Clock) {
+  const engine = new MemoryLog({ clock, maxBytes: 1e8 })
+  let listener: LogListener | undefined
+  const reads: (() => void)[] = []
+  const far = { isSlow: false }
+  const log: PubSubLog = {
+    listen: (one) => void (listener = one),
+    append: async (topic, text, options) => engine.append(topic, text, options),
+    read: (topic: string, after: number, limits: LogLimits) =>
+      new Promise((resolve) => {
+        const answer = (): void => resolve(engine.read(topic, after, limits))
+        if (far.isSlow) reads.push(answer)
+        else answer()
+      }),
+    forget: async (topic) => engine.forget(topic),
+  }
+  const text = (payload: unknown): string => `[1,0,"said",null]\n${JSON.stringify(payload)}`
+  const write = (payload: unknown) => {
+    const position = engine.append(TOPIC, text(payload), LIMITS)
+    return () => listener?.entry(TOPIC, position, text(payload))
+  }
+  const strange = (): void => listener?.entry(TOPIC, { epoch: 'other', offset: 9 }, text(9))
+  return { pubsub: { ...local(), log }, write, strange, far, reads }
+}
+
+test('H6 a log that is forgotten while a snapshot is read is not taken for the one that the client knows', async () => {
+  const clock = fakeClock()
+  let go = (): void => {}
+  let isSlow = false
+  const snapshot = () => (isSlow ? new Promise((resolve) => (go = () => resolve({}))) : {})
+  const node = await Node.start(clock, {
+    pubsub: local({ clock, maxBytes: 1e8 }),
+    channels: [room({ snapshot })],
+  })
+  const { outbound } = node.endpoint
+  const client = node.connect()
+  client.join()
+  for (let n = 1; n <= 5; n++) outbound.broadcast('room:1', 'said', `old ${n}`)
+  await clock.settle()
+  client.look().raw.session.disconnected(1006)
+  isSlow = true
+  const back = client.moveTo(node.connect())
+  back.join()
+  await clock.settle()
+  await outbound.forgetHistory('room:1')
+  for (let n = 1; n <= 20; n++) outbound.broadcast('room:1', 'said', `new ${n}`)
+  isSlow = false
+  go()
+  await clock.settle()
+  back.look().join()
+  await clock.settle()
+  assert.equal(back.look().recovered, false)
+})
+
+test('H8 a client without positions hears what came while the first page was on its way', async () => {
+  const clock = fakeClock()
+  const { pubsub, write, far, reads } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()] })
+  for (let n = 1; n <= 3; n++) write(n)
+  far.isSlow = true
+  const plain = node.connect()
+  plain.joinPlainly()
+  await clock.settle()
+  write(4)()
+  const late = write(5)
+  far.isSlow = false
+  reads[0]?.()
+  await clock.settle()
+  late()
+  write(6)()
+  await clock.advance(300)
+  assert.deepEqual(told(plain.lines).slice(1), ['said - 4', 'said - 5', 'said - 6'])
+  assert.equal(node.events.includes('gap 0'), false)
+})
+
+test('forgetHistory settles, also where the last client leaves before the next read of the log', async () => {
+  const clock = fakeClock()
+  const { pubsub, strange } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()] })
+  const client = node.connect()
+  client.join()
+  await clock.settle()
+  strange()
+  let isDone = false
+  void node.endpoint.outbound.forgetHistory('room:1').then(() => (isDone = true))
+  await clock.settle()
+  client.raw.session.disconnected(1006)
+  await clock.advance(60_000)
+  assert.equal(isDone, true)
+})
+
+test('H17 a client whose intercept drops entries is told its position once a second', async () => {
+  const clock = fakeClock()
+  const channels = [room({ intercept: () => undefined })]
+  const node = await Node.start(clock, { pubsub: local({ clock, maxBytes: 1e8 }), channels })
+  const client = node.connect()
+  client.join()
+  await clock.settle()
+  for (let n = 0; n < 50; n++) {
+    node.endpoint.outbound.broadcast('room:1', 'said', n)
+    await clock.settle()
+  }
+  await clock.advance(1_000)
+  const positions = told(client.lines).filter((line) => line.startsWith('$resume'))
+  assert.equal(positions.length, 1)
+})
+
+test('H12 a listener that hears one entry of a page leaves nothing behind', async () => {
+  const clock = fakeClock()
+  const { pubsub, write } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()], limits: { historyBytes: 100_000 } })
+  const long = 'x'.repeat(5_000)
+  for (let round = 0; round < 8; round++) {
+    let calls = 0
+    const off = node.endpoint.listen('room:1', () => {
+      if (++calls === 2) off()
+    })
+    write(long)()
+    for (let n = 0; n < 5; n++) write(long)
+    write(long)()
+    await clock.advance(300)
+  }
+  const plain = node.connect()
+  plain.joinPlainly()
+  await clock.advance(300)
+  write(1)()
+  await clock.settle()
+  assert.deepEqual(told(plain.lines).slice(1), ['said - 1'])
+  assert.deepEqual(node.crashes, [])
+  assert.equal(node.events.includes('limits.historyBytes'), false)
+})
+
+test('H12 where the topics alone are more than the logs may have, room is not looked for with each use', () => {
+  const clock = fakeClock()
+  const log = new MemoryLog({ clock, maxBytes: 100_000 })
+  let looks = 0
+  log.listen({ entry() {}, hears: () => true, full: () => void looks++ })
+  for (let n = 0; n < 1_000; n++) log.read(`topic ${n}`, 0, LIMITS)
+  looks = 0
+  for (let n = 0; n < 1_000; n++) log.read(`topic ${n}`, 0, LIMITS)
+  assert.equal(looks, 0)
+})
+
+test('H1 where several entrances log a topic the larger size and the longer time count', async () => {
+  const clock = fakeClock()
+  const small = room({ history: { size: 2, ttlMs: 1_000 } })
+  const node = await Node.start(clock, { pubsub: local({ clock, maxBytes: 1e8 }), channels: [small] })
+  node.endpoint.routers.add(node.endpoint.makeRouter([room({ history: { size: 100, ttlMs: 300_000 } })]))
+  for (let n = 0; n < 10; n++) node.endpoint.outbound.broadcast('room:1', 'said', n)
+  await clock.advance(2_000)
+  assert.equal((await node.endpoint.outbound.history('room:1', {})).entries.length, 10)
+})
