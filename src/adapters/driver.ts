@@ -40,6 +40,8 @@ export interface LinkEvents {
   full(): void
   /** The link is of no use any more. Only the first call counts. */
   lost(error: unknown): void
+  /** The engine has taken back a subscription that it had confirmed. The link lives on. */
+  revoked?(topic: string): void
   /** Something was to be had at another server of the engine; where a topic is named, it is not heard here any more. */
   elsewhere?(topic?: string): void
 }

@@ -7,6 +7,9 @@ import { within } from './within.ts'
 export const BATCH = 512
 /** A topic without local members is kept so long: who reloads a page comes back to it. */
 export const LINGER_MS = 2_000
+/** The wait before what was refused is asked for again: doubled each time. */
+const AGAIN_MS = 1_000
+const MAX_AGAIN_MS = 30_000
 /** A command that is not confirmed in this time ends the link. */
 const COMMAND_MS = 5_000
 
@@ -32,6 +35,10 @@ export class Interest {
   readonly #lingering = new Map<string, number>()
   /** Those that are, or were, adrift, until they are on. */
   readonly #unheard = new Set<string>()
+  /** Had been on, and were refused then: nobody waits who could be told, and ask again. */
+  readonly #revoked = new Set<string>()
+  #again: Timer | undefined
+  #againMs = AGAIN_MS
   #lingerTimer: Timer | undefined
   #turn: Timer | undefined
   #link: Link | undefined
@@ -96,6 +103,15 @@ export class Interest {
     else if (topic?.state === 'lingering') this.#forget(name, topic)
   }
 
+  /** The engine has ended a subscription by itself: it took a right away. */
+  revoked(name: string): void {
+    const topic = this.#topics.get(name)
+    if (topic?.state === 'lingering') this.#forget(name, topic)
+    if (topic?.state !== 'on') return
+    topic.wasOn = true
+    this.#refused(name, undefined)
+  }
+
   /** Asks again for all that are adrift. */
   retry(): void {
     if (this.#link === undefined) return
@@ -116,6 +132,7 @@ export class Interest {
       topic.wasOn ||= topic.state === 'on'
       this.#topics.delete(name)
       this.#lingering.delete(name)
+      this.#revoked.delete(name)
       this.#heard(name)
     }
     // The server may think that it has them still. It may also know that it has not, and say no.
@@ -151,6 +168,10 @@ export class Interest {
     this.#lingerTimer = undefined
     this.#lingering.clear()
     this.#unheard.clear()
+    this.#again?.cancel()
+    this.#again = undefined
+    this.#againMs = AGAIN_MS
+    this.#revoked.clear()
     for (const [name, topic] of this.#topics) {
       if (!topic.isWanted) this.#forget(name, topic)
       else if (topic.state !== 'subscribing') {
@@ -261,6 +282,7 @@ export class Interest {
       if (!topic.isWanted) this.#linger(name, topic)
     }
     if (again > 0) this.#events.resubscribed(again)
+    if (this.#revoked.size === 0) this.#againMs = AGAIN_MS
     for (const name of names) this.#heard(name)
   }
 
@@ -273,7 +295,23 @@ export class Interest {
     topic.waiting = undefined
     this.#heard(name)
     if (!topic.isWanted) this.#topics.delete(name)
+    else if (waiting === undefined && topic.wasOn) this.#askLater(name)
     waiting?.reject(error)
+  }
+
+  #askLater(name: string): void {
+    this.#revoked.add(name)
+    this.#again ??= this.#clock.setTimeout(() => this.#askAgain(), this.#againMs)
+  }
+
+  #askAgain(): void {
+    this.#again = undefined
+    this.#againMs = Math.min(2 * this.#againMs, MAX_AGAIN_MS)
+    for (const name of this.#revoked) {
+      const topic = this.#topics.get(name)
+      if (topic?.state === 'refused') this.#ask(name, topic)
+    }
+    this.#revoked.clear()
   }
 
   #elsewhere(names: readonly string[], { topics }: Elsewhere): void {
@@ -312,6 +350,7 @@ export class Interest {
   #forget(name: string, topic: WantedTopic): void {
     this.#topics.delete(name)
     this.#lingering.delete(name)
+    this.#revoked.delete(name)
     this.#heard(name)
     settle(topic)
   }

@@ -77,7 +77,12 @@ function connectTo({ hosts, user, pass, token, tls }: NatsServers): Promise<Nats
     noEcho: true,
     pingInterval: PING_MS,
     maxPingOut: MAX_PING_OUT,
-    timeout: CONNECT_MS,
+    timeout: timeoutOf(hosts.length),
     noAsyncTraces: true,
   })
+}
+
+/** One that takes the connection and is silent must not use up the time of the others: all have to fit into one attempt. */
+function timeoutOf(servers: number): number {
+  return servers === 1 ? CONNECT_MS : Math.max(250, Math.floor((0.9 * CONNECT_MS) / servers))
 }

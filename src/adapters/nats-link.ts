@@ -159,8 +159,8 @@ export class NatsLink implements Link {
   #ended(topic: string, subscription: Subscription, error: unknown): void {
     if (this.#subscriptions.get(topic) !== subscription) return
     this.#subscriptions.delete(topic)
-    if (!(error instanceof PermissionViolationError))
-      this.#lost(error ?? new Error('the connection was closed'))
+    if (error instanceof PermissionViolationError) this.#events.revoked?.(topic)
+    else this.#lost(error ?? new Error('the connection was closed'))
   }
 
   #lost(error: unknown): void {

@@ -26,7 +26,7 @@ export function serversOf(given: unknown): NatsServers {
   const [first] = urls
   if (first === undefined) return refuseOption('nats.servers', WANTED, given)
   for (const url of urls) if (!isAlike(url, first)) refuseAlike()
-  const [user, pass] = [decodeURIComponent(first.username), decodeURIComponent(first.password)]
+  const [user, pass] = [first.username, first.password].map(decoded) as [string, string]
   const credentials = pass !== '' ? { user, pass } : user !== '' ? { token: user } : {}
   return Object.freeze({
     hosts: urls.map(({ hostname, port }) => `${hostname}:${port || DEFAULT_PORT}`),
@@ -41,6 +41,14 @@ function urlOf(text: unknown): URL {
   const url = URL.canParse(full) ? new URL(full) : undefined
   const isOurs = url !== undefined && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== ''
   return isOurs ? url : refuseOption('nats.servers', WANTED, { 'another text': text.length })
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return refuseOption('nats.servers', 'credentials in which a % is written as %25', 'another %')
+  }
 }
 
 function isAlike(one: URL, other: URL): boolean {

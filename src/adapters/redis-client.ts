@@ -48,6 +48,7 @@ export function makeClient(origin: RedisOrigin, place?: RedisPlace): RedisClient
 }
 
 const OWN = { disableOfflineQueue: true, pingInterval: PING_MS, maintNotifications: 'disabled' } as const
+const UNBOUNDED: object = { commandsQueueMaxLength: undefined }
 const OWN_SOCKET = { reconnectStrategy: false, connectTimeout: CONNECT_MS } as const
 
 function clientOf(url: string, place: RedisPlace | undefined): RedisClient {
@@ -70,6 +71,8 @@ function duplicateOf(source: RedisSource, place: RedisPlace | undefined): RedisC
   const there = place === undefined ? {} : { url: undefined, path: undefined }
   const overrides = {
     ...OWN,
+    // What cannot be queued would be taken for a lost connection: how much may be under way is the adapter's own.
+    ...UNBOUNDED,
     ...there,
     commandOptions: {},
     socket: { ...readFields(socket), ...OWN_SOCKET, ...there, ...place },
@@ -112,12 +115,24 @@ export function checkUrl(url: string): string {
 }
 
 function hostOf(url: string): { address: string; host: string } {
-  const { protocol, host } = URL.canParse(url) ? new URL(url) : { protocol: '', host: '' }
+  const { protocol, host, username, password } = URL.canParse(url) ? new URL(url) : NOWHERE
+  if (![username, password].every(isEncoded))
+    return refuseOption('redis.url', 'credentials in which a % is written as %25', 'another %')
   if ((protocol === 'redis:' || protocol === 'rediss:') && host !== '')
     return { address: `${protocol}//${host}`, host }
   return refuseOption('redis.url', 'a URL such as redis://127.0.0.1:6379 or rediss://…', {
     'another text': url.length,
   })
+}
+
+const NOWHERE = { protocol: '', host: '', username: '', password: '' }
+
+function isEncoded(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function addressOfClient({ options }: RedisSource): string {

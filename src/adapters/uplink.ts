@@ -156,6 +156,9 @@ export class Uplink implements Way {
       dropped: (messages: number): void => tally.dropped(messages),
       full,
       lost: (error: unknown): void => this.#lost(attempt, error),
+      revoked: (topic: string): void => {
+        if (!signal.aborted) this.interest.revoked(topic)
+      },
       elsewhere: (topic?: string): void => {
         if (signal.aborted) return
         if (topic !== undefined) this.interest.cast(topic)

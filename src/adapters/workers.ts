@@ -171,12 +171,18 @@ class Primary {
 
 function workersOf(pool: Pool): Workers {
   let isStopped = false
+  /** One roll at a time: two would replace the same worker twice. */
+  let rolled: Promise<unknown> = Promise.resolve()
   void pool.exited.then(() => {
     role.isRelaying = false
     if (!isStopped) process.exitCode ??= 1
   })
   return {
-    restart: () => roll(pool),
+    restart() {
+      const rolling = rolled.then(() => roll(pool))
+      rolled = rolling.catch(() => {})
+      return rolling
+    },
     async stop() {
       isStopped = true
       await pool.stop()

@@ -4,8 +4,12 @@ import type { AppendOptions, LogPosition } from '../pubsub/log.ts'
 import type { MaybePromise } from '../supervision/process.ts'
 import { isUnavailable, type LogDoor } from './log-door.ts'
 
-/** The limit of entries that wait for the log, over all topics. */
+/** The limit of entries that wait while the log is away, over all topics. */
 const MAX_WAITING = 1_000
+/** The limit of all that is on its way into the log: also a log in reach takes no more than that at once. */
+const MAX_BYTES = 32 * 1_024 * 1_024
+/** An entry on its way costs so much beside its text, about. */
+const COST_BYTES = 512
 /** Failed entries are tried again so often, and all that waits is looked at. */
 const AGAIN_MS = 250
 /** An entry waits so long: with the time until the next look, 5 s at the most. */
@@ -19,6 +23,8 @@ interface Pending {
   readonly until: number
   /** It may be in the log: an attempt at it had no clear end. */
   mayBeIn: boolean
+  /** It could not be tried, or an attempt failed. */
+  isWaiting: boolean
   isOver: boolean
   resolve(position: LogPosition): void
   reject(error: Error): void
@@ -40,6 +46,9 @@ export class Publisher {
   readonly #clock: Clock
   /** Topics for which something waits or is at work. */
   readonly #lanes = new Map<string, Lane>()
+  /** All that is at work or waits, and how much of it waits. */
+  #pending = 0
+  #bytes = 0
   #waiting = 0
   #timer: Timer | undefined
   #drained: Drained | undefined
@@ -49,9 +58,9 @@ export class Publisher {
     this.#clock = clock
   }
 
-  /** The number of entries that wait for the log. */
+  /** The number of entries that are not in the log yet. */
   get waiting(): number {
-    return this.#waiting
+    return this.#pending
   }
 
   /** Gives the position at once where the log does. @throws, or rejects with, the errors of {@link LogDoor}. */
@@ -59,7 +68,7 @@ export class Publisher {
     const lane = this.#lanes.get(topic)
     if (lane !== undefined && lane.failed.length + lane.waiting.length > 0)
       return this.#wait(topic, text, options)
-    if (this.#waiting >= MAX_WAITING) throw tooMany(topic)
+    if (this.#bytes >= MAX_BYTES) throw refused(topic, TOO_MUCH)
     const answer = this.#door.append(topic, text, options)
     if (!(answer instanceof Promise)) return answer
     return this.#promise(topic, text, options, (pending) => this.#follow(pending, answer))
@@ -72,7 +81,7 @@ export class Publisher {
 
   /** Resolves when nothing waits: after 5 s at the most, where nothing is added. */
   drained(): Promise<void> {
-    if (this.#waiting === 0) return Promise.resolve()
+    if (this.#pending === 0) return Promise.resolve()
     this.#drained ??= this.#makeDrained()
     return this.#drained.promise
   }
@@ -97,13 +106,12 @@ export class Publisher {
   }
 
   #wait(topic: string, text: string, options: AppendOptions): Promise<LogPosition> {
-    if (this.#waiting >= MAX_WAITING) throw tooMany(topic)
-    return this.#promise(
-      topic,
-      text,
-      options,
-      (pending) => void this.#lanes.get(topic)?.waiting.push(pending),
-    )
+    if (this.#waiting >= MAX_WAITING) throw refused(topic, TOO_MANY)
+    if (this.#bytes >= MAX_BYTES) throw refused(topic, TOO_MUCH)
+    return this.#promise(topic, text, options, (pending) => {
+      this.#waits(pending)
+      this.#lanes.get(topic)?.waiting.push(pending)
+    })
   }
 
   #promise(
@@ -112,9 +120,10 @@ export class Publisher {
     options: AppendOptions,
     begin: (pending: Pending) => void,
   ): Promise<LogPosition> {
-    this.#waiting++
+    this.#pending++
+    this.#bytes += text.length + COST_BYTES
     const until = this.#clock.now() + WAIT_MS
-    const state = { mayBeIn: false, isOver: false }
+    const state = { mayBeIn: false, isWaiting: false, isOver: false }
     const promise = new Promise<LogPosition>((resolve, reject) =>
       begin({ topic, text, options, until, ...state, resolve, reject }),
     )
@@ -136,10 +145,23 @@ export class Publisher {
       (error) => {
         lane.atWork.delete(pending)
         pending.mayBeIn ||= !isUnavailable(error)
-        if (!pending.isOver) lane.failed.push(pending)
+        if (!pending.isOver) this.#failed(pending, lane)
         this.#tidy(topic, lane)
       },
     )
+  }
+
+  /** An attempt failed. Its place among those that wait is kept while it is tried again. */
+  #failed(pending: Pending, lane: Lane): void {
+    if (!pending.isWaiting && this.#waiting >= MAX_WAITING)
+      return this.#end(pending, gaveUp(pending, TOO_MANY))
+    this.#waits(pending)
+    lane.failed.push(pending)
+  }
+
+  #waits(pending: Pending): void {
+    if (!pending.isWaiting) this.#waiting++
+    pending.isWaiting = true
   }
 
   #tidy(topic: string, lane: Lane): void {
@@ -149,8 +171,10 @@ export class Publisher {
 
   #over(pending: Pending): Pending {
     pending.isOver = true
-    this.#waiting--
-    if (this.#waiting === 0) {
+    this.#pending--
+    this.#bytes -= pending.text.length + COST_BYTES
+    if (pending.isWaiting) this.#waiting--
+    if (this.#pending === 0) {
       this.#drained?.resolve()
       this.#drained = undefined
     }
@@ -201,11 +225,13 @@ interface Drained {
   readonly resolve: () => void
 }
 
-function tooMany(topic: string): Error {
-  return berylError('BERYL_ERR_HISTORY_UNAVAILABLE', topic, `${MAX_WAITING} entries wait for the log already`)
-}
-
+const TOO_MANY = `${MAX_WAITING} entries wait for the log already`
+const TOO_MUCH = 'entries of 32 MiB are on their way into the log already'
 const LATE = 'it was out of reach for 5 s'
+
+function refused(topic: string, why: string): Error {
+  return berylError('BERYL_ERR_HISTORY_UNAVAILABLE', topic, why)
+}
 
 function gaveUp({ topic, mayBeIn }: Pending, why: string, isAtWork = false): Error {
   const code = mayBeIn || isAtWork ? 'BERYL_ERR_HISTORY_UNKNOWN' : 'BERYL_ERR_HISTORY_UNAVAILABLE'

@@ -12,6 +12,9 @@ const STOP_MS = 4_000
 /** So many of its connections are shown: a Redis Cluster has at most a thousand servers. */
 const MAX_LINKS = 1_000
 
+/** Who uses an adapter: one that two nodes started would carry the messages of the last one alone. */
+const users = new WeakMap<PubSubAdapter, AdapterDoor>()
+
 /** Takes what comes from the adapter. */
 export interface AdapterEvents {
   arrived(bytes: Uint8Array): void
@@ -151,6 +154,7 @@ export class AdapterDoor {
 
   /** Asks the adapter to stop. What is given settles when it has, has failed to, or has had its time. */
   stop(starting: Promise<unknown> | undefined): MaybePromise<StopFailure | undefined> {
+    users.delete(this.adapter)
     const stopped = this.#stopped()
     if (starting === undefined && !(stopped instanceof Promise)) return stopped
     const all = Promise.all([stopped, starting?.then(() => this.#stopLate())])
@@ -273,6 +277,11 @@ export class AdapterLink {
   #start(node: string, { arrived, changed }: AdapterEvents): undefined | Promise<void> {
     if (this.#isClosed) throw berylError('BERYL_ERR_ASKED_TO_END', 'pubsub', 'shutdown')
     const door = this.#door
+    const { adapter, name, isSolo } = door
+    const user = users.get(adapter)
+    if (!isSolo && user !== undefined && user !== door)
+      throw berylError('BERYL_ERR_ALREADY_STARTED', `${name}, the adapter of another node or publisher`)
+    users.set(adapter, door)
     door.open = this
     const starting = promised(
       door.adapter.start(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Clock } from '../../src/ground/clock.ts'
 import { local } from '../../src/pubsub/local.ts'
-import type { LogListener, LogLimits, PubSubLog } from '../../src/pubsub/log.ts'
+import type { LogLimits, LogListener, PubSubLog } from '../../src/pubsub/log.ts'
 import { MemoryLog } from '../../src/pubsub/memory-log.ts'
 import { fakeClock } from '../../src/testing/index.ts'
 import { Node, room, told } from './lab.ts'
@@ -17,7 +17,9 @@ function farLog(clock: Clock) {
   const reads: (() => void)[] = []
   const far = { isSlow: false }
   const log: PubSubLog = {
-    listen: (one) => void (listener = one),
+    listen: (one) => {
+      listener = one
+    },
     append: async (topic, text, options) => engine.append(topic, text, options),
     read: (topic: string, after: number, limits: LogLimits) =>
       new Promise((resolve) => {
@@ -40,7 +42,12 @@ test('H6 a log that is forgotten while a snapshot is read is not taken for the o
   const clock = fakeClock()
   let go = (): void => {}
   let isSlow = false
-  const snapshot = () => (isSlow ? new Promise((resolve) => (go = () => resolve({}))) : {})
+  const snapshot = () => {
+    if (!isSlow) return {}
+    return new Promise((resolve) => {
+      go = () => resolve({})
+    })
+  }
   const node = await Node.start(clock, {
     pubsub: local({ clock, maxBytes: 1e8 }),
     channels: [room({ snapshot })],
@@ -95,7 +102,9 @@ test('forgetHistory settles, also where the last client leaves before the next r
   await clock.settle()
   strange()
   let isDone = false
-  void node.endpoint.outbound.forgetHistory('room:1').then(() => (isDone = true))
+  void node.endpoint.outbound.forgetHistory('room:1').then(() => {
+    isDone = true
+  })
   await clock.settle()
   client.raw.session.disconnected(1006)
   await clock.advance(60_000)

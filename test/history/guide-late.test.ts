@@ -6,13 +6,24 @@ test('H9 an entry that a given-up join is still told moves nothing', () => {
   const handlers = new Map<string, (payload: unknown, ref: string | null) => void>()
   let payload = (): { $resume: unknown } => ({ $resume: undefined })
   let ok: (reply: unknown) => void = () => {}
-  const push = { receive: (_: string, callback: typeof ok) => ((ok = callback), push) }
+  const push = {
+    receive(_: string, callback: typeof ok) {
+      ok = callback
+      return push
+    },
+  }
   const channel = {
     state: 'joined',
-    on: (event: string, callback: (payload: unknown, ref: string | null) => void) => void handlers.set(event, callback),
+    on: (event: string, callback: (payload: unknown, ref: string | null) => void) =>
+      void handlers.set(event, callback),
     join: () => push,
   }
-  const socket = { channel: (_: string, params: typeof payload) => ((payload = params), channel) }
+  const socket = {
+    channel(_: string, params: typeof payload) {
+      payload = params
+      return channel
+    },
+  }
   const took: unknown[] = []
   guide.resumingChannel(socket as never, 'room:1').onEntry('said', (entry) => void took.push(entry))
   ok({ $resume: { epoch: 'e', offset: 5, recovered: false } })
