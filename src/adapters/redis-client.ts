@@ -71,7 +71,7 @@ function duplicateOf(source: RedisSource, place: RedisPlace | undefined): RedisC
   const there = place === undefined ? {} : { url: undefined, path: undefined }
   const overrides = {
     ...OWN,
-    // What cannot be queued would be taken for a lost connection: how much may be under way is the adapter's own.
+    // A full queue would be taken for a lost connection: how much may be under way is the adapter's own.
     ...UNBOUNDED,
     ...there,
     commandOptions: {},

@@ -12,7 +12,7 @@ const STOP_MS = 4_000
 /** So many of its connections are shown: a Redis Cluster has at most a thousand servers. */
 const MAX_LINKS = 1_000
 
-/** Who uses an adapter: one that two nodes started would carry the messages of the last one alone. */
+/** The user of each adapter: one that two nodes started would carry the messages of the last one alone. */
 const users = new WeakMap<PubSubAdapter, AdapterDoor>()
 
 /** Takes what comes from the adapter. */
@@ -154,7 +154,7 @@ export class AdapterDoor {
 
   /** Asks the adapter to stop. What is given settles when it has, has failed to, or has had its time. */
   stop(starting: Promise<unknown> | undefined): MaybePromise<StopFailure | undefined> {
-    users.delete(this.adapter)
+    if (users.get(this.adapter) === this) users.delete(this.adapter)
     const stopped = this.#stopped()
     if (starting === undefined && !(stopped instanceof Promise)) return stopped
     const all = Promise.all([stopped, starting?.then(() => this.#stopLate())])

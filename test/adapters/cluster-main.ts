@@ -1,5 +1,5 @@
 // A primary with workers, or something in its place, as a process of its own that a test may kill. It writes a line for each
-// step; SIGHUP rolls the workers, SIGTERM stops them.
+// step; SIGHUP rolls the workers, SIGUSR2 asks for that twice, SIGTERM stops them.
 import nodeCluster from 'node:cluster'
 import Fastify from 'fastify'
 import beryl, { defineChannel } from 'fastify-beryl'
@@ -55,6 +55,10 @@ async function lead(): Promise<void> {
   tell(`pid ${process.pid}`)
   process.on('SIGTERM', () => void workers.stop())
   process.on('SIGHUP', () => void workers.restart().then(() => tell('rolled')))
+  process.on('SIGUSR2', () => {
+    const both = Promise.all([workers.restart(), workers.restart()])
+    void both.then(() => tell(`rolled twice, ${Object.keys(nodeCluster.workers ?? {}).length} workers`))
+  })
   const reason = await workers.exited
   tell(`ended ${JSON.stringify(reason)}`)
 }

@@ -146,8 +146,9 @@ test('X19: a rolling restart replaces worker after worker: clients are closed wi
   const former = new Set(users.map(({ pid }) => pid))
   assert.equal(former.size, 2)
   for (const user of users) user.talk()
-  site.child.kill('SIGHUP')
-  await site.says('rolled')
+  // Two at once: one roll behind the other.
+  site.child.kill('SIGUSR2')
+  await site.says('rolled twice, 2 workers')
   await until('all are on new ones', () => users.every(({ isThere, pid }) => isThere && !former.has(pid)))
   for (const user of users) {
     assert.ok(user.closes.length > 0 && user.closes.every((code) => code === 1012), String(user.closes))

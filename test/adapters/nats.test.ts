@@ -242,6 +242,10 @@ suite('nats', need('nats-server'), () => {
       [{}, /option 'nats.servers': wanted an address such as nats:.*, got undefined/],
       [{ servers: 7 }, /option 'nats.servers'/],
       [{ servers: [] }, /option 'nats.servers'/],
+      [
+        { servers: 'nats://me:100%@x' },
+        /option 'nats.servers': wanted credentials in which a % is written as %25/,
+      ],
       [{ server: 'x' }, /option 'nats.server': wanted one of/],
       [
         { servers: 'x', connection: {} },

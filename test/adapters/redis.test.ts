@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { createClient } from '@redis/client'
-import { type RedisOptions, redis } from 'fastify-beryl/redis'
+import { createPublisher, type RedisOptions, redis } from 'fastify-beryl/redis'
 import { connect } from 'fastify-beryl/testing'
 import { freePort } from '../support/broker.ts'
 import { need } from '../support/need.ts'
@@ -227,6 +227,31 @@ suite('redis', need('redis-server'), () => {
     await at[1]?.expectPush('said', { n: 3 })
   })
 
+  test('X8 a client that queues few commands is heard whole all the same', async (t) => {
+    const server = await start(t)
+    const client = createClient({ url: server.url, commandsQueueMaxLength: 20 })
+    const [here, there] = [await node(t, redis({ client })), await node(t, redis({ client }))]
+    const member = await (await connect(there.app)).join(room, 'room:1')
+    for (let n = 0; n < 300; n++) here.app.channels.broadcast('room:1', 'said', { n })
+    for (let n = 0; n < 300; n++) await member.expectPush('said', { n })
+    assert.equal(report(here).dropped, 0)
+  })
+
+  test('an adapter that a node has started is refused to another, and to a publisher; the first goes on', async (t) => {
+    const server = await start(t)
+    const adapter = redis({ url: server.url })
+    const first = await node(t, adapter)
+    await assert.rejects(node(t, adapter), /the adapter of another node or publisher/)
+    await assert.rejects(createPublisher(adapter), /the adapter of another node or publisher/)
+    const other = await node(t, redis({ url: server.url }))
+    const member = await (await connect(first.app)).join(room, 'room:1')
+    other.app.channels.broadcast('room:1', 'said', { n: 1 })
+    await member.expectPush('said', { n: 1 })
+    await first.app.close()
+    const next = await node(t, adapter)
+    assert.ok(isUp(next))
+  })
+
   test('options that cannot be are refused with field, wanted and got', () => {
     const refusals: [unknown, RegExp][] = [
       [{}, /option 'redis.url': wanted a URL such as .*, or client, got undefined/],
@@ -245,6 +270,7 @@ suite('redis', need('redis-server'), () => {
         { client: { duplicate() {} } },
         /option 'redis.client': wanted a client that createClient\(\) .* made/,
       ],
+      [{ url: 'redis://:100%@x' }, /option 'redis.url': wanted credentials in which a % is written as %25/],
       [{ url: 'redis://x', prefix: '' }, /option 'redis.prefix': wanted 1 to 64 letters/],
       [
         { url: 'redis://x', connectTimeoutMs: 0 },
