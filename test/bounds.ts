@@ -164,7 +164,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'pubsub/logged.ts field #positioned': 'the versions of the protocol: 2',
   'pubsub/log-entries.ts field #texts': 'the size of the log, and limits.historyBytes',
   'pubsub/memory-log.ts field #topics': 'limits.historyBytes',
-  'pubsub/seen.ts field #runs': 'RUNS (256) starts of other nodes, of each WINDOW (4096) numbers',
+  'pubsub/seen.ts field #runs':
+    'RUNS (256) starts of other nodes, of each WINDOW (2^20) numbers, a bit for each',
   'pubsub/door.ts const users': 'weak: the adapters that are started',
   'pubsub/door.ts field #failing': 'the methods of an adapter',
   'pubsub/door.ts timer setTimeout': 'one for each stop of the adapter',

@@ -139,6 +139,12 @@ export class HistoryFeed implements Feed, Follower {
     if (this.#state === 'behind') this.#pump()
   }
 
+  /** Another node, of another version, wrote what nobody here can read: it is in no client's way. */
+  #passBy(): void {
+    this.#cursor++
+    this.#passedBy()
+  }
+
   get #isBehind(): boolean {
     return this.#cursor < (this.#resumption?.tail.passed ?? 0)
   }
@@ -150,8 +156,9 @@ export class HistoryFeed implements Feed, Follower {
     while (this.#state === 'behind' && !this.#isRewriting && this.#isBehind) {
       if (room <= 0) return this.#histories.pumps.wait(this)
       const entry = tail?.broadcast(this.#cursor + 1)
-      if (entry === undefined) return this.lost()
-      room -= this.#tell(entry)
+      if (entry !== undefined) room -= this.#tell(entry)
+      else if (tail === undefined || tail.isGone(this.#cursor + 1)) return this.lost()
+      else this.#passBy()
     }
     if (this.#state !== 'behind' || this.#isRewriting) return
     this.#state = 'live'

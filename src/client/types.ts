@@ -105,8 +105,8 @@ export interface Position {
  * A change of a channel, and what belongs to it:
  *
  * - `joining`: it is asked for; `error` where an attempt was refused that will be repeated
- * - `joined`: `recovered` is false where something may have been missed: then the state has to be read anew. Where it is true, `missed`
- *   entries of the history follow
+ * - `joined`: `recovered` is false where something may have been missed: then the state has to be read anew. Where it is true, at
+ *   most `missed` entries of the history follow
  * - `offline`: there is no connection; it joins by itself when there is one
  * - `closed`: it was left, refused for good, or ended by the server: `error` says which; it stays so until `join` is called
  */

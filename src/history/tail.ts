@@ -106,7 +106,12 @@ export class Tail {
     return this.#previous.some((former) => former.epoch === epoch && offset <= former.offset)
   }
 
-  /** An entry that was passed on; `undefined` where it is gone. */
+  /** True where an entry that was passed on is in reach no more. */
+  isGone(offset: number): boolean {
+    return this.#held.at(offset) === undefined
+  }
+
+  /** An entry that was passed on; `undefined` where it is gone, and where this version cannot read it. */
   broadcast(offset: number): LoggedBroadcast | undefined {
     const text = this.#held.at(offset)
     return text === undefined ? undefined : this.#host.replay(this.topic, offset, text)

@@ -134,7 +134,7 @@ export const clientFacts: Readonly<Record<string, (stage: Stage) => Promise<void
 
   async 'gets its heartbeats answered'({ url, client }) {
     const ada = await client()
-    await ada.connect(url, { heartbeatIntervalMs: 20 })
+    await ada.connect(url, { heartbeatIntervalMs: 500 })
     for (let beat = 0; beat < 3; beat++) await ada.next('heartbeat')
   },
 

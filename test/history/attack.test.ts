@@ -30,12 +30,13 @@ function farLog(clock: Clock) {
     forget: async (topic) => engine.forget(topic),
   }
   const text = (payload: unknown): string => `[1,0,"said",null]\n${JSON.stringify(payload)}`
-  const write = (payload: unknown) => {
-    const position = engine.append(TOPIC, text(payload), LIMITS)
-    return () => listener?.entry(TOPIC, position, text(payload))
+  const writeText = (entry: string) => {
+    const position = engine.append(TOPIC, entry, LIMITS)
+    return () => listener?.entry(TOPIC, position, entry)
   }
+  const write = (payload: unknown) => writeText(text(payload))
   const strange = (): void => listener?.entry(TOPIC, { epoch: 'other', offset: 9 }, text(9))
-  return { pubsub: { ...local(), log }, write, strange, far, reads }
+  return { pubsub: { ...local(), log }, write, writeText, strange, far, reads }
 }
 
 test('H6 a log that is forgotten while a snapshot is read is not taken for the one that the client knows', async () => {
@@ -109,6 +110,33 @@ test('forgetHistory settles, also where the last client leaves before the next r
   client.raw.session.disconnected(1006)
   await clock.advance(60_000)
   assert.equal(isDone, true)
+})
+
+test('H8 an entry that this version cannot read is passed by, and ends nobody', async () => {
+  const clock = fakeClock()
+  const { pubsub, write, writeText } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()] })
+  const client = node.connect()
+  client.join()
+  await clock.settle()
+  write(1)()
+  writeText('[2,0,"said",null]\n2')()
+  write(3)()
+  await clock.settle()
+  assert.deepEqual(
+    [...client.look().took],
+    [
+      [1, 1],
+      [3, 3],
+    ],
+  )
+  client.raw.session.disconnected(1006)
+  write(4)()
+  const back = client.moveTo(node.connect())
+  back.join()
+  await clock.settle()
+  assert.deepEqual([back.look().recovered, back.took.at(-1)], [true, [4, 4]])
+  assert.equal(node.events.includes('gap 0'), false)
 })
 
 test('H17 a client whose intercept drops entries is told its position once a second', async () => {

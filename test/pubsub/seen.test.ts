@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Seen } from '../../src/pubsub/seen.ts'
 
-const WINDOW = 4096
+const WINDOW = 2 ** 20
 
 test('each envelope of each run is new once', () => {
   const seen = new Seen()
@@ -55,4 +55,13 @@ test('256 runs are remembered; one more takes the place of the one that was sile
   seen.first(256, 1)
   assert.equal(seen.first(0, 1), false)
   assert.equal(seen.first(1, 1), true)
+})
+
+test('X11 what comes behind hundreds of thousands of others, over a server that stood still, is new once', () => {
+  const seen = new Seen()
+  const late = [2, 3, 4_097, 70_000]
+  for (let sequence = 1; sequence <= 600_000; sequence++)
+    if (!late.includes(sequence)) assert.equal(seen.first(1, sequence), true)
+  for (const sequence of late) assert.equal(seen.first(1, sequence), true)
+  for (const sequence of [...late, 1, 599_999]) assert.equal(seen.first(1, sequence), false)
 })

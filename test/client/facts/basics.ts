@@ -83,7 +83,7 @@ export const basics: Readonly<Record<string, Fact>> = {
   async 'keeps its beat with phoenix.js'(stage) {
     let beats = 0
     const { room } = await stage.member('ada', {
-      heartbeatIntervalMs: 30,
+      heartbeatIntervalMs: 500,
       logger: (kind, message) => {
         if (kind === 'receive' && message.includes('phoenix phx_reply')) beats++
       },
