@@ -14,8 +14,10 @@ export class ForkedWorker implements Process {
   constructor(worker: Worker) {
     this.worker = worker
     worker.on('exit', (code, signal) => this.#exit.end(this.#asked ?? { error: ended(worker, code, signal) }))
-    // A message that cannot be sent any more: `exit` says the rest.
-    worker.on('error', () => {})
+    // Of one that was never made, no `exit` follows. For others: a message that cannot be sent any more.
+    worker.on('error', (error) => {
+      if (worker.process.pid === undefined) this.#exit.end({ error })
+    })
   }
 
   /** @returns when it listens; rejects where it ends before that, or is not waited for any more */

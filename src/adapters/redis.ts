@@ -3,7 +3,7 @@ import type { PubSubAdapter } from '../pubsub/adapter.ts'
 import { BrokerAdapter } from './broker-adapter.ts'
 import { BROKER_OPTIONS, type BrokerGiven, resolveBrokerOptions } from './broker-options.ts'
 import { PlainChannels } from './redis-channels.ts'
-import { checkUrl, type RedisOrigin, type RedisSource } from './redis-client.ts'
+import { checkUrl, type RedisClient, type RedisOrigin, type RedisSource } from './redis-client.ts'
 import { RedisClusterDriver } from './redis-cluster-driver.ts'
 import { RedisDriver } from './redis-driver.ts'
 
@@ -74,12 +74,17 @@ function credentialsOf(url: string): string {
   return JSON.stringify([protocol, username, password])
 }
 
-const CLIENT = 'a client that createClient() of @redis/client made (ioredis is another one)'
+const CLIENT =
+  'a client that createClient() of @redis/client made (ioredis, a cluster, a pool and a sentinel are others)'
 
 function isClient(value: unknown): value is RedisSource {
   try {
-    const { duplicate, isOpen } = value as RedisSource
-    return typeof duplicate === 'function' && typeof isOpen === 'boolean'
+    const { duplicate, isOpen, extendPubSubListeners } = value as RedisSource & Partial<RedisClient>
+    return (
+      typeof duplicate === 'function' &&
+      typeof isOpen === 'boolean' &&
+      typeof extendPubSubListeners === 'function'
+    )
   } catch {
     return false
   }

@@ -11,9 +11,10 @@ import type { TopicWaiter } from './confirmation.ts'
 import { type AdapterDoor, AdapterLink, type PubSubReport } from './door.ts'
 import { Hearing } from './hearing.ts'
 import { Lanes } from './lanes.ts'
+import type { TopicListener } from './listeners.ts'
 import type { LoggedBroadcast } from './logged.ts'
 import { CONTROL, nodeTopic, Sender, topicTopic } from './sender.ts'
-import { type TopicListener, TopicSubscribers } from './subscribers.ts'
+import { TopicSubscribers } from './subscribers.ts'
 import type { ChannelTarget } from './target.ts'
 
 /** Is told what becomes of the pubsub. */
@@ -223,6 +224,8 @@ export class PubSub implements Process {
     const subscribers = this.#topics.get(topic)
     if (subscribers === undefined) return
     subscribers.deliver(broadcast, except)
+    subscribers.notify(broadcast, (error) => this.#telemetry.emit('listener.failed', {}, { topic, error }))
+    // Behind the listeners: who hears of it may broadcast the next.
     if (this.#sent.isHeard) this.#sent.emit({ subscribers: subscribers.size }, { topic, event })
     if (broadcast.skipped > 0) {
       this.#telemetry.emit(
@@ -231,7 +234,6 @@ export class PubSub implements Process {
         { topic, event, version: '1.0.0' },
       )
     }
-    subscribers.notify(broadcast, (error) => this.#telemetry.emit('listener.failed', {}, { topic, error }))
   }
 
   /** The number of channels of this node that are subscribed to a topic. */

@@ -1,10 +1,7 @@
-import { tell } from '../ground/foreign.ts'
 import type { Broadcast, Subscriber } from './broadcast.ts'
 import type { Confirmation } from './confirmation.ts'
+import { type TopicListener, TopicListeners } from './listeners.ts'
 import { type ChannelTarget, isMeant } from './target.ts'
-
-/** A listener of the server's own. */
-export type TopicListener = (message: { topic: string; event: string; payload: unknown }) => void
 
 /** The subscribers of a topic on this node: dense, so that a broadcast is one loop; O(1) to join and to leave. */
 export class TopicSubscribers {
@@ -15,7 +12,8 @@ export class TopicSubscribers {
   /** The only one, as a user's own topic has: it needs no array. */
   #one: Subscriber | undefined
   #subscribers: Subscriber[] | undefined
-  #listeners: Set<TopicListener> | undefined
+  /** The server's own; most topics have none. */
+  #listeners: TopicListeners | undefined
 
   get size(): number {
     return this.#one === undefined ? (this.#subscribers?.length ?? 0) : 1
@@ -55,12 +53,13 @@ export class TopicSubscribers {
   }
 
   listen(listener: TopicListener): void {
-    this.#listeners = new Set(this.#listeners).add(listener)
+    this.#listeners ??= new TopicListeners()
+    this.#listeners.add(listener)
   }
 
   unlisten(listener: TopicListener): void {
-    const others = [...(this.#listeners ?? [])].filter((other) => other !== listener)
-    this.#listeners = others.length === 0 ? undefined : new Set(others)
+    this.#listeners?.remove(listener)
+    if (this.#listeners?.isEmpty) this.#listeners = undefined
   }
 
   /** Delivers to all but `except` (a subscriber, or the id of a connection). */
@@ -89,9 +88,7 @@ export class TopicSubscribers {
 
   /** Calls the server's own listeners; each failure, also of a promise, is given to `failed` and harms nobody. */
   notify(broadcast: Broadcast, failed: (error: unknown) => void): void {
-    const { topic, event } = broadcast
-    for (const listener of this.#listeners ?? [])
-      tell(() => listener({ topic, event, payload: broadcast.onWire() }), failed)
+    this.#listeners?.notify(broadcast, failed)
   }
 }
 

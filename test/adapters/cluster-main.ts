@@ -63,6 +63,13 @@ async function lead(): Promise<void> {
   tell(`ended ${JSON.stringify(reason)}`)
 }
 
+/** As where Node was taken away under a primary that runs: a worker cannot be made. */
+async function leadNobody(): Promise<void> {
+  process.execPath = '/nowhere/node'
+  await startWorkers({ count: 1 }).catch((error: Error) => tell(`refused ${error.message}`))
+}
+
 if (nodeCluster.isWorker) await serve().catch((error: Error) => tell(`failed ${error.message}`))
 else if (MODE === 'manager') nodeCluster.fork()
+else if (MODE === 'nobody') await leadNobody()
 else await lead()

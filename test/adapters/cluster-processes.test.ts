@@ -215,6 +215,13 @@ test('X21: where too many workers die, all are ended, and the primary ends with 
   assert.equal(code, 1)
 })
 
+test('X21: where a worker cannot be made at all, the start fails at once, with the reason', async (t) => {
+  const site = await start(t, { MODE: 'nobody' })
+  await site.says('refused')
+  await site.ended
+  assert.match(site.lines.join(''), /spawn \/nowhere\/node ENOENT/)
+})
+
 test('X22: under a process manager the start fails, and names startWorkers and redis()', async (t) => {
   const site = await start(t, { MODE: 'manager' })
   await site.says('failed')

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
-import { createClient } from '@redis/client'
+import { createClient, createClientPool, createCluster, createSentinel } from '@redis/client'
 import { createPublisher, type RedisOptions, redis } from 'fastify-beryl/redis'
 import { connect } from 'fastify-beryl/testing'
 import { freePort } from '../support/broker.ts'
@@ -270,6 +270,11 @@ suite('redis', need('redis-server'), () => {
         { client: { duplicate() {} } },
         /option 'redis.client': wanted a client that createClient\(\) .* made/,
       ],
+      ...[
+        createCluster({ rootNodes: [{}] }),
+        createClientPool(),
+        createSentinel({ name: 'x', sentinelRootNodes: [] }),
+      ].map((client): [unknown, RegExp] => [{ client }, /option 'redis.client': wanted a client that/]),
       [{ url: 'redis://:100%@x' }, /option 'redis.url': wanted credentials in which a % is written as %25/],
       [{ url: 'redis://x', prefix: '' }, /option 'redis.prefix': wanted 1 to 64 letters/],
       [

@@ -8,6 +8,8 @@ import type { Side } from './sides.ts'
 
 export const CUT_MS = 3_000
 const EVERY_MS = 100
+/** A visitor who waits long for the next try must not find more lines than a history keeps. */
+const AFTER_MS = 1_000
 
 /** The fate of the lines that were said while a visitor was cut off. */
 export interface Outcome {
@@ -27,8 +29,15 @@ export async function breakConnection(side: Side): Promise<Outcome> {
   const way = await Way.to(port)
   const heard: string[] = []
   let here: readonly string[] = []
+  let isBack = (): void => {}
+  const back = new Promise<void>((resolve) => {
+    isBack = resolve
+  })
   const page = {
-    said: ({ body }: Line) => void heard.push(body),
+    said: ({ body }: Line) => {
+      heard.push(body)
+      if (body.startsWith('after')) isBack()
+    },
     here: (names: readonly string[]) => {
       here = names
     },
@@ -51,7 +60,7 @@ export async function breakConnection(side: Side): Promise<Outcome> {
     const mended = performance.now()
     for (let n = 0; !heard.some((body) => body.startsWith('after')); n++) {
       await bob.say(`after ${n}`)
-      await sleep(EVERY_MS)
+      await Promise.race([back, sleep(AFTER_MS)])
       if (performance.now() > mended + 60_000) throw new Error(`${side.name}: ada never came back`)
     }
     const backMs = performance.now() - mended

@@ -1,0 +1,62 @@
+import { tell } from '../ground/foreign.ts'
+import type { Broadcast } from './broadcast.ts'
+
+/** A listener of the server's own. */
+export type TopicListener = (message: { topic: string; event: string; payload: unknown }) => void
+
+/** So many broadcasts are told in a row, where each was made by a listener: one that answers itself would have no end. */
+const MAX_IN_A_ROW = 1_000
+
+/** A broadcast, and those who listened when it was made. */
+interface Told {
+  readonly broadcast: Broadcast
+  readonly listeners: readonly TopicListener[]
+  readonly failed: (error: unknown) => void
+}
+
+/** The server's own listeners of a topic. Each hears all in one order: what a listener broadcasts is told when all have heard what it heard. */
+export class TopicListeners {
+  /** Never changed in place: it may be told from. */
+  #listeners: readonly TopicListener[] = []
+  /** All that is told in a row; `undefined` at rest. */
+  #row: Told[] | undefined
+
+  get isEmpty(): boolean {
+    return this.#listeners.length === 0
+  }
+
+  add(listener: TopicListener): void {
+    this.#listeners = [...this.#listeners, listener]
+  }
+
+  remove(listener: TopicListener): void {
+    this.#listeners = this.#listeners.filter((other) => other !== listener)
+  }
+
+  /** Calls all of them; each failure, also of a promise, is given to `failed` and harms nobody. */
+  notify(broadcast: Broadcast, failed: (error: unknown) => void): void {
+    const told: Told = { broadcast, listeners: this.#listeners, failed }
+    if (this.#row === undefined) this.#tellAll([told])
+    else if (this.#row.length < MAX_IN_A_ROW) {
+      broadcast.keep()
+      this.#row.push(told)
+    } else failed(new Error(`listeners of ${broadcast.topic} answer each other: they hear this one not`))
+  }
+
+  #tellAll(row: Told[]): void {
+    this.#row = row
+    try {
+      // Grows meanwhile.
+      for (const told of row) this.#tell(told)
+    } finally {
+      this.#row = undefined
+    }
+  }
+
+  #tell({ broadcast, listeners, failed }: Told): void {
+    const { topic, event } = broadcast
+    for (const listener of listeners)
+      if (this.#listeners.includes(listener))
+        tell(() => listener({ topic, event, payload: broadcast.onWire() }), failed)
+  }
+}
