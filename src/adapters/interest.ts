@@ -1,15 +1,12 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import { AskedLater } from './asked-later.ts'
 import { Elsewhere, type Link, Refused } from './driver.ts'
+import { Lingering } from './lingering.ts'
 import { makeTopic, settle, type WantedTopic, waitFor } from './wanted-topic.ts'
 import { within } from './within.ts'
 
 /** Topics in one command to the engine. */
 export const BATCH = 512
-/** A topic without local members is kept so long: who reloads a page comes back to it. */
-export const LINGER_MS = 2_000
-/** The wait before what was refused is asked for again: doubled each time. */
-const AGAIN_MS = 1_000
-const MAX_AGAIN_MS = 30_000
 /** A command that is not confirmed in this time ends the link. */
 const COMMAND_MS = 5_000
 
@@ -31,21 +28,20 @@ export class Interest {
   /** Those to ask for, and to leave, at the end of this turn. */
   #asking: string[] = []
   #leaving: string[] = []
-  /** Topic → when it is left; the oldest first. */
-  readonly #lingering = new Map<string, number>()
+  /** Those that nobody wants for the moment. */
+  readonly #lingering: Lingering
   /** Those that are, or were, adrift, until they are on. */
   readonly #unheard = new Set<string>()
   /** Had been on, and were refused then: nobody waits who could be told, and ask again. */
-  readonly #revoked = new Set<string>()
-  #again: Timer | undefined
-  #againMs = AGAIN_MS
-  #lingerTimer: Timer | undefined
+  readonly #revoked: AskedLater
   #turn: Timer | undefined
   #link: Link | undefined
 
   constructor(clock: Clock, events: InterestEvents) {
     this.#clock = clock
     this.#events = events
+    this.#lingering = new Lingering(clock, (name) => this.#leave(name))
+    this.#revoked = new AskedLater(clock, (name) => this.#askAgain(name))
   }
 
   /** Topics at the engine, or on their way there and back. */
@@ -164,13 +160,8 @@ export class Interest {
   /** The link is lost. */
   detach(): void {
     this.#link = undefined
-    this.#lingerTimer?.cancel()
-    this.#lingerTimer = undefined
     this.#lingering.clear()
     this.#unheard.clear()
-    this.#again?.cancel()
-    this.#again = undefined
-    this.#againMs = AGAIN_MS
     this.#revoked.clear()
     for (const [name, topic] of this.#topics) {
       if (!topic.isWanted) this.#forget(name, topic)
@@ -202,26 +193,21 @@ export class Interest {
     this.#endOfTurn()
   }
 
-  #linger(name: string, topic: WantedTopic): void {
-    topic.state = 'lingering'
-    this.#lingering.set(name, this.#clock.now() + LINGER_MS)
-    this.#lingerTimer ??= this.#clock.setTimeout(() => this.#leaveOverdue(), LINGER_MS)
+  #askAgain(name: string): void {
+    const topic = this.#topics.get(name)
+    if (topic?.state === 'refused') this.#ask(name, topic)
   }
 
-  #leaveOverdue(): void {
-    this.#lingerTimer = undefined
-    const now = this.#clock.now()
-    for (const [name, at] of this.#lingering) {
-      if (at > now) {
-        this.#lingerTimer = this.#clock.setTimeout(() => this.#leaveOverdue(), at - now)
-        return
-      }
-      this.#lingering.delete(name)
-      const topic = this.#topics.get(name)
-      if (topic !== undefined) topic.state = 'unsubscribing'
-      this.#leaving.push(name)
-      this.#endOfTurn()
-    }
+  #linger(name: string, topic: WantedTopic): void {
+    topic.state = 'lingering'
+    this.#lingering.add(name)
+  }
+
+  #leave(name: string): void {
+    const topic = this.#topics.get(name)
+    if (topic !== undefined) topic.state = 'unsubscribing'
+    this.#leaving.push(name)
+    this.#endOfTurn()
   }
 
   // The commands
@@ -278,11 +264,11 @@ export class Interest {
       if (topic.wasOn) again++
       topic.wasOn = false
       topic.state = 'on'
+      this.#revoked.delete(name)
       settle(topic)
       if (!topic.isWanted) this.#linger(name, topic)
     }
     if (again > 0) this.#events.resubscribed(again)
-    if (this.#revoked.size === 0) this.#againMs = AGAIN_MS
     for (const name of names) this.#heard(name)
   }
 
@@ -294,24 +280,9 @@ export class Interest {
     topic.state = 'refused'
     topic.waiting = undefined
     this.#heard(name)
-    if (!topic.isWanted) this.#topics.delete(name)
-    else if (waiting === undefined && topic.wasOn) this.#askLater(name)
+    if (!topic.isWanted) this.#forget(name, topic)
+    else if (topic.wasOn && (waiting === undefined || this.#revoked.has(name))) this.#revoked.add(name)
     waiting?.reject(error)
-  }
-
-  #askLater(name: string): void {
-    this.#revoked.add(name)
-    this.#again ??= this.#clock.setTimeout(() => this.#askAgain(), this.#againMs)
-  }
-
-  #askAgain(): void {
-    this.#again = undefined
-    this.#againMs = Math.min(2 * this.#againMs, MAX_AGAIN_MS)
-    for (const name of this.#revoked) {
-      const topic = this.#topics.get(name)
-      if (topic?.state === 'refused') this.#ask(name, topic)
-    }
-    this.#revoked.clear()
   }
 
   #elsewhere(names: readonly string[], { topics }: Elsewhere): void {

@@ -44,6 +44,27 @@ test('X3: a topic that was on and is refused over the next link, or taken away, 
   assert.equal(clock.pending, 0)
 })
 
+test('X3: it is asked for again too where somebody else is asking when it is time, and is refused', async () => {
+  const { engine, adapter, clock, start } = stage()
+  await start()
+  void adapter.subscribe('a')
+  await clock.settle()
+  engine.forbidden.add('a')
+  engine.link.events.revoked?.('a')
+  engine.forbidden.clear()
+  engine.isHolding = true
+  await clock.advance(500)
+  const another = adapter.subscribe('a')?.catch((error: unknown) => error)
+  await clock.advance(500)
+  engine.link.commands.at(-1)?.refuse()
+  assert.ok((await another) instanceof Error)
+  engine.isHolding = false
+  await clock.advance(2_000)
+  assert.equal(adapter.counts.resubscribed, 1)
+  await adapter.stop()
+  assert.equal(clock.pending, 0)
+})
+
 test('X1: a hundred thousand topics of one turn are 196 commands, and so are they when they are left, and over a new link', async () => {
   const { engine, adapter, clock, start } = stage()
   await start()
