@@ -20,7 +20,7 @@ const KEEP_PART = 16
  * The state of a topic, in both scripts. Keys: meta, stream, ids. Arguments: the replication id that was read when the connection was
  * made, an epoch and a key in case new ones are needed, `size`, `ttlMs`, and how long the meta outlives the entries.
  *
- * Where the meta is missing (evicted, lost, too old), what is left of the entries may be from anywhere: it goes. Where
+ * Where the meta is missing (evicted, lost, too old), or is none that was written here, what is left of the entries may be from anywhere: it goes. Where
  * the server has another replication id than at the last call it may have an older state: the epoch changes, and offsets go on. Each
  * start and each promotion makes a new one, as does a first replica; a `run_id` would stay with a master that became a replica, and a
  * master again.
@@ -36,21 +36,22 @@ if type(info) == 'string' then
   if at then replid = string.match(info, '^%w+', at + 1) end
 end
 if replid == '' then return redis.error_reply('${OWN_ERROR} this user may not ask INFO replication, without which an older state is not noticed: give it +info') end
-local state = redis.call('HMGET', meta, 'epoch', 'offset', 'replid', 'indexed')
-local epoch, offset = state[1], tonumber(state[2] or 0)
-if not epoch then
-  epoch = ARGV[2]
+local state = redis.call('HMGET', meta, 'epoch', 'offset', 'replid', 'indexed', 'key', 'former')
+local epoch, offset = string.match(state[1] or '', '^[%w_-]+$'), tonumber(string.match(state[2] or '', '^%d+$'))
+local key, former = state[5], state[6]
+if not (epoch and offset and offset < 2 ^ 53 and key and former) then
+  epoch, offset, key, former = ARGV[2], 0, ARGV[3], ''
   ${begin}
 elseif state[3] ~= replid then
   local list = { epoch .. ' ' .. string.format('%.0f', offset) }
-  for one in string.gmatch(redis.call('HGET', meta, 'former'), '%S+ %d+') do
+  for one in string.gmatch(former, '%S+ %d+') do
     if #list < 4 then list[#list + 1] = one end
   end
-  epoch = ARGV[2]
-  redis.call('HSET', meta, 'epoch', epoch, 'replid', replid, 'former', table.concat(list, ' '))
+  epoch, former = ARGV[2], table.concat(list, ' ')
+  redis.call('HSET', meta, 'epoch', epoch, 'replid', replid, 'former', former)
 end
 `
-const MAKE = `redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'replid', replid, 'key', ARGV[3], 'former', '')`
+const MAKE = `redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'replid', replid, 'key', key, 'former', '')`
 const DROP = `redis.call('DEL', stream, ids)`
 
 /** Entries or none: a day or `ttlMs`. A day is written for somewhat more, so that not every use has to write it. */
@@ -71,6 +72,9 @@ if redis.call('PTTL', meta) < least then redis.call('PEXPIRE', meta, ms) end
  * Entries have their ids in them. The hash of ids is made of them when somebody asks for one, and is kept as long as one that was
  * asked for may be there: `indexed` is the last offset of that time. Until then every id is looked for, also one that is said to be
  * new: it may come late, behind its own repetition. The first write is always one that a server refuses where it is full.
+ *
+ * A stream that does not take the next offset has entries that somebody else wrote: without its meta the log is a lost one. Only the
+ * first entry can be refused so.
  */
 const APPENDING = (publish: string): string => `${STATE(`${MAKE}\n  ${DROP}`)}
 local asked, size = ARGV[9] == '1', tonumber(ARGV[4])
@@ -94,13 +98,17 @@ for n = 10, #ARGV, 2 do
   if not place then
     offset = offset + 1
     place = string.format('%.0f', offset)
+    local added = indexed and redis.pcall('XADD', stream, place .. '-0', 'id', id, 'text', text)
+      or redis.pcall('XADD', stream, 'MAXLEN', '=', ARGV[4], place .. '-0', 'id', id, 'text', text)
+    if type(added) == 'table' and added.err then
+      if not string.match(added.err, '^ERR') and not string.match(added.err, '^WRONGTYPE') then return added end
+      redis.call('DEL', meta)
+      return redis.error_reply('${OWN_ERROR} what is in the stream is not of this log: it begins anew')
+    end
     if indexed then
-      redis.call('XADD', stream, place .. '-0', 'id', id, 'text', text)
       if isEmpty then redis.call('DEL', ids) end
       isEmpty = false
       if id ~= '' then redis.call('HSET', ids, id, place) end
-    else
-      redis.call('XADD', stream, 'MAXLEN', '=', ARGV[4], place .. '-0', 'id', id, 'text', text)
     end
     messages[#messages + 1] = ARGV[8] .. epoch .. ' ' .. place .. ' ' .. text
   end
@@ -134,14 +142,13 @@ export const APPEND_SHARDED = script(APPENDING('SPUBLISH'))
  */
 export const READ = script(`${STATE(`${DROP}\n  ${MAKE}`)}
 ${KEEPING}
-local kept = redis.call('HMGET', meta, 'key', 'former')
-local answer = { epoch, string.format('%.0f', offset), kept[1], kept[2] }
+local answer = { epoch, string.format('%.0f', offset), key, former }
 if tonumber(ARGV[7]) >= offset then return answer end
 local entries = redis.call('XRANGE', stream, '(' .. ARGV[7] .. '-0', '+')
 local first = offset - #entries
 for n, entry in ipairs(entries) do
   if entry[1] ~= string.format('%.0f', first + n) .. '-0' then return answer end
 end
-for n, entry in ipairs(entries) do answer[n + 4] = entry[2][4] end
+for n, entry in ipairs(entries) do answer[n + 4] = entry[2][4] or '' end
 return answer
 `)

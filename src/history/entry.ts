@@ -1,4 +1,6 @@
+import { isName } from '../ground/name.ts'
 import { JsonText } from '../protocol/message.ts'
+import { isReservedEvent } from '../protocol/topic.ts'
 import { LoggedBroadcast } from '../pubsub/logged.ts'
 
 /**
@@ -23,24 +25,35 @@ export function writeEntry({ event, payload, at, except }: Entry): string {
   return `${JSON.stringify([VERSION, at, event, except])}\n${payload.text}`
 }
 
-/** `undefined` for what is no entry of this version. Never throws. */
-export function readEntry(text: string): Entry | undefined {
+/**
+ * `undefined` for what is no entry of this version, and for what no client could read. Never throws.
+ *
+ * @param isOwn This process has written it: the payload is not looked into.
+ */
+export function readEntry(text: string, isOwn = false): Entry | undefined {
   try {
     const end = text.indexOf('\n')
     const head: unknown = JSON.parse(text.slice(0, end))
     if (end === -1 || !Array.isArray(head)) return undefined
     const [version, at, event, except] = head as unknown[]
-    if (version !== VERSION || typeof at !== 'number' || typeof event !== 'string') return undefined
+    if (version !== VERSION || typeof at !== 'number' || !isName(event) || isReservedEvent(event))
+      return undefined
     const payload = new JsonText(text.slice(end + 1))
+    if (!isOwn) JSON.parse(payload.text)
     return { event, payload, at, except: typeof except === 'string' ? except : undefined }
   } catch {
     return undefined
   }
 }
 
-/** The broadcast of an entry; `undefined` for what is none. */
-export function broadcastOf(topic: string, offset: number, text: string): LoggedBroadcast | undefined {
-  const entry = readEntry(text)
+/** The broadcast of an entry, as {@link readEntry} has it. */
+export function broadcastOf(
+  topic: string,
+  offset: number,
+  text: string,
+  isOwn?: boolean,
+): LoggedBroadcast | undefined {
+  const entry = readEntry(text, isOwn)
   if (entry === undefined) return undefined
   const { event, payload: content, except } = entry
   return new LoggedBroadcast({ topic, event, content, offset, except })

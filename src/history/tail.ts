@@ -173,7 +173,7 @@ export class Tail {
   #pass(text: string): void {
     if (!this.#host.isHere) this.#hold(text)
     this.#passed++
-    const broadcast = broadcastOf(this.topic, this.#passed, text)
+    const broadcast = broadcastOf(this.topic, this.#passed, text, this.#host.isHere)
     if (broadcast !== undefined) this.#host.deliver(broadcast)
   }
 

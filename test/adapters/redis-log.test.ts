@@ -49,6 +49,22 @@ async function append(log: PubSubLog, ...texts: string[]): Promise<void> {
 /** The name of a key, as the redis.conf and the command line have it. */
 const key = (name: string): string => `beryl:{log:room}:${name}`
 
+/** By hand, or by a program with the same prefix. */
+const FORGED: readonly [what: string, ...commands: string[]][] = [
+  ['an entry with an id of its own', `XADD ${key('stream')} * foo bar`],
+  ['the next entry', `XADD ${key('stream')} 4-0 id x text forged`],
+  ['another stream', `DEL ${key('stream')}`, `XADD ${key('stream')} 18446744073709551615-0 foo bar`],
+  ['a text in the place of the stream', `SET ${key('stream')} foo`],
+  ['an older offset', `HSET ${key('meta')} offset 1`],
+  ['an offset that is no number', `HSET ${key('meta')} offset foo`],
+  ['an offset below 0', `HSET ${key('meta')} offset -7`],
+  ['an offset above all', `HSET ${key('meta')} offset 99999999999999999999`],
+  ['an epoch that is no word', `HSET ${key('meta')} epoch a=b`],
+  ['no offset', `HDEL ${key('meta')} offset`],
+  ['no key', `HDEL ${key('meta')} key`],
+  ['no former epochs', `HDEL ${key('meta')} former`, `HSET ${key('meta')} replid another`],
+]
+
 async function number(server: RedisServer, command: string): Promise<number> {
   const [, value] = /^:(-?\d+)/.exec(await server.command(command)) ?? []
   return Number(value)
@@ -116,6 +132,35 @@ suite('the log in Redis', need('redis-server'), () => {
     const page = await log.read('room', 0, LIMITS)
     assert.deepEqual([page.offset, page.entries], [3, []])
     assert.deepEqual((await log.read('room', 2, LIMITS)).entries, ['three'])
+  })
+
+  for (const [what, ...commands] of FORGED)
+    test(`H2 a log into which somebody else has written ${what} begins anew, and takes entries again`, async (t) => {
+      const { server, log } = await stage(t)
+      await append(log, 'one', 'two', 'three')
+      const { epoch } = await log.read('room', 0, LIMITS)
+      for (const command of commands) assert.match(await server.command(command), /^[^-]/)
+      // A publisher tries again what was surely not taken.
+      const again = async (error: { code?: string }): Promise<void> => {
+        assert.equal(error.code, 'BERYL_ERR_HISTORY_UNAVAILABLE')
+        await delay()
+        await append(log, 'new')
+      }
+      await append(log, 'new').catch(again)
+      await append(log, 'newer')
+      const page = await log.read('room', 0, LIMITS)
+      assert.notEqual(page.epoch, epoch)
+      assert.deepEqual([page.offset, page.previous, page.entries], [2, [], ['new', 'newer']])
+      assert.match(page.key, /^[\w-]{24}$/)
+    })
+
+  test('H8 an entry of somebody else among others is one that nobody can read, and moves none of them', async (t) => {
+    const { server, log } = await stage(t)
+    await append(log, 'one', 'two', 'three')
+    const stream = key('stream')
+    for (const entry of ['1-0 id a text one', '2-0 foo bar', '3-0 id c text three'])
+      await server.command(`${entry.startsWith('1') ? `DEL ${stream}\r\n` : ''}XADD ${stream} ${entry}`)
+    assert.deepEqual((await log.read('room', 0, LIMITS)).entries, ['one', '', 'three'])
   })
 
   test('H10 where the ids alone are evicted the entries still have them', async (t) => {

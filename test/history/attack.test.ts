@@ -139,6 +139,48 @@ test('H8 an entry that this version cannot read is passed by, and ends nobody', 
   assert.equal(node.events.includes('gap 0'), false)
 })
 
+for (const [what, forged] of [
+  ['is cut in the middle', '[1,0,"said",null]\n{"n":'],
+  ['is empty', ''],
+  ['has no payload', '[1,0,"said",null]\n'],
+  ['has two payloads', '[1,0,"said",null]\n1,2'],
+  ['has an event of the protocol', '[1,0,"phx_close",null]\n{}'],
+  ['has an event without a name', '[1,0,"",null]\n{}'],
+  ['has an event that is too long', `[1,0,"${'x'.repeat(256)}",null]\n{}`],
+] as const)
+  test(`H8 an entry of somebody else that ${what} is passed by, live, over a reconnect and by history`, async () => {
+    const clock = fakeClock()
+    const { pubsub, write, writeText } = farLog(clock)
+    const node = await Node.start(clock, { pubsub, channels: [room()] })
+    const [client, plain] = [node.connect(), node.connect()]
+    client.join()
+    plain.joinPlainly()
+    await clock.settle()
+    write(1)()
+    writeText(forged)()
+    write(3)()
+    await clock.settle()
+    client.look().raw.session.disconnected(1006)
+    write(4)()
+    writeText(forged)()
+    const back = client.moveTo(node.connect())
+    back.join()
+    write(6)()
+    await clock.advance(300)
+    assert.deepEqual(told(plain.lines).slice(1), ['said - 1', 'said - 3', 'said - 4', 'said - 6'])
+    assert.deepEqual(
+      [...client.took, ...back.look().took],
+      [1, 3, 4, 6].map((n) => [n, n]),
+    )
+    assert.equal(back.recovered, true)
+    const { entries } = await node.endpoint.outbound.history('room:1', {})
+    assert.deepEqual(
+      entries.map(({ offset, payload }) => [offset, payload]),
+      [1, 3, 4, 6].map((n) => [n, n]),
+    )
+    assert.deepEqual([node.crashes, node.events.includes('gap 0')], [[], false])
+  })
+
 test('H17 a client whose intercept drops entries is told its position once a second', async () => {
   const clock = fakeClock()
   const channels = [room({ intercept: () => undefined })]

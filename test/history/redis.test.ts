@@ -148,8 +148,8 @@ suite('history over Redis', need('redis-server'), () => {
     await say(there, 2)
     reset()
     await until(
-      () => `all came: ${took}`,
-      () => took.length === 5,
+      () => `it is back, and all came: ${took}`,
+      () => joins.length === 2 && took.length === 5,
     )
     assert.deepEqual(took, upTo(5))
     assert.deepEqual(joins, [false, true])
