@@ -248,8 +248,9 @@ export const BOUNDS: Readonly<Record<string, string>> = {
     'the size of the journal: the oldest go, and a snapshot takes their place',
   'presence/peer.ts field #rows': 'the presences of one node',
   'presence/peer.ts field #stale': 'the presences of one node, until what replaces them is complete',
-  'presence/state.ts field #peers': 'the nodes that were heard within permanentDownMs',
-  'presence/state.ts field #outgoing': 'what one message of another node is answered with',
+  'presence/state.ts field #peers': 'MAX_PEERS (1,024) nodes that were heard within permanentDownMs',
+  'presence/state.ts field #outgoing':
+    'what one message of another node is answered with: its own rows, and MAX_INTRODUCED (64) in a period',
   'presence/messages.ts local vector': 'the bytes of one message',
 
   // Groups: by the application

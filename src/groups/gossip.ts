@@ -114,6 +114,7 @@ export class GroupGossip implements Process {
     let complete = true
     for (const segment of segments) complete = this.#init.groups.merge(segment) && complete
     if (!complete) this.#ask(from)
+    if (this.#init.groups.hasChanges) this.changed()
   }
 
   /** One node a period: when its answer is in, the others mostly have nothing new. */

@@ -36,15 +36,17 @@ interface Group {
  * likes. Who undoes can undo only what it has seen: a concurrent addition wins.
  */
 export class GroupSet {
-  readonly #self: string
+  readonly #makeName: () => string
+  #self: string
   readonly #writers = new Map<string, Writer>()
   readonly #groups = new Map<string, Group>()
   #changed: Segment[] = []
   #holdingHash = 0
 
-  /** @param self names this writer: unique among all there ever were. */
-  constructor(self: string) {
-    this.#self = self
+  /** @param makeName names this writer: unique among all there ever were. */
+  constructor(makeName: () => string) {
+    this.#makeName = makeName
+    this.#self = makeName()
   }
 
   has(name: string): boolean {
@@ -102,11 +104,17 @@ export class GroupSet {
     }
   }
 
+  /** Changes of this node that {@link takeChanges} would give. */
+  get hasChanges(): boolean {
+    return this.#changed.length > 0
+  }
+
   /** Takes what another node knows. Gives false where something before it is missing: then it is not taken. */
   merge({ writer: name, after, upTo, entries }: Segment): boolean {
+    if (!isName(name)) return true
     const known = this.#writers.get(name)
-    // Nobody knows of changes that this writer has not made yet: its own numbers would run on from there.
-    if (name === this.#self && upTo > (known?.upTo ?? 0)) return true
+    // Nobody knows of changes that this writer has not made yet: somebody else writes under its name.
+    if (name === this.#self && upTo > (known?.upTo ?? 0)) this.#rename()
     if (after > (known?.upTo ?? 0)) return false
     const writer = known ?? this.#writer(name)
     const listed = new Map(entries)
@@ -137,6 +145,13 @@ export class GroupSet {
     return writer
   }
 
+  /** Writes again whatever of its own still holds: under the former name the others may have heard that it does not. */
+  #rename(): void {
+    const written = [...(this.#writers.get(this.#self)?.holding.values() ?? [])]
+    this.#self = this.#makeName()
+    for (const { group, topic } of written) this.add(group, topic)
+  }
+
   #undo(dot: string): void {
     const [name, n] = parseDot(dot)
     this.#release(name, this.#writer(name), n)
@@ -145,7 +160,7 @@ export class GroupSet {
 
   #hold(name: string, { holding }: Writer, n: number, entry: Entry): void {
     const dot = dotOf(name, n)
-    holding.set(n, entry)
+    holding.set(n, isShown(entry) ? entry : NOT_SHOWN)
     this.#holdingHash ^= hash(dot)
     if (isShown(entry)) this.#show(dot, entry)
   }
@@ -177,8 +192,10 @@ export class GroupSet {
 
 /**
  * Entries of another node that this one would refuse are kept, so that all have the same and nothing holds up the
- * rest, but nobody sees it.
+ * rest, but nobody sees it, and their names, which may be longer than a message, are not handed on.
  */
+const NOT_SHOWN: Entry = { group: '', topic: undefined }
+
 function isShown({ group, topic }: Entry): boolean {
   return isName(group) && (topic === undefined || isName(topic))
 }

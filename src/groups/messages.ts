@@ -100,10 +100,10 @@ function* pieces(segments: Iterable<Segment>): Generator<Segment> {
 }
 
 // A UTF-16 unit takes at most three bytes of UTF-8.
-function sizeOf({ entries }: Segment): number {
+function sizeOf({ writer, entries }: Segment): number {
   return entries.reduce(
     (bytes, [, { group, topic = '' }]) => bytes + ENTRY_BYTES + (group.length + topic.length) * 3,
-    SEGMENT_BYTES,
+    SEGMENT_BYTES + writer.length * 3,
   )
 }
 

@@ -30,7 +30,7 @@ export interface GroupsInit {
  */
 export class GroupRegister implements Groups {
   readonly #init: GroupsInit
-  readonly #set = new GroupSet(randomBytes(9).toString('base64url'))
+  readonly #set = new GroupSet(() => randomBytes(9).toString('base64url'))
   #gossip: GroupGossip | undefined
 
   constructor(init: GroupsInit) {

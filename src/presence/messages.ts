@@ -1,4 +1,5 @@
 import { isCount } from '../ground/argument.ts'
+import { isName } from '../ground/name.ts'
 import { ByteReader, ByteWriter, MalformedMessage } from '../replication/bytes.ts'
 import { type Incarnation, MAX_GENERATION } from './incarnation.ts'
 import { type PresenceMeta, type Row, receivedRow } from './row.ts'
@@ -168,7 +169,9 @@ function writeHeartbeat(out: ByteWriter, { greeting, sequence, vector }: Heartbe
 function readVector(from: ByteReader): Map<string, Progress> {
   const vector = new Map<string, Progress>()
   for (let left = from.uint(); left > 0; left--) {
-    vector.set(from.text(), { incarnation: readIncarnation(from), sequence: from.uint() })
+    const node = from.text()
+    const progress = { incarnation: readIncarnation(from), sequence: from.uint() }
+    if (isName(node)) vector.set(node, progress)
   }
   return vector
 }

@@ -36,6 +36,8 @@ export interface StateInit {
 
 /** The limit of other nodes that are known at a time, those included that have gone within `permanentDownMs`. */
 const MAX_PEERS = 1_024
+/** The limit of nodes of which others speak that are asked to introduce themselves, within one period. */
+const MAX_INTRODUCED = 64
 
 /**
  * One node's knowledge of all: what it wrote, what it heard of each peer, and what it has to say. Each node writes its
@@ -50,6 +52,7 @@ export class State {
   #outgoing: Outgoing[] = []
   #published = 0
   #quiet = 0
+  #introduced = 0
 
   constructor(init: StateInit) {
     this.#init = init
@@ -83,6 +86,7 @@ export class State {
 
   /** A period has passed: marks who is silent, and gives what is to be told. */
   tick(now: number): Outgoing[] {
+    this.#introduced = 0
     for (const peer of this.#peers.values()) this.#watch(peer, now)
     if (this.#journal.sequence > this.#published) this.#publish()
     else if (++this.#quiet >= this.#init.timing.quietPeriods) this.#publishHeartbeat()
@@ -114,7 +118,7 @@ export class State {
   }
 
   #take(peer: Peer, message: PresenceMessage, now: number): void {
-    if (peer.status === 'leaving' || peer.status === 'gone') return
+    if (peer.status === 'leaving' || peer.status === 'gone') return this.#correct(peer, message)
     if (message.kind === 'goodbye') this.#takeGoodbye(peer, message, now)
     else this.#hear(peer, now)
     if (message.kind === 'heartbeat') this.#takeHeartbeat(peer, message, now)
@@ -153,16 +157,21 @@ export class State {
     return false
   }
 
-  /** A node that runs under an incarnation which counts as former here sees from our vector that it has to rise. */
+  /** A node that runs under an incarnation which counts as former here, or as gone, sees from our vector that it has to rise. */
   #correct(peer: Peer, message: PresenceMessage): void {
     if (message.kind === 'heartbeat') this.#send(peer.node, this.#heartbeat(false, peer))
   }
 
-  /** A node that holds a former run of this one to be the later would not listen: this one rises above it. */
+  /**
+   * A node that holds a former run of this one to be the later would not listen, nor one that has heard of more changes than
+   * there are: somebody spoke in our name. This one rises above it.
+   */
   #heed(vector: Heartbeat['vector']): void {
-    const mine = vector.get(this.#init.node)?.incarnation
-    if (mine === undefined || mine.generation >= MAX_GENERATION) return
-    if (compareIncarnations(mine, this.#journal.incarnation) > 0) this.#rise(mine.generation + 1)
+    const mine = vector.get(this.#init.node)
+    if (mine === undefined || mine.incarnation.generation >= MAX_GENERATION) return
+    const { incarnation, sequence } = this.#journal
+    const order = compareIncarnations(mine.incarnation, incarnation)
+    if (order > 0 || (order === 0 && mine.sequence > sequence)) this.#rise(mine.incarnation.generation + 1)
   }
 
   #hear(peer: Peer, now: number): void {
@@ -191,7 +200,9 @@ export class State {
   }
 
   #introduce(node: string): void {
-    if (node !== this.#init.node && !this.#peers.has(node)) this.#send(node, this.#heartbeat(true))
+    if (node === this.#init.node || this.#peers.has(node) || this.#introduced >= MAX_INTRODUCED) return
+    this.#introduced++
+    this.#send(node, this.#heartbeat(true))
   }
 
   /** Takes a higher generation, with the same rows. */
@@ -251,8 +262,7 @@ export class State {
     const { incarnation, sequence } = this.#journal
     const vector = new Map<string, Progress>()
     for (const [node, peer] of this.#peers) {
-      if (peer.status === 'up' || peer === told)
-        vector.set(node, { incarnation: peer.incarnation, sequence: peer.sequence })
+      if (peer.status === 'up' || peer === told) vector.set(node, progressOf(peer))
     }
     return { kind: 'heartbeat', incarnation, greeting, sequence, vector }
   }
@@ -266,6 +276,12 @@ export class State {
     this.#outgoing = []
     return outgoing
   }
+}
+
+/** One that is gone and speaks is told of a later incarnation, so that it takes the next: it alone knows that it is there. */
+function progressOf({ incarnation, sequence, status }: Peer): Progress {
+  const isGone = status === 'leaving' || status === 'gone'
+  return { incarnation: isGone ? { ...incarnation, nonce: incarnation.nonce + 1 } : incarnation, sequence }
 }
 
 function isRows(message: PresenceMessage): message is RowsMessage {

@@ -17,7 +17,10 @@ export interface PubSubAdapter {
   /** There is no other node and will be none: nothing is encoded for `publish`. @default false */
   readonly isSolo?: boolean | undefined
 
-  /** The longest message that `publish` carries, in bytes: a longer one is refused where it is sent. @default no limit */
+  /**
+   * The longest message that `publish` carries, in bytes: a longer one is refused where it is sent. What comes, and is longer than
+   * this and than 1 MiB, no node has sent: it is ignored. @default no limit
+   */
   readonly maxMessageBytes?: number | undefined
 
   /**

@@ -1,9 +1,9 @@
 import { isUint8Array } from 'node:util/types'
 import type { Telemetry } from '../ground/telemetry.ts'
 import { Broadcast } from './broadcast.ts'
+import type { AdapterDoor } from './door.ts'
 import { decodeEnvelope, type Envelope, isNewer } from './envelope.ts'
 import type { Lanes } from './lanes.ts'
-import type { Seen } from './seen.ts'
 import type { ChannelTarget } from './target.ts'
 
 /** Arrivals for this node as such, not for the subscribers of a topic. What was sent elsewhere is JSON text or bytes. */
@@ -29,7 +29,7 @@ export interface LocalTopics {
 interface ArrivalsInit {
   readonly inbox: NodeInbox
   readonly lanes: Lanes
-  readonly seen: Seen
+  readonly door: AdapterDoor
   readonly telemetry: Telemetry
 }
 
@@ -38,23 +38,25 @@ export class Arrivals {
   readonly #topics: LocalTopics
   readonly #inbox: NodeInbox
   readonly #lanes: Lanes
-  readonly #seen: Seen
+  readonly #door: AdapterDoor
   readonly #telemetry: Telemetry
 
-  constructor(topics: LocalTopics, { inbox, lanes, seen, telemetry }: ArrivalsInit) {
+  constructor(topics: LocalTopics, { inbox, lanes, door, telemetry }: ArrivalsInit) {
     this.#topics = topics
     this.#inbox = inbox
     this.#lanes = lanes
-    this.#seen = seen
+    this.#door = door
     this.#telemetry = telemetry
   }
 
   /** Takes the bytes of one envelope. Never throws. */
   take(bytes: Uint8Array): void {
+    if (isUint8Array(bytes) && this.#door.isTooLong(bytes.length))
+      return this.#ignored('longer than the adapter carries')
     const envelope = decodeEnvelope(bytes)
     if (envelope === undefined) return this.#ignored(isNewer(bytes) ? 'of a newer version' : 'not understood')
     if (envelope.node === this.#topics.node) return
-    if (!this.#seen.first(envelope.run, envelope.sequence)) return this.#ignored('seen before')
+    if (!this.#door.seen.first(envelope.run, envelope.sequence)) return this.#ignored('seen before')
     try {
       this.#open(envelope)
     } catch (error) {

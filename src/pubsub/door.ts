@@ -12,6 +12,9 @@ const STOP_MS = 4_000
 /** So many of its connections are shown: a Redis Cluster has at most a thousand servers. */
 const MAX_LINKS = 1_000
 
+/** Nodes whose servers carry less than others take what those others may send. */
+const LEAST_ARRIVAL_BYTES = 1_024 * 1_024
+
 /** The user of each adapter: one that two nodes started would carry the messages of the last one alone. */
 const users = new WeakMap<PubSubAdapter, AdapterDoor>()
 
@@ -97,6 +100,11 @@ export class AdapterDoor {
   get maxMessageBytes(): number {
     const given = this.#read('maxMessageBytes')
     return typeof given === 'number' && given > 0 ? given : Number.POSITIVE_INFINITY
+  }
+
+  /** True for what no node has sent. */
+  isTooLong(bytes: number): boolean {
+    return bytes > LEAST_ARRIVAL_BYTES && bytes > this.maxMessageBytes
   }
 
   get counts(): AdapterCounts {

@@ -128,10 +128,12 @@ function jsonText(body: Buffer): JsonText {
   return new JsonText(text)
 }
 
-/** Topics and events go into the frames of clients: they have to fit there. */
+/** Topics, events and reasons go into the frames of clients: they have to fit there. */
 function fitsKind(kind: EnvelopeKind, { topic, event }: Head): boolean {
-  if (kind === 'lane' || kind === 'disconnect' || kind === 'dismissal') return isName(topic)
-  return isName(topic) && isName(event) && !isReservedEvent(event)
+  if (!isName(topic)) return false
+  if (kind === 'lane' || kind === 'disconnect') return true
+  if (kind === 'dismissal') return event === '' || isName(event)
+  return isName(event) && !isReservedEvent(event)
 }
 
 interface Head {
@@ -147,7 +149,8 @@ function isHead(value: unknown): value is Head {
   if (typeof value !== 'object' || value === null) return false
   const { node, topic, event, connectionId, connectionTopic, binary } = value as Record<string, unknown>
   return (
-    typeof node === 'string' &&
+    // The nodes tell each other whom they know: a name without end would make what they say too long to be carried.
+    isName(node) &&
     typeof topic === 'string' &&
     typeof event === 'string' &&
     typeof binary === 'boolean' &&

@@ -62,7 +62,7 @@ export class PubSub implements Process {
       refused: (error) => this.#isOpen && this.#end({ error }),
     })
     this.#lanes = new Lanes(this.#sender)
-    this.#arrivals = new Arrivals(this, { inbox, lanes: this.#lanes, seen: door.seen, telemetry })
+    this.#arrivals = new Arrivals(this, { inbox, lanes: this.#lanes, door, telemetry })
     this.#inbox = inbox
     this.#telemetry = telemetry
     this.#sent = telemetry.probe('broadcast.sent')

@@ -5,13 +5,15 @@
 const WINDOW = 2 ** 20
 /** Numbers are remembered by so many, a bit for each. */
 const CHUNK = 4096
+const CHUNKS = WINDOW / CHUNK
 const WORD = 32
 /** The limit of runs that are remembered: the one that was silent for longest is forgotten first. */
 const RUNS = 256
 
 interface RunWindow {
-  newest: number
-  /** Of those within {@link WINDOW} of the newest: which came, by the number of the chunk. */
+  /** All chunks below count as seen. */
+  floor: number
+  /** Those that came, by the number of the chunk: a broken envelope far ahead is one chunk more, and takes nothing from the others. */
   readonly chunks: Map<number, Uint32Array>
   heardAt: number
 }
@@ -26,16 +28,14 @@ export class Seen {
 
   /** True where this envelope is new; from then on it is not. One that is older than the window counts as seen. */
   first(run: number, sequence: number): boolean {
-    const window = this.#runs.get(run) ?? this.#meet(run, sequence)
+    const window = this.#runs.get(run) ?? this.#meet(run)
     window.heardAt = ++this.#heard
-    if (sequence <= window.newest - WINDOW || !mark(window, sequence)) return false
-    if (sequence > window.newest) slide(window, sequence)
-    return true
+    return mark(window, sequence)
   }
 
-  #meet(run: number, sequence: number): RunWindow {
+  #meet(run: number): RunWindow {
     if (this.#runs.size >= RUNS) this.#forgetOne()
-    const window = { newest: sequence, chunks: new Map<number, Uint32Array>(), heardAt: 0 }
+    const window = { floor: 0, chunks: new Map<number, Uint32Array>(), heardAt: 0 }
     this.#runs.set(run, window)
     return window
   }
@@ -48,14 +48,11 @@ export class Seen {
   }
 }
 
-/** False where it was marked before. */
-function mark({ chunks }: RunWindow, sequence: number): boolean {
-  const number = chunkOf(sequence)
-  let chunk = chunks.get(number)
-  if (chunk === undefined) {
-    chunk = new Uint32Array(CHUNK / WORD)
-    chunks.set(number, chunk)
-  }
+/** False where it was marked before, or is too old. */
+function mark(window: RunWindow, sequence: number): boolean {
+  const number = Math.floor(sequence / CHUNK)
+  if (number < window.floor) return false
+  const chunk = window.chunks.get(number) ?? open(window, number)
   const place = sequence % CHUNK
   const word = Math.floor(place / WORD)
   const former = chunk[word] ?? 0
@@ -64,15 +61,14 @@ function mark({ chunks }: RunWindow, sequence: number): boolean {
   return marked !== former
 }
 
-/** Looks through the chunks once in so many numbers. */
-function slide(window: RunWindow, newest: number): void {
-  const isNext = chunkOf(newest) > chunkOf(window.newest)
-  window.newest = newest
-  if (!isNext) return
-  const oldest = chunkOf(newest - WINDOW)
-  for (const number of window.chunks.keys()) if (number < oldest) window.chunks.delete(number)
-}
-
-function chunkOf(sequence: number): number {
-  return Math.floor(sequence / CHUNK)
+/** One chunk more: where there are too many, the lowest goes. */
+function open(window: RunWindow, number: number): Uint32Array {
+  const { chunks } = window
+  const chunk = new Uint32Array(CHUNK / WORD)
+  chunks.set(number, chunk)
+  if (chunks.size <= CHUNKS + 1) return chunk
+  const lowest = Math.min(...chunks.keys())
+  chunks.delete(lowest)
+  window.floor = lowest + 1
+  return chunk
 }

@@ -83,7 +83,7 @@ test('merging is commutative, associative and idempotent, in whole states and in
     fc.array(fc.nat(), { maxLength: 60 }),
   )
   check(t, 500, arbitrary, ([script, order]) => {
-    const writers = ['x', 'y', 'z'].map((name) => new GroupSet(name))
+    const writers = ['x', 'y', 'z'].map((name) => new GroupSet(() => name))
     for (const [kind, n, name, topic] of script as Step[]) {
       const set = writers[n] as GroupSet
       const [group, member] = [NAMES[name] as string, TOPICS[topic] as string]
@@ -94,8 +94,8 @@ test('merging is commutative, associative and idempotent, in whole states and in
       else for (const segment of (writers[kind % 3] as GroupSet).segments()) set.merge(segment)
     }
     const parts = writers.map((set) => [...set.segments()])
-    const joined = new GroupSet('1')
-    const shuffled = new GroupSet('2')
+    const joined = new GroupSet(() => '1')
+    const shuffled = new GroupSet(() => '2')
     for (const part of parts.flat()) joined.merge(part)
     const mixed = [
       ...order.map((n) => parts.flat()[n % Math.max(1, parts.flat().length)]),
@@ -105,8 +105,8 @@ test('merging is commutative, associative and idempotent, in whole states and in
     assert.equal(show(shuffled), show(joined))
     assert.deepEqual(shuffled.digest(), joined.digest())
     assert.equal(shuffled.size, joined.size)
-    const halves = new GroupSet('3')
-    const half = new GroupSet('4')
+    const halves = new GroupSet(() => '3')
+    const half = new GroupSet(() => '4')
     for (const part of [...(parts[1] ?? []), ...(parts[2] ?? [])]) half.merge(part)
     for (const part of [...(parts[0] ?? []), ...half.segments()]) halves.merge(part)
     assert.equal(show(halves), show(joined), 'a + (b + c) = (a + b) + c')

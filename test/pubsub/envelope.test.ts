@@ -128,7 +128,7 @@ test('every envelope comes back as it was, with JSON as its text, with bytes, an
         'info',
         'dismissal',
       ),
-      node: fc.string(),
+      node: name,
       run: fc.nat({ max: 2 ** 48 - 1 }),
       sequence: fc.nat({ max: 2 ** 48 - 1 }),
       topic: name,
@@ -164,6 +164,12 @@ test('X11: names that no topic and no event can have, and events of the protocol
   for (const topic of ['', 'x'.repeat(256)]) assert.equal(decodeEnvelope(forged({ topic })), undefined)
   for (const event of ['', 'x'.repeat(256), 'phx_close', 'phx_reply', 'presence_diff', 'heartbeat'])
     assert.equal(decodeEnvelope(forged({ event })), undefined, event)
+  for (const node of ['', '\ud800', 'x'.repeat(256)])
+    assert.equal(decodeEnvelope(forged({ node })), undefined)
+  const dismissal = { kind: 'dismissal', connectionTopic: 'u' } as const
+  for (const event of ['\ud800', 'x'.repeat(256)])
+    assert.equal(decodeEnvelope(forged({ ...dismissal, event }, '')), undefined, 'a reason')
+  for (const event of ['', 'x'.repeat(255)]) assert.ok(decodeEnvelope(forged({ ...dismissal, event }, '')))
 })
 
 test('bytes that are no envelope are not understood, and nothing throws', () => {

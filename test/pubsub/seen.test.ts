@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { Seen } from '../../src/pubsub/seen.ts'
 
 const WINDOW = 2 ** 20
+const CHUNK = 4096
 
 test('each envelope of each run is new once', () => {
   const seen = new Seen()
@@ -33,10 +34,10 @@ test('in any order within the window, each is new once', () => {
 
 test('what is older than the window counts as seen', () => {
   const seen = new Seen()
-  seen.first(1, 2)
-  seen.first(1, 2 + WINDOW)
-  assert.equal(seen.first(1, 1), false)
-  assert.equal(seen.first(1, 3), true)
+  for (let sequence = 2; sequence <= 2 + WINDOW + CHUNK; sequence += CHUNK) seen.first(1, sequence)
+  for (const old of [1, 2, 3, CHUNK - 1]) assert.equal(seen.first(1, old), false)
+  assert.equal(seen.first(1, CHUNK), true)
+  assert.equal(seen.first(1, CHUNK + 2), false)
 })
 
 test('a jump of the sequence over more than the window takes no time and forgets no newer one', () => {
@@ -46,6 +47,14 @@ test('a jump of the sequence over more than the window takes no time and forgets
   assert.equal(seen.first(1, 2 ** 40), false)
   assert.equal(seen.first(1, 10), false)
   assert.equal(seen.first(1, 2 ** 40 - WINDOW + 1), true)
+})
+
+test('X11 a number far ahead, which nobody has sent, takes nothing from those that come, nor from what was seen', () => {
+  const seen = new Seen()
+  for (let sequence = 1; sequence <= 10; sequence++) seen.first(1, sequence)
+  for (const broken of [2 ** 48 - 1, 2 ** 40, 2 ** 31]) assert.equal(seen.first(1, broken), true)
+  for (let sequence = 11; sequence <= 10_000; sequence++) assert.equal(seen.first(1, sequence), true)
+  for (const sequence of [1, 10, 11, 10_000, 2 ** 40]) assert.equal(seen.first(1, sequence), false)
 })
 
 test('256 runs are remembered; one more takes the place of the one that was silent for longest', () => {
