@@ -26,6 +26,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
     'weak: the servers that live; of each, the entrances that the application opens',
   'channel/schema-walk.ts const DATA': 'constant',
   'channel/schema-walk.ts const BY_NAME': 'constant',
+  'channel/schema-walk.ts const GIVEN': 'constant',
   'channel/schema-walk.ts const INSTEAD': 'constant',
   'channel/schema-walk.ts field #seen': 'the schemas within one schema, while it is looked through',
   'node/endpoint.ts field #listening':

@@ -2,6 +2,7 @@ import { readFields } from '../ground/argument.ts'
 import { DEFAULT_SIZE, DEFAULT_TTL_MS, type DeclaredHistory, MAX_SIZE } from '../history/declared.ts'
 import { RESUME } from './resume-key.ts'
 import type { PayloadSchema } from './schema.ts'
+import { isTypeBox } from './schema-walk.ts'
 
 /** Refuses a part of a definition. */
 export type Refuse = (field: string, wanted: string, got: unknown) => never
@@ -67,26 +68,20 @@ function whole(
   )
 }
 
-/** The schema of the reply, as it was given. */
+/** The schema of the reply, as it was given: the marks of TypeBox are properties that no copy has. */
 export function replyOf(join: unknown): unknown {
-  return isSchema(join) ? undefined : readFields(join)?.reply
+  return isTypeBox(join) ? undefined : readFields(join)?.reply
 }
 
 /** The key belongs to the protocol: no payload of a join has it, and no reply gives it. */
 export function refuseKey(refuse: Refuse, join: unknown): void {
   const fields = readFields(join) ?? {}
-  const parts = isSchema(join) ? { '': fields } : { '.payload': fields.payload, '.reply': fields.reply }
+  const parts = isTypeBox(join) ? { '': fields } : { '.payload': fields.payload, '.reply': fields.reply }
   for (const [part, schema] of Object.entries(parts)) {
     const properties = readFields(readFields(schema)?.properties) ?? {}
     if (Object.hasOwn(properties, RESUME))
       refuse(`schema.join${part}.${RESUME}`, 'another name: this key belongs to the protocol', RESUME)
   }
-}
-
-/** The marks of TypeBox are properties that no copy has. */
-function isSchema(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return ['~kind', '~unsafe', '~refine', '~binary'].some((mark) => mark in value)
 }
 
 /** Types of JSON, and of bytes, that are no object. */

@@ -14,7 +14,7 @@ import {
 } from './definition.ts'
 import type { DefineChannel } from './infer.ts'
 import { PayloadSchema } from './schema.ts'
-import { findUncarried, type WholeKinds } from './schema-walk.ts'
+import { A_SCHEMA, findFlaw, isTypeBox, type WholeKinds } from './schema-walk.ts'
 
 /**
  * Defines a channel: the contract and the callbacks of all topics that a pattern matches.
@@ -149,7 +149,7 @@ function compileIntercept(
 
 function compileExchange(refuse: Refuse, field: string, exchange: unknown): CompiledExchange {
   if (!hasFields(exchange)) return refuse(field, 'a schema or { payload, reply, error }', exchange)
-  if (isTypeBox(exchange))
+  if (isTypeBox(exchange) || isForeignSchema(exchange))
     return { payload: compileSchema(refuse, field, exchange, WHOLE), reply: undefined, error: undefined }
   const parts = onlyFields(refuse, field, exchange, EXCHANGE_FIELDS, ', or a TypeBox schema around it all')
   const part = (name: string, kinds: WholeKinds): PayloadSchema | undefined =>
@@ -162,9 +162,8 @@ const REPLY: WholeKinds = { bytes: true, nothing: true }
 const JSON_ALONE: WholeKinds = { bytes: false, nothing: false }
 
 function compileSchema(refuse: Refuse, field: string, schema: unknown, kinds: WholeKinds): PayloadSchema {
-  if (!hasFields(schema) || !isTypeBox(schema))
-    return refuse(field, 'a TypeBox schema (Type.Unsafe makes one of any JSON schema)', schema)
-  const flaw = findUncarried(schema, kinds)
+  if (!hasFields(schema) || !isTypeBox(schema)) return refuse(field, A_SCHEMA, schema)
+  const flaw = findFlaw(schema, kinds)
   if (flaw !== undefined) return refuse(field + flaw.path, flaw.wanted, flaw.got)
   try {
     return new PayloadSchema(schema as TSchema)
@@ -205,12 +204,10 @@ function callback(refuse: Refuse, field: string, value: unknown): Callback | und
   return refuse(field, 'a function', value)
 }
 
-/** Compiling is no test: to TypeBox, any object is a schema, and one whose keywords it does not know allows all. */
-function isTypeBox(value: Fields): boolean {
-  return TYPEBOX_MARKS.some((mark) => mark in value)
+/** A schema of JSON, of Zod or of an older TypeBox, and no exchange with a wrong name. */
+function isForeignSchema({ type, anyOf, allOf }: Fields): boolean {
+  return typeof type === 'string' || Array.isArray(anyOf) || Array.isArray(allOf)
 }
-
-const TYPEBOX_MARKS = ['~kind', '~unsafe', '~refine', '~binary']
 
 function hasFields(value: unknown): value is Fields {
   return readFields(value) !== undefined

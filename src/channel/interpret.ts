@@ -72,22 +72,15 @@ function outcome(
   }
   if (event.reply === undefined) {
     if (result === undefined) return NONE
-    return refuseResult(
-      channel,
-      event.name,
-      'undefined (no reply is declared), fail(…), reply(…), stop(…) or later(…)',
-      result,
-    )
+    return refuseResult(channel, event.name, 'undefined (no reply is declared)', result)
   }
+  // A schema that takes anything would take a reject(…), too, and the client would be told `ok`.
+  if (callThatMakes(result) !== undefined)
+    return refuseResult(channel, event.name, 'the declared reply', result)
   if (result === undefined) {
     // A schema that takes nothing (Void, Undefined, Any, Unknown): the reply is there, and empty.
     if (event.reply.misfit(undefined) === undefined) return { kind: 'reply', status: 'ok', response: {} }
-    return refuseResult(
-      channel,
-      event.name,
-      'the declared reply, fail(…), reply(…), stop(…) or later(…)',
-      result,
-    )
+    return refuseResult(channel, event.name, 'the declared reply', result)
   }
   checkDeclared(channel, `the reply of "${event.name}"`, event.reply, result)
   return { kind: 'reply', status: 'ok', response: result }
@@ -100,9 +93,14 @@ function refuseResult(channel: CompiledChannel, event: string, wanted: string, g
     'BERYL_ERR_RESULT_INVALID',
     channel.pattern.source,
     `the handler of "${event}"`,
-    wanted,
-    show(got),
+    `${wanted}, fail(…), reply(…), stop(…) or later(…)`,
+    showResult(got),
   )
+}
+
+/** As {@link show}, with the call that makes it for what only our own calls make. */
+export function showResult(result: unknown): string {
+  return callThatMakes(result) ?? show(result)
 }
 
 /**
@@ -118,7 +116,7 @@ export function interpretInfo(channel: CompiledChannel, event: string, result: u
     channel.pattern.source,
     `the info "${event}"`,
     'undefined or stop(…), for nobody waits for a reply',
-    show(result),
+    showResult(result),
   )
 }
 

@@ -3,7 +3,7 @@ import { promised } from '../ground/foreign.ts'
 import type { ReplyReason } from '../ground/refusals.ts'
 import type { CompiledChannel, JoinRequest } from './definition.ts'
 import type { SnapshotContext, Socket } from './infer.ts'
-import { blame, type Crashed, crashed } from './interpret.ts'
+import { blame, type Crashed, crashed, showResult } from './interpret.ts'
 import { checkDeclared } from './outgoing.ts'
 import { callThatMakes, Rejection } from './result.ts'
 import { type Misfit, type PayloadSchema, refusedBecause } from './schema.ts'
@@ -89,7 +89,7 @@ function interpretJoin(channel: CompiledChannel, result: unknown): JoinVerdict {
       channel.pattern.source,
       'join',
       `${wanted} or reject(…)`,
-      show(result),
+      showResult(result),
     )
   }
   const { assigns } = result

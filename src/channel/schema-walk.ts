@@ -1,10 +1,21 @@
-// The parts of a schema that cannot cross the wire. Only JSON does, and bytes where a whole payload is bytes.
+// The parts of a schema that are none, or that cannot cross the wire. Only JSON does, and bytes where a whole payload is bytes.
 
-/** A schema in a schema that no message can keep: where it stands (a JSON pointer) and what it is. */
-export interface UncarriedPart {
+/** A part of a schema that no contract may have: where it stands (a JSON pointer) and what it is. */
+export interface Flaw {
   readonly path: string
   readonly wanted: string
-  readonly got: string
+  readonly got: unknown
+}
+
+/** The thing wanted where a schema stands. */
+export const A_SCHEMA =
+  'a TypeBox schema, of the package "typebox" (Type.Unsafe makes one of any other JSON schema)'
+
+const TYPEBOX_MARKS = ['~kind', '~unsafe', '~binary']
+
+/** Compiling is no test: to TypeBox, any object is a schema, and one whose keywords it does not know allows all. */
+export function isTypeBox(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && TYPEBOX_MARKS.some((mark) => mark in value)
 }
 
 /** Kinds that may stand for the whole of a payload, beside JSON. */
@@ -22,6 +33,17 @@ const DATA = new Set(['const', 'enum', 'default', 'examples', 'required'])
 /** Keywords that hold schemas by names of the application's own. */
 const BY_NAME = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'])
 
+/** Where the builders of TypeBox put the schemas that they are given, by kind. They look at none of them. */
+const GIVEN: ReadonlyMap<unknown, string> = new Map([
+  ['Object', 'properties'],
+  ['Record', 'patternProperties'],
+  ['Array', 'items'],
+  ['Tuple', 'items'],
+  ['Union', 'anyOf'],
+  ['Intersect', 'allOf'],
+  ['Cyclic', '$defs'],
+])
+
 /** Kinds that JSON does not have, by TypeBox's names, and the ones to take instead. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['bigint', 'Type.String() for what is larger than a number'],
@@ -32,8 +54,8 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ),
 ])
 
-/** The first schema that is wrong within `schema`; `undefined` where there is none. */
-export function findUncarried(schema: unknown, kinds: WholeKinds): UncarriedPart | undefined {
+/** The first part that is wrong within `schema`; `undefined` where there is none. */
+export function findFlaw(schema: unknown, kinds: WholeKinds): Flaw | undefined {
   return new Walk(kinds).look(schema, '', true)
 }
 
@@ -46,14 +68,14 @@ class Walk {
     this.#kinds = kinds
   }
 
-  look(schema: unknown, path: string, isWhole: boolean): UncarriedPart | undefined {
+  look(schema: unknown, path: string, isWhole: boolean): Flaw | undefined {
     const seen = isWhole ? this.#seen.whole : this.#seen.part
     if (!isNode(schema) || seen.has(schema)) return undefined
     seen.add(schema)
-    return this.#flaw(schema, path, isWhole) ?? this.#within(schema, path, isWhole)
+    return stranger(schema, path) ?? this.#flaw(schema, path, isWhole) ?? this.#within(schema, path, isWhole)
   }
 
-  #flaw(node: SchemaNode, path: string, isWhole: boolean): UncarriedPart | undefined {
+  #flaw(node: SchemaNode, path: string, isWhole: boolean): Flaw | undefined {
     if (isBinary(node)) return this.#kinds.bytes && isWhole ? undefined : { path, ...BYTES }
     const kind = String(node['~kind'] ?? node.type)
     if (kind === 'Undefined' || kind === 'Void') {
@@ -65,7 +87,7 @@ class Walk {
   }
 
   /** The alternatives of a union stand where it stands; whatever else a schema holds is a part of it. */
-  #within(node: SchemaNode, path: string, isWhole: boolean): UncarriedPart | undefined {
+  #within(node: SchemaNode, path: string, isWhole: boolean): Flaw | undefined {
     return firstOf(Object.keys(node), (key) => {
       const at = `${path}/${key}`
       if (DATA.has(key)) return undefined
@@ -77,10 +99,23 @@ class Walk {
     })
   }
 
-  #each(schemas: unknown, path: string, isWhole: boolean): UncarriedPart | undefined {
+  #each(schemas: unknown, path: string, isWhole: boolean): Flaw | undefined {
     if (typeof schemas !== 'object' || schemas === null) return undefined
     return firstOf(Object.entries(schemas), ([key, schema]) => this.look(schema, `${path}/${key}`, isWhole))
   }
+}
+
+/** A part that was given for a schema, and is none: everything would fit it. */
+function stranger(node: SchemaNode, path: string): Flaw | undefined {
+  const kind = node['~kind']
+  const slot = GIVEN.get(kind)
+  if (slot === undefined) return undefined
+  const at = `${path}/${slot}`
+  const given = node[slot]
+  if (kind === 'Array') return isTypeBox(given) ? undefined : { path: at, wanted: A_SCHEMA, got: given }
+  return firstOf(Object.entries(Object(given)), ([key, got]) =>
+    isTypeBox(got) ? undefined : { path: `${at}/${key}`, wanted: A_SCHEMA, got },
+  )
 }
 
 const BYTES = { wanted: 'Binary() for a whole payload, reply or event alone', got: 'Binary() within JSON' }

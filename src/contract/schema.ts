@@ -100,12 +100,35 @@ type Unless<X, Check> = X extends undefined ? X : Check
 type CheckEvent<E, X> = E extends ReservedEvent ? `the event "${E}" belongs to the protocol` : X
 
 /** The marks that TypeBox puts on the schemas that it makes. */
-type TypeBoxMark = '~kind' | '~unsafe' | '~refine' | '~binary'
+type TypeBoxMark = '~kind' | '~unsafe' | '~binary'
 
 type CheckType<X> =
   Extract<keyof X, TypeBoxMark> extends never
     ? 'this is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)'
-    : CheckCarried<X>
+    : CheckParts<X>
+
+type CheckParts<X> = [Stranger<X>] extends [never]
+  ? CheckCarried<X>
+  : `"${Stranger<X>}" is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)`
+
+/** The names of what stands within a schema, some levels deep, and TypeBox has not made: it takes any value for a schema. */
+type Stranger<X, Depth extends readonly unknown[] = []> = Depth['length'] extends 6
+  ? never
+  : X extends { readonly properties: infer P }
+    ? { [K in keyof P & string]: StrangerAt<K, P[K], [...Depth, 0]> }[keyof P & string]
+    : X extends { readonly items: infer I }
+      ? I extends readonly unknown[]
+        ? never
+        : StrangerAt<'items', I, [...Depth, 0]>
+      : never
+
+/** A schema that is only known to be one has no mark. */
+type StrangerAt<Name, Part, Depth extends readonly unknown[]> =
+  Record<never, never> extends Part
+    ? never
+    : Extract<keyof Part, TypeBoxMark> extends never
+      ? Name
+      : Stranger<Part, Depth>
 
 type CheckCarried<X> = X extends TSchema
   ? [Uncarried<Static<X>>] extends [never]
@@ -142,4 +165,4 @@ type CheckExchange<X> =
           ? Unless<X[K], CheckType<X[K]>>
           : `an exchange has payload, reply and error, not "${K & string}"`
       }
-    : CheckCarried<X>
+    : CheckParts<X>

@@ -110,6 +110,45 @@ for (const kind of KINDS) {
   })
 }
 
+/** Values that stand where a schema is wanted, and that TypeBox takes for one which allows everything. */
+const STRANGERS: Readonly<Record<string, unknown>> = {
+  'a builder that was not called': Type.String,
+  'the name of a type': 'string',
+  'properties without Type.Object': { name: Type.String() },
+  'a schema of JSON, or of an older TypeBox': { type: 'string' },
+  'a schema of JSON with a typo': { type: 'strnig' },
+  'a copy of a schema': { ...Type.String() },
+  'an array': [Type.String()],
+  nothing: undefined,
+}
+
+/** Where a schema of JSON may stand, and where what is held is the exchange itself. */
+const NOT_WITHIN = ['other properties', 'a schema of its own', 'itself', 'Optional', 'Readonly', 'Refine']
+
+for (const [name, value] of Object.entries(STRANGERS)) {
+  test(`what TypeBox has not made is no schema, wherever one stands in another: ${name}`, () => {
+    for (const [field, schema] of PLACES) {
+      for (const [holder, , hold] of HOLDERS.filter(([holder]) => !NOT_WITHIN.includes(holder))) {
+        let inner: object
+        try {
+          inner = schema(hold(value as TSchema))
+        } catch {
+          continue // TypeBox itself says no.
+        }
+        assert.throws(() => define(inner), refusalAt(field), `${name} in ${holder} at ${field}`)
+      }
+    }
+  })
+}
+
+test('a property that is no schema is named, with what came, and with the way for schemas from elsewhere', () => {
+  const Say = Type.Object({ to: Type.Array(Type.Object({ name: Type.String as never })) })
+  assert.throws(() => define({ in: { x: Say } }), {
+    message:
+      'channel \'a\': schema.in.x/properties/to/items/properties/name: wanted a TypeBox schema, of the package "typebox" (Type.Unsafe makes one of any other JSON schema), got function String',
+  })
+})
+
 function refusalAt(field: string): (error: Error & { code?: string }) => boolean {
   return ({ code, message }) =>
     code === 'BERYL_ERR_CHANNEL_INVALID' &&

@@ -14,6 +14,8 @@ function define(pattern: unknown, definition: unknown): unknown {
   return (defineChannel as (pattern: unknown, definition: unknown) => unknown)(pattern, definition)
 }
 
+const SCHEMA =
+  'wanted a TypeBox schema, of the package "typebox" (Type.Unsafe makes one of any other JSON schema)'
 const DEFINITION_FIELDS = 'schema, join, snapshot, joined, in, info, intercept, history, terminate'
 
 /** The fault, the pattern, the definition, and the end of the refusal: field, wanted and got. */
@@ -116,25 +118,31 @@ const REFUSED: readonly [what: string, pattern: unknown, definition: unknown, re
     'a payload that is no schema',
     'r',
     { schema: { in: { say: { payload: 5 } } }, join, in: { say: handler } },
-    'schema.in.say.payload: wanted a TypeBox schema (Type.Unsafe makes one of any JSON schema), got 5',
+    `schema.in.say.payload: ${SCHEMA}, got 5`,
   ],
   [
     'a reply of the join that is no schema',
     'r',
     { schema: { join: { reply: [] } }, join },
-    'schema.join.reply: wanted a TypeBox schema (Type.Unsafe makes one of any JSON schema), got an array of 0',
+    `schema.join.reply: ${SCHEMA}, got an array of 0`,
   ],
   [
     'an outgoing event that is no schema',
     'r',
     { schema: { out: { said: null } }, join },
-    'schema.out.said: wanted a TypeBox schema (Type.Unsafe makes one of any JSON schema), got null',
+    `schema.out.said: ${SCHEMA}, got null`,
   ],
   [
     'a presence that is no schema',
     'r',
     { schema: { presence: true }, join },
-    'schema.presence: wanted a TypeBox schema (Type.Unsafe makes one of any JSON schema), got true',
+    `schema.presence: ${SCHEMA}, got true`,
+  ],
+  [
+    'a schema of JSON, of Zod or of an older TypeBox',
+    'r',
+    { schema: { in: { say: { anyOf: [{ type: 'string' }] } } }, join, in: { say: handler } },
+    `schema.in.say: ${SCHEMA}, got { anyOf }`,
   ],
   [
     'a schema that does not compile',

@@ -471,6 +471,21 @@ test('an invalid payload is answered with where and what; an undeclared and a re
   assert.deepEqual(await topic.push('presence_diff', {}).expectReply('error'), { reason: 'reserved_event' })
 })
 
+test('a handler that returns reject(…) crashes, also where its reply may be anything: nobody is told ok', async (t) => {
+  for (const answer of [Type.Object({}), Type.Any()])
+    for (const result of [reject({ reason: 'no' }), later(Promise.resolve(reject({ reason: 'no' })))]) {
+      const channel = defineChannel('room:*', {
+        schema: { in: { tell: { reply: answer } } },
+        join: () => ({ assigns: {} }),
+        in: { tell: (() => result) as never },
+      })
+      const { topic } = await joined(t, channel)
+      topic.push('tell', {})
+      const { message } = (await topic.expectError()) as Error
+      assert.match(message, /wanted the declared reply, fail\(…\), .+, got reject\(…\)$/)
+    }
+})
+
 for (const [made, thrown] of [
   ['fail(…)', fail({ reason: 'full' })],
   ['reply(…)', reply('queued', {})],

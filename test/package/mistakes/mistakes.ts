@@ -145,7 +145,11 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
     },
     {
       code: `defineChannel('room:*', { schema: { in: { say: { type: 'object' } } }, join, in: { say() {} } })`,
-      says: `channel 'room:*': schema.in.say.type: wanted one of payload, reply, error, or a TypeBox schema around it all, got "type"`,
+      says: `channel 'room:*': schema.in.say: wanted a TypeBox schema, of the package "typebox" (Type.Unsafe makes one of any other JSON schema), got { type }`,
+    },
+    {
+      code: `defineChannel('room:*', { schema: { in: { say: Type.Object({ body: Type.String }) } }, join, in: { say() {} } })`,
+      says: `channel 'room:*': schema.in.say/properties/body: wanted a TypeBox schema, of the package "typebox" (Type.Unsafe makes one of any other JSON schema), got function String`,
     },
     {
       code: `defineChannel('room:*', { schema: { out: { said: Type.Object({ at: Type.BigInt() }) } }, join })`,
@@ -218,6 +222,10 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
       says: "join crashed: channel 'lobby', the reply of join: wanted none, or a `reply` in schema.join, got { name }",
     },
     {
+      code: `await enter(defineChannel('lobby', { schema: {}, join: () => fail({ reason: 'full' }) }))`,
+      says: `join crashed: channel 'lobby', join: wanted { assigns } or reject(…), got fail(…)`,
+    },
+    {
       code: `await enter(defineChannel('lobby', { schema: {}, join: () => { throw reject() } }))`,
       says: "join crashed: channel 'lobby', join: wanted `return reject(…)`, got `throw reject(…)`",
     },
@@ -228,6 +236,10 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
     {
       code: `await enter(defineChannel('lobby', { schema: { in: { say: { payload: Body, reply: Body } } }, join, in: { say() {} } }))`,
       says: `channel crashed: channel 'lobby', the handler of "say": wanted the declared reply, fail(…), reply(…), stop(…) or later(…), got undefined`,
+    },
+    {
+      code: `await enter(defineChannel('lobby', { schema: { in: { say: { payload: Body, reply: Body } } }, join, in: { say: () => reject() } }))`,
+      says: `channel crashed: channel 'lobby', the handler of "say": wanted the declared reply, fail(…), reply(…), stop(…) or later(…), got reject(…)`,
     },
     {
       code: `await enter(defineChannel('lobby', { schema: { in: { say: { payload: Body, reply: Body } } }, join, in: { say: () => ({ body: 42 }) } }))`,

@@ -13,7 +13,7 @@ import {
   reply,
   stop,
 } from 'fastify-beryl'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { expectSame } from '../same.ts'
 
 // Code that must compile, and the types that it infers.
@@ -143,6 +143,13 @@ export const foreign = defineChannel('foreign', {
   join: () => ({ assigns: {} }),
   in: { any: ({ a }) => void (a satisfies 1) },
 })
+
+/** A schema within another may be one that is given, of which no more is known. */
+export const paged = (entry: TSchema) =>
+  defineChannel('paged', {
+    schema: { out: { page: Type.Object({ entries: Type.Array(entry), first: entry }) } },
+    join: () => ({ assigns: {} }),
+  })
 
 /** Sockets of every kind of channel are any socket: with a schema of nothing, of events alone, of presence alone. */
 export const bare = defineChannel('bare', {

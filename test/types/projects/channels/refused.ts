@@ -39,6 +39,12 @@ defineChannel('a', { schema: { out: { presence_diff: Type.Object({}) } }, join: 
 defineChannel('a', { schema: { in: { x: { paylod: Type.String() } } }, join: open, in: { x() {} } })
 // refused: "this is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)"
 defineChannel('a', { schema: { out: { x: { type: 'object' } } }, join: open })
+// refused: "\"body\" is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)"
+defineChannel('a', { schema: { out: { x: Type.Object({ body: Type.String }) } }, join: open })
+// refused: "\"name\" is no TypeBox schema
+defineChannel('a', { schema: { presence: Type.Array(Type.Object({ name: 'string' })) }, join: open })
+// refused: "\"items\" is no TypeBox schema
+defineChannel('a', { schema: { presence: Type.Optional(Type.Array({ name: Type.String() })) }, join: open })
 // refused: 'inn' does not exist in type
 defineChannel('a', { schema: { inn: {} }, join: open })
 // refused: "a channel schema has join, in, out, info and presence, not \"inn\""
