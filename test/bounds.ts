@@ -29,6 +29,10 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'channel/schema-walk.ts const GIVEN': 'constant',
   'channel/schema-walk.ts const INSTEAD': 'constant',
   'channel/schema-walk.ts field #seen': 'the schemas within one schema, while it is looked through',
+  'channel/checks.ts local seen': 'the schemas within one schema, while it is looked through',
+  'channel/schema-visits.ts field #named': 'the names within one schema, while a payload is held against it',
+  'channel/schema-visits.ts local named': 'the names within one schema, while a payload is held against it',
+  'channel/schema-visits.ts local seen': 'the schemas within one schema, while it is looked through',
   'node/endpoint.ts field #listening':
     'the listeners of channels.subscribe, until their functions are called',
   'node/logger.ts const ofServer': 'constant',

@@ -8,6 +8,7 @@ import { section, whole } from '../ground/option-checks.ts'
 import { whyUncarried } from '../protocol/carried.ts'
 import { TOO_DEEP } from '../protocol/message.ts'
 import { guardChecks } from './checks.ts'
+import { isSoonExplained } from './schema-visits.ts'
 import { isOpen } from './schema-walk.ts'
 
 /**
@@ -42,7 +43,7 @@ export interface Misfit {
  * fits or it does not.
  */
 export class PayloadSchema {
-  /** As the application gave it. */
+  /** As the application gave it, or a copy. */
   readonly source: TSchema
   readonly #validator: Validator
   readonly #bytesFit: boolean
@@ -50,9 +51,8 @@ export class PayloadSchema {
   readonly #declaresBytes: boolean
 
   constructor(schema: TSchema) {
-    guardChecks(schema)
-    this.source = schema
-    this.#validator = Compile(schema)
+    this.source = guardChecks(schema)
+    this.#validator = Compile(this.source)
     this.#bytesFit = fitsBytes(schema)
     this.#isOpen = isOpen(schema)
     this.#declaresBytes = declaresBytes(schema)
@@ -79,7 +79,8 @@ export class PayloadSchema {
     return this.#isOpen ? whyUncarried(value) : undefined
   }
 
-  #issues(value: unknown): PayloadIssue[] {
+  #issues(value: unknown): readonly PayloadIssue[] {
+    if (!isSoonExplained(this.source, value)) return UNEXPLAINED
     return this.#validator
       .Errors(value)
       .slice(0, MAX_ISSUES)
@@ -95,6 +96,9 @@ export function refusedBecause(schema: PayloadSchema | undefined, value: unknown
 
 const DEEP: Misfit = { issues: [{ path: '', message: 'must not be nested so deeply' }] }
 const BYTES: Misfit = { issues: [{ path: '', message: 'must be JSON, not binary' }] }
+const UNEXPLAINED: readonly PayloadIssue[] = [
+  { path: '', message: 'must fit its schema: it is too large for a search for the part that does not' },
+]
 const FAILED: PayloadIssue = { path: '', message: 'must pass its check' }
 
 /** The message of a check is the application's, and may be anything. */

@@ -32,12 +32,13 @@ export function Binary(options: BinaryOptions = {}): TBinary {
         ? 'must be binary'
         : `must be binary of at most ${maxBytes} bytes`,
   )
-  mark(schema)
-  return schema
+  return marked(schema)
 }
 
-function mark(schema: TUnsafe<Uint8Array>): asserts schema is TBinary {
-  Object.defineProperty(schema, '~binary', { value: true })
+/** A copy: with the setting `immutableTypes` TypeBox freezes what it makes. */
+function marked(schema: TUnsafe<Uint8Array>): TBinary {
+  const descriptors = Object.getOwnPropertyDescriptors(schema)
+  return Object.defineProperties({}, { ...descriptors, '~binary': { value: true } }) as TBinary
 }
 
 const BINARY = { contentEncoding: 'binary' }
