@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { isUint8Array } from 'node:util/types'
 import { type Frame, textFrame } from './frame.ts'
 import { boundDepth } from './json.ts'
@@ -11,7 +12,8 @@ export const v1: Codec = {
   version: '1.0.0',
   index: 0,
 
-  decode(data, _isBinary, parse) {
+  decode(data, isBinary, parse) {
+    if (isBinary && !isUtf8(data)) throw new MalformedFrame('a binary frame that is not UTF-8')
     const text = data.toString('utf8')
     const map = parse(text)
     if (typeof map !== 'object' || map === null || Array.isArray(map))

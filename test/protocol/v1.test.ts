@@ -38,6 +38,14 @@ test('W13 a binary frame is read as text', () => {
   assert.deepEqual(v1.decode(data, true, JSON.parse), v1.decode(data, false, JSON.parse))
 })
 
+test('W16 a binary frame that is not UTF-8 is malformed, not another text', () => {
+  const [start, end] = ['{"topic":"t","event":"e","payload":"', '","ref":"1"}'].map((text) =>
+    Buffer.from(text),
+  )
+  const data = Buffer.concat([start as Buffer, Buffer.of(0xc3), end as Buffer])
+  assert.throws(() => v1.decode(data, true, JSON.parse), { message: 'a binary frame that is not UTF-8' })
+})
+
 for (const text of ['[null,"1","t","e",{}]', 'null', '5', '"x"', '[]']) {
   test(`W16 ${text} is not an object`, () => refuses(text, 'not an object'))
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
@@ -370,6 +370,13 @@ test('W130 a client that takes nothing of its answer is cut when it counts as go
   await once(served, 'close')
 })
 
+/** A push whose text is cut within a character. */
+const NOT_UTF8 = Buffer.concat([
+  Buffer.from('["1","3","room:1","say",{"body":"'),
+  Buffer.of(0xc3),
+  Buffer.from('"}]'),
+])
+
 test('W113 what cannot be taken is answered at once, with 400 or 413', async (t) => {
   const { app } = await serve(t, { limits: { payloadBytes: 200 } })
   const poller = await joined(app)
@@ -381,6 +388,10 @@ test('W113 what cannot be taken is answered at once, with 400 or 413', async (t)
   assert.deepEqual(await answer(''), [400, { status: 400 }])
   assert.deepEqual(await answer('!!!'), [400, { status: 400 }])
   assert.deepEqual(await answer(`${heartbeat}\n\n${heartbeat}`), [400, { status: 400 }])
+  for (const type of ['application/x-ndjson', 'application/json']) {
+    const { statusCode } = await poller.post(NOT_UTF8, { 'content-type': type })
+    assert.equal(statusCode, 400)
+  }
   assert.deepEqual(await answer(`${heartbeat}\n["1","2","room:1","say",{"body":"${'x'.repeat(200)}"}]`), [
     413,
     { status: 413 },
@@ -395,6 +406,41 @@ test('W113 what cannot be taken is answered at once, with 400 or 413', async (t)
   assert.deepEqual(await answer('["1"'), [400, { status: 400 }])
   assert.equal((await poller.poll()).messages.length, 100)
   assert.equal((await poller.poll()).status, 410)
+})
+
+test('W130 bodies that wait for their session count, also where their client has gone away', async (t) => {
+  const { app, release } = await serve(t, { limits: { payloadBytes: 1_000, pendingHandlers: 1 } })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const poller = await joined(app)
+  await poller.send(['2', '2', 'room:2', 'phx_join', {}], ['1', '3', 'room:1', 'wait', { body: 'a' }])
+  // The second waits for room, and its client is not read.
+  const stops = poller.send(['2', '4', 'room:2', 'wait', { body: 'b' }])
+  await turns()
+  const line = JSON.stringify(['1', '5', 'room:1', 'say', { body: 'x'.repeat(800) }])
+  const body = Array.from({ length: 50 }, () => line).join('\n')
+  const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length }
+  for (let round = 0; round < 2; round++) {
+    const sent = request({ port, host: '127.0.0.1', path: poller.url, method: 'POST', headers })
+    sent.on('error', () => {})
+    const [, response] = await new Promise<[IncomingMessage, ServerResponse]>((resolve) => {
+      app.server.once('request', (...both: [IncomingMessage, ServerResponse]) => resolve(both))
+      sent.end(body)
+    })
+    const gone = once(response, 'close')
+    await until('the body is there', () => response.req.complete)
+    await turns()
+    sent.destroy()
+    await gone
+  }
+  const refused = poller.post(body)
+  await turns()
+  for (let round = 0; round < 2; round++) {
+    release()
+    await turns()
+  }
+  await stops
+  assert.equal((await refused).statusCode, 429)
 })
 
 test('W113 a client that floods is told 429, and its session is over', async (t) => {

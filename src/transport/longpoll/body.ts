@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** A frame of a client. */
 export interface Incoming {
   readonly data: Buffer
@@ -28,8 +30,10 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
  */
 export function readBody(body: Buffer, isNdjson: boolean, maxBytes: number): Batch | BodyRefusal {
   if (body.length === 0) return 400
-  if (!isNdjson)
-    return body.length > maxBytes ? 413 : { frames: [{ data: body, isBinary: false }], hasMore: false }
+  if (!isNdjson) {
+    const frame = bounded({ data: body, isBinary: false }, maxBytes)
+    return typeof frame === 'number' ? frame : { frames: [frame], hasMore: false }
+  }
   const frames: Incoming[] = []
   for (let at = 0; at < body.length; ) {
     if (frames.length === BATCH_LINES) return { frames, hasMore: true }
@@ -48,7 +52,13 @@ function readLine(bytes: Buffer, maxBytes: number): Incoming | BodyRefusal {
   const isText = line[0] === 91 || line[0] === 123
   const data = isText ? line : fromBase64(line)
   if (data === undefined || line.length === 0) return 400
-  return data.length > maxBytes ? 413 : { data, isBinary: !isText }
+  return bounded({ data, isBinary: !isText }, maxBytes)
+}
+
+/** Over a WebSocket a text that is not UTF-8 does not come as far as this; read all the same, it would be another text. */
+function bounded(frame: Incoming, maxBytes: number): Incoming | BodyRefusal {
+  if (frame.data.length > maxBytes) return 413
+  return frame.isBinary || isUtf8(frame.data) ? frame : 400
 }
 
 function fromBase64(line: Buffer): Buffer | undefined {

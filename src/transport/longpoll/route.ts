@@ -269,6 +269,8 @@ class LongPollRoute {
   #post(request: FastifyRequest, reply: FastifyReply): void {
     const posting = (request.raw as Posted)[kPosting] as Posting
     posting.room.arrived()
+    // From here on its frames may wait for their session, whether or not its client still waits for the answer.
+    reply.raw.off('close', posting.room.release)
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
     const done = (answer: PostAnswer): void => {
