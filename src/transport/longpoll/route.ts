@@ -277,6 +277,15 @@ class LongPollRoute {
       posting.room.release()
       sendPostAnswer(reply, answer)
     }
+    try {
+      this.#deliver(posting, body, isNdjson, done)
+    } catch (error) {
+      posting.room.release()
+      throw error
+    }
+  }
+
+  #deliver(posting: Posting, body: Buffer, isNdjson: boolean, done: (answer: PostAnswer) => void): void {
     if (posting.node === this.#entrance.node) return this.#pollers.post(posting.session, body, isNdjson, done)
     if (this.#relay.count >= this.#options.limits.connections) return done({ status: 503 })
     this.#relay.post(this.#relayed(posting, posting.token), body, isNdjson, {
