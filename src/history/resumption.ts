@@ -94,7 +94,8 @@ function locate(tail: Tail, since: LogPosition | undefined, topic: string): unde
 function decided(histories: Histories, asker: Asker, tail: Tail): Resumption {
   const resumption = new Resumption(asker, tail)
   const { outcome, offset, since } = resumption
-  if (outcome !== undefined) report(histories, asker, outcome, offset - since)
+  // Of a client that went while the log was read, nobody knows: the tail has ended before it knew its position.
+  if (outcome !== undefined && tail.position !== undefined) report(histories, asker, outcome, offset - since)
   return resumption
 }
 

@@ -181,6 +181,29 @@ for (const [what, forged] of [
     assert.deepEqual([node.crashes, node.events.includes('gap 0')], [[], false])
   })
 
+test('a client that goes while its join reads the log is counted with no outcome', async () => {
+  const clock = fakeClock()
+  const { pubsub, write, far, reads } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()] })
+  const client = node.connect()
+  client.join()
+  await clock.settle()
+  write(1)()
+  await clock.settle()
+  client.look().raw.session.disconnected(1006)
+  far.isSlow = true
+  const back = client.moveTo(node.connect())
+  back.join()
+  await clock.settle()
+  back.raw.session.disconnected(1006)
+  for (const answer of reads) answer()
+  await clock.advance(300)
+  assert.deepEqual(
+    node.events.filter((event) => event !== 'read'),
+    [],
+  )
+})
+
 test('H17 a client whose intercept drops entries is told its position once a second', async () => {
   const clock = fakeClock()
   const channels = [room({ intercept: () => undefined })]
