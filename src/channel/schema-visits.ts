@@ -81,9 +81,9 @@ class Visits {
     return schemasIn(part).every((schema, index) => index >= value.length || this.visit(schema, value[index]))
   }
 
-  /** One schema for all items, or for all properties. */
+  /** One schema for all items, or for all properties; `false` is one, too. */
   #each(schema: unknown, value: unknown): boolean {
-    if (!isNode(schema) || !isNode(value)) return true
+    if (!isNode(value)) return true
     return Object.keys(value).every((key) => this.visit(schema, value[key]))
   }
 
@@ -113,7 +113,7 @@ function namedIn(root: unknown): Map<string, unknown> {
         name(key, schema)
         name(`#/${defs}/${key}`, schema)
       }
-    open.push(...Object.values(node))
+    for (const part of Object.values(node)) open.push(part)
   }
   return named
 }

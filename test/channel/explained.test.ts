@@ -115,12 +115,16 @@ test('W134: of a small payload the reasons are those that TypeBox finds, and of 
 test('W134: nothing that a schema may hold escapes the count', () => {
   const wide = Type.Union(Array.from({ length: 60 }, (_, index) => Type.Literal(`k${index}`)))
   const list = Array.from({ length: 40 }, () => 0)
+  const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`x${index}`, 0]))
   const named = Object.fromEntries(list.map((zero, index) => [`x${index}`, zero]))
   const parts: readonly [TSchema, unknown][] = [
     [Type.Array(wide), list],
     [Type.Tuple(list.map(() => wide)), list],
     [Type.Record(Type.String(), wide), named],
     [Type.Object({}, { additionalProperties: wide }), named],
+    [Type.Object({}, { additionalProperties: false }), many],
+    [Type.Object({ a: Type.Any() }, { unevaluatedProperties: false }), many],
+    [Type.Unsafe({ items: false }), Object.keys(many)],
     [Type.Object(Object.fromEntries(Object.keys(named).map((key) => [key, wide]))), named],
     [Type.Array(Type.Any(), { contains: wide }), list],
     [Type.Intersect([Type.Object({}), Type.Record(Type.String(), wide)]), named],
