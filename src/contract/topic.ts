@@ -20,7 +20,13 @@ export type CheckPattern<P extends string> = P extends ''
       : P
 
 /** The events that belong to the protocol: no channel may declare them and no client may push them. */
-export type ReservedEvent = `phx_${string}` | 'heartbeat' | 'presence_state' | 'presence_diff' | 'disconnect'
+export type ReservedEvent =
+  | `phx_${string}`
+  | 'heartbeat'
+  | 'presence_state'
+  | 'presence_diff'
+  | 'disconnect'
+  | '$resume'
 
 /** Of several patterns, the one that owns a topic: the most specific that matches, as for the router. */
 export type Owner<T extends string, All extends string> = MostSpecific<Matching<T, All>>

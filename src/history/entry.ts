@@ -1,4 +1,5 @@
 import { isName } from '../ground/name.ts'
+import { isTooDeep } from '../protocol/json.ts'
 import { JsonText } from '../protocol/message.ts'
 import { isReservedEvent } from '../protocol/topic.ts'
 import { LoggedBroadcast } from '../pubsub/logged.ts'
@@ -26,9 +27,10 @@ export function writeEntry({ event, payload, at, except }: Entry): string {
 }
 
 /**
- * `undefined` for what is no entry of this version, and for what no client could read. Never throws.
+ * `undefined` for what is no entry of this version, and for what a client must not see: an entry goes into frames as it came.
+ * Never throws.
  *
- * @param isOwn This process has written it: the payload is not looked into.
+ * @param isOwn This process has written it: it is not looked into.
  */
 export function readEntry(text: string, isOwn = false): Entry | undefined {
   try {
@@ -36,22 +38,33 @@ export function readEntry(text: string, isOwn = false): Entry | undefined {
     const head: unknown = JSON.parse(text.slice(0, end))
     if (end === -1 || !Array.isArray(head)) return undefined
     const [version, at, event, except] = head as unknown[]
-    if (version !== VERSION || typeof at !== 'number' || !isName(event) || isReservedEvent(event))
-      return undefined
-    const payload = new JsonText(text.slice(end + 1))
-    if (!isOwn) JSON.parse(payload.text)
-    return { event, payload, at, except: typeof except === 'string' ? except : undefined }
+    if (version !== VERSION || typeof at !== 'number' || !isName(event)) return undefined
+    const payload = text.slice(end + 1)
+    if (!isOwn && (isReservedEvent(event) || !isPayload(payload))) return undefined
+    const passesBy = typeof except === 'string' ? except : undefined
+    return { event, payload: new JsonText(payload), at, except: passesBy }
   } catch {
     return undefined
   }
 }
 
-/** The broadcast of an entry, as {@link readEntry} has it. */
+/** @throws SyntaxError where it is not one JSON value */
+function isPayload(text: string): boolean {
+  if (isTooDeep(text)) return false
+  JSON.parse(text)
+  return true
+}
+
+/**
+ * The broadcast of an entry; `undefined` for what is none.
+ *
+ * @param isOwn This process has written it: it is not looked into.
+ */
 export function broadcastOf(
   topic: string,
   offset: number,
   text: string,
-  isOwn?: boolean,
+  isOwn = false,
 ): LoggedBroadcast | undefined {
   const entry = readEntry(text, isOwn)
   if (entry === undefined) return undefined

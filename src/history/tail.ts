@@ -64,8 +64,9 @@ export class Tail {
   #timer: Timer | undefined
   /** Ends the wait for the next read. */
   #wake: (() => void) | undefined
-  /** Entries that came while the log is read: by offset. Made on first use. */
-  #early: Map<number, { epoch: string; text: string }> | undefined
+  #reads = 0
+  /** Entries that came while the log is read: by offset, with the number of the read. Made on first use. */
+  #early: Map<number, { epoch: string; text: string; reads: number }> | undefined
   #isEnded = false
 
   constructor(topic: string, declared: DeclaredHistory, host: TailHost) {
@@ -155,7 +156,7 @@ export class Tail {
     if (epoch === this.#epoch && offset <= this.#passed) return
     if (epoch === this.#epoch && offset === this.#passed + 1) return this.#pass(text)
     this.#early ??= new Map()
-    if (this.#early.size < MAX_EARLY) this.#early.set(offset, { epoch, text })
+    if (this.#early.size < MAX_EARLY) this.#early.set(offset, { epoch, text, reads: this.#reads })
     void this.#readSoon()
   }
 
@@ -223,6 +224,7 @@ export class Tail {
       return this.#reading.then(again)
     }
     this.#readAt = this.#host.clock.now()
+    this.#reads++
     const page = this.#host.read(this.topic, after, this.declared)
     if (!(page instanceof Promise)) return this.#fold(page, after)
     this.#reading = page.then(
@@ -304,13 +306,14 @@ export class Tail {
     for (const text of [...older, ...newer]) this.#hold(text)
   }
 
-  /** Passes on what came while the log was read. What still does not follow is read for again. */
+  /** Passes on what came while the log was read, or reads for it again. What came before, and is not in it, nobody has written. */
   #settle(): void {
     const early = this.#early
     if (early === undefined) return
     this.#early = undefined
-    for (const [offset, { epoch, text }] of [...early].sort(([a], [b]) => a - b)) {
-      if (epoch === this.#epoch && offset > this.#passed) this.arrived({ epoch, offset }, text)
+    for (const [offset, { epoch, text, reads }] of [...early].sort(([a], [b]) => a - b)) {
+      const isNext = reads === this.#reads ? offset > this.#passed : offset === this.#passed + 1
+      if (epoch === this.#epoch && isNext) this.arrived({ epoch, offset }, text)
     }
   }
 }

@@ -3,12 +3,6 @@ import { type Incarnation, NO_INCARNATION } from './incarnation.ts'
 import type { RowsMessage } from './messages.ts'
 import type { Row } from './row.ts'
 
-/** One change: the row that it brought, and the dot of the one that it took away (0: none). An update has both. */
-interface Change {
-  readonly row: Row | undefined
-  readonly gone: number
-}
-
 export interface JournalSize {
   /** At least so many changes are kept: a node that lags further behind gets a snapshot. */
   readonly changes: number
@@ -31,7 +25,8 @@ export class Journal {
   // A new row has the highest dot: insertion order is the order of dots.
   readonly #rows = new Map<number, Row>()
   readonly #size: JournalSize
-  #changes: Change[] = []
+  /** The dot of the row that each change took away; 0: none. A row that it brought has the number of the change for a dot. */
+  #changes: number[] = []
   #sequence = 0
 
   constructor(incarnation: Incarnation, size: JournalSize = DEFAULT_SIZE) {
@@ -49,16 +44,16 @@ export class Journal {
   }
 
   join(row: Row): void {
-    this.#append(row, 0)
+    this.#append(0, row)
   }
 
   leave(row: Row): void {
-    if (this.#rows.delete(row.dot)) this.#append(undefined, row.dot)
+    if (this.#rows.delete(row.dot)) this.#append(row.dot)
   }
 
   /** One change: nobody ever sees the key without either. */
   update(old: Row, row: Row): void {
-    this.#append(row, this.#rows.delete(old.dot) ? old.dot : 0)
+    this.#append(this.#rows.delete(old.dot) ? old.dot : 0, row)
   }
 
   /** Everything after `since`, in messages that follow on each other: as changes where those are kept, else all rows. */
@@ -76,37 +71,35 @@ export class Journal {
     for (const page of pages) yield { ...head, ...page }
   }
 
-  #append(row: Row | undefined, gone: number): void {
+  #append(gone: number, row?: Row): void {
     this.#sequence++
     if (row !== undefined) {
       row.dot = this.#sequence
       this.#rows.set(row.dot, row)
     }
-    this.#changes.push({ row, gone })
+    this.#changes.push(gone)
     const { changes } = this.#size
     if (this.#changes.length >= changes * 2) this.#changes = this.#changes.slice(-changes)
   }
 
-  *#changesAfter(after: number): Generator<[number, Change]> {
+  *#changesAfter(after: number): Generator<[number, gone: number]> {
     const kept = this.#sequence - this.#changes.length
-    for (let number = after + 1; number <= this.#sequence; number++) {
-      const change = this.#changes[number - kept - 1]
-      if (change !== undefined) yield [number, change]
-    }
+    for (let number = after + 1; number <= this.#sequence; number++)
+      yield [number, this.#changes[number - kept - 1] ?? 0]
   }
 
-  *#snapshot(): Generator<[number, Change]> {
-    for (const row of this.#rows.values()) yield [row.dot, { row, gone: 0 }]
+  *#snapshot(): Generator<[number, gone: number]> {
+    for (const dot of this.#rows.keys()) yield [dot, 0]
   }
 
   /**
    * A page lists the rows of its range that are still alive and, of those that its range took away, the ones before
    * the range: whoever holds everything up to `after` never had the others.
    */
-  *#pages(since: number, changes: Iterable<[number, Change]>): Generator<Page> {
+  *#pages(since: number, changes: Iterable<[number, gone: number]>): Generator<Page> {
     let page: Page = { after: since, upTo: since, gone: [], rows: [] }
     let bytes = 0
-    for (const [number, { row, gone }] of changes) {
+    for (const [number, gone] of changes) {
       if (bytes >= this.#size.pageBytes) {
         yield sorted(page)
         page = { after: page.upTo, upTo: page.upTo, gone: [], rows: [] }
@@ -114,7 +107,8 @@ export class Journal {
       }
       page.upTo = number
       if (gone > 0 && gone <= page.after) bytes += addGone(page, gone)
-      if (row === undefined || this.#rows.get(number) !== row) continue
+      const row = this.#rows.get(number)
+      if (row === undefined) continue
       page.rows.push(row)
       bytes += bytesOf(row)
     }

@@ -44,7 +44,7 @@ export function topicId(pattern: TopicPattern, topic: string): string {
   return pattern.wildcard ? topic.slice(pattern.prefix.length) : ''
 }
 
-const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect'])
+const RESERVED_EVENTS = new Set(['heartbeat', 'presence_state', 'presence_diff', 'disconnect', '$resume'])
 
 export function isReservedEvent(event: string): event is ReservedEvent {
   return event.startsWith('phx_') || RESERVED_EVENTS.has(event)

@@ -15,7 +15,7 @@ function farLog(clock: Clock) {
   const engine = new MemoryLog({ clock, maxBytes: 1e8 })
   let listener: LogListener | undefined
   const reads: (() => void)[] = []
-  const far = { isSlow: false }
+  const far = { isSlow: false, reads: 0 }
   const log: PubSubLog = {
     listen: (one) => {
       listener = one
@@ -23,6 +23,7 @@ function farLog(clock: Clock) {
     append: async (topic, text, options) => engine.append(topic, text, options),
     read: (topic: string, after: number, limits: LogLimits) =>
       new Promise((resolve) => {
+        far.reads++
         const answer = (): void => resolve(engine.read(topic, after, limits))
         if (far.isSlow) reads.push(answer)
         else answer()
@@ -35,8 +36,10 @@ function farLog(clock: Clock) {
     return () => listener?.entry(TOPIC, position, entry)
   }
   const write = (payload: unknown) => writeText(text(payload))
-  const strange = (): void => listener?.entry(TOPIC, { epoch: 'other', offset: 9 }, text(9))
-  return { pubsub: { ...local(), log }, write, writeText, strange, far, reads }
+  const strange = (position = { epoch: 'other', offset: 9 }): void =>
+    listener?.entry(TOPIC, position, text(9))
+  const epoch = (): string => engine.read(TOPIC, 0, LIMITS).epoch
+  return { pubsub: { ...local(), log }, write, writeText, strange, far, reads, epoch }
 }
 
 test('H6 a log that is forgotten while a snapshot is read is not taken for the one that the client knows', async () => {
@@ -201,6 +204,70 @@ test('a client that goes while its join reads the log is counted with no outcome
   assert.deepEqual(
     node.events.filter((event) => event !== 'read'),
     [],
+  )
+})
+
+test('H8 an entry of the log that clients must not see is passed by, as from the other nodes, and hides no other', async () => {
+  const clock = fakeClock()
+  const { pubsub, write, writeText } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()] })
+  const [client, plain] = [node.connect(), node.connect()]
+  client.join()
+  plain.joinPlainly()
+  await clock.settle()
+  const deep = `${'['.repeat(501)}${']'.repeat(501)}`
+  const payloads = ['', '{', '1 2', '1],["@9"', deep].map((payload) => `[1,0,"said",null]\n${payload}`)
+  const names = [
+    '',
+    'x'.repeat(256),
+    '\ud800',
+    'phx_close',
+    'phx_reply',
+    'presence_diff',
+    'heartbeat',
+    '$resume',
+  ]
+  const events = names.map((event) => `${JSON.stringify([1, 0, event, null])}\n1`)
+  for (const entry of [...payloads, ...events]) writeText(entry)()
+  write('last')()
+  await clock.settle()
+  const offset = payloads.length + events.length + 1
+  assert.deepEqual([...client.look().took], [[offset, 'last']])
+  assert.deepEqual(told(plain.lines).slice(1), ['said - "last"'])
+  const { entries } = await node.endpoint.outbound.history('room:1', {})
+  assert.deepEqual(
+    entries.map((entry) => [entry.offset, entry.payload]),
+    [[offset, 'last']],
+  )
+  client.raw.session.disconnected(1006)
+  const back = client.moveTo(node.connect())
+  back.join()
+  await clock.settle()
+  assert.equal(back.look().recovered, true)
+  assert.equal(node.events.includes('gap 0'), false)
+})
+
+test('H8 an entry that is not in the log is looked for once, and no more', async () => {
+  const clock = fakeClock()
+  const { pubsub, write, strange, far, epoch } = farLog(clock)
+  const node = await Node.start(clock, { pubsub, channels: [room()] })
+  const client = node.connect()
+  client.join()
+  await clock.settle()
+  write(1)()
+  await clock.settle()
+  far.reads = 0
+  strange({ epoch: epoch(), offset: 1_000 })
+  await clock.advance(9_000)
+  assert.equal(far.reads, 1)
+  write(2)()
+  await clock.settle()
+  assert.deepEqual(
+    [...client.look().took],
+    [
+      [1, 1],
+      [2, 2],
+    ],
   )
 })
 

@@ -397,6 +397,34 @@ test('P12 C25 C27 a delta holds what changed, whatever else there is; a quiet pe
   assert.ok(Math.abs((deltas[0] ?? 0) - (deltas[1] ?? 0)) <= 8, String(deltas))
 })
 
+test('C25 what has gone is told by its number: the journal keeps no row of it', () => {
+  const replica = new Replica('a')
+  const { journal } = new State({
+    node: 'a',
+    incarnation: { generation: 1, nonce: 1 },
+    timing: TIMING,
+    visible: { add() {}, remove() {} },
+    report: () => {},
+  })
+  const gone = Array.from({ length: 200 }, () => {
+    const [row, next] = [replica.row(), replica.row()]
+    journal.join(row)
+    journal.update(row, next)
+    journal.leave(next)
+    return [new WeakRef(row), new WeakRef(next)]
+  })
+  return new Promise<void>((resolve) => {
+    // A turn later: what a WeakRef was made of lives to the end of its own.
+    setImmediate(() => {
+      globalThis.gc?.()
+      const kept = gone.flat().filter((ref) => ref.deref() !== undefined).length
+      assert.ok(kept <= 2, `${kept} rows are kept`)
+      assert.equal(journal.sequence, 600)
+      resolve()
+    })
+  })
+})
+
 test('C22 the same topic and key on two nodes are two presences, whoever hears of whom first', () => {
   const [a, b, c] = [new Replica('a'), new Replica('b'), new Replica('c')]
   a.state.journal.join(a.row('ann'))

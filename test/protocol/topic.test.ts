@@ -104,6 +104,7 @@ describe('W49 the events of the protocol', () => {
     'presence_state',
     'presence_diff',
     'disconnect',
+    '$resume',
   ]) {
     test(`${event} is one`, () => assert.equal(isReservedEvent(event), true))
   }

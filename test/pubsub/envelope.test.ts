@@ -162,7 +162,15 @@ test('X11: a body that is not one JSON value in UTF-8, or nested too deeply, is 
 
 test('X11: names that no topic and no event can have, and events of the protocol, are not understood', () => {
   for (const topic of ['', 'x'.repeat(256)]) assert.equal(decodeEnvelope(forged({ topic })), undefined)
-  for (const event of ['', 'x'.repeat(256), 'phx_close', 'phx_reply', 'presence_diff', 'heartbeat'])
+  for (const event of [
+    '',
+    'x'.repeat(256),
+    'phx_close',
+    'phx_reply',
+    'presence_diff',
+    'heartbeat',
+    '$resume',
+  ])
     assert.equal(decodeEnvelope(forged({ event })), undefined, event)
   for (const node of ['', '\ud800', 'x'.repeat(256)])
     assert.equal(decodeEnvelope(forged({ node })), undefined)

@@ -35,6 +35,8 @@ defineChannel('phoenix', { schema: {}, join: open })
 defineChannel('a', { schema: { in: { phx_join: Type.Object({}) } }, join: open, in: { phx_join() {} } })
 // refused: "the event \"presence_diff\" belongs to the protocol"
 defineChannel('a', { schema: { out: { presence_diff: Type.Object({}) } }, join: open })
+// refused: "the event \"$resume\" belongs to the protocol"
+defineChannel('a', { schema: { out: { $resume: Type.Object({}) } }, join: open })
 // refused: "an exchange has payload, reply and error, not \"paylod\""
 defineChannel('a', { schema: { in: { x: { paylod: Type.String() } } }, join: open, in: { x() {} } })
 // refused: "this is no TypeBox schema: wrap other JSON schemas in Type.Unsafe(…)"
