@@ -55,10 +55,59 @@ export function detailsOf(process: Process): ProcessDetails | undefined {
     const details: unknown = process.inspect?.()
     // An answer that is not plain may be unreadable, and a promise of it may reject.
     if (promised(details)?.catch(() => {}) !== undefined) return undefined
-    return typeof details === 'object' && details !== null ? { ...details } : undefined
+    return isRecord(details) ? fieldsIn(details, DETAILS) : undefined
   } catch {
     return undefined
   }
+}
+
+type Check = (value: unknown) => boolean
+
+const isText: Check = (value) => typeof value === 'string'
+const isNumber: Check = (value) => typeof value === 'number'
+
+/** The fields of {@link ProcessDetails} beside its children, which may all be absent. */
+const DETAILS: readonly (readonly [name: string, isRight: Check])[] = [
+  ['note', isText],
+  ['omitted', isNumber],
+]
+
+/** Those of a {@link TreeNode} that are always there. */
+const NODE: typeof DETAILS = [
+  ['id', isText],
+  ['type', isText],
+  ['state', isText],
+  ['restarts', isNumber],
+  ['abandoned', isNumber],
+  ['stillRunning', isNumber],
+]
+
+const NODE_MAY_HAVE: typeof DETAILS = [...DETAILS, ['since', isNumber], ['startsInMs', isNumber]]
+
+/** A copy of the fields that are known, and of the children: the whole tree is drawn and written as JSON. @throws where one is wrong */
+function fieldsIn(value: Record<string, unknown>, names: typeof DETAILS): Record<string, unknown> {
+  const fields: Record<string, unknown> = {}
+  for (const [name, isRight] of names) {
+    const field = value[name]
+    if (field === undefined) continue
+    if (!isRight(field)) throw new TypeError(name)
+    fields[name] = field
+  }
+  const { children } = value
+  if (children === undefined) return fields
+  if (!Array.isArray(children)) throw new TypeError('children')
+  return { ...fields, children: children.map(nodeIn) }
+}
+
+function nodeIn(value: unknown): Record<string, unknown> {
+  if (!isRecord(value)) throw new TypeError('a node')
+  const fields = fieldsIn(value, [...NODE, ...NODE_MAY_HAVE])
+  for (const [name] of NODE) if (!(name in fields)) throw new TypeError(name)
+  return { ...fields, children: fields.children ?? [] }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }
 
 /** Reads a reason that somebody gave: what is none is an error. */

@@ -5,8 +5,10 @@ import {
   Actor,
   type ChildInit,
   type ExitReason,
+  formatTree,
   monitor,
   type Process,
+  type ProcessDetails,
   startDynamicSupervisor,
   startSupervisor,
   worker,
@@ -100,6 +102,48 @@ function misbehaving(exit: string, shutdown: Answer, kill: Answer): Process {
     inspect: boom,
   }
 }
+
+/** A node that stands below itself. */
+const cyclic: Record<string, unknown> = {
+  ...{ id: 'x', type: 'worker', state: 'running', restarts: 0, abandoned: 0, stillRunning: 0 },
+}
+cyclic.children = [cyclic]
+
+const unreadable = {
+  get id() {
+    throw new Error('unreadable')
+  },
+}
+
+const wrongDetails: Readonly<Record<string, unknown>> = {
+  'a note that throws': { note: { toString: boom } },
+  'a note that is a symbol': { note: Symbol('note') },
+  'a number of others that is none': { omitted: Symbol('omitted') },
+  'a field that throws when it is written': { toJSON: boom, extra: { toJSON: boom } },
+  'a text for children': { children: 'abc' },
+  'endless children': { children: { [Symbol.iterator]: () => ({ next: () => ({ done: false }) }) } },
+  'a child that is null': { children: [null] },
+  'a child without a name': { children: [{ ...cyclic, id: undefined, children: [] }] },
+  'a child that throws when it is read': { children: [unreadable] },
+  'a child within itself': { children: [cyclic] },
+  'an array': [1, 2],
+  'a proxy that throws': new Proxy({}, { get: boom, ownKeys: boom }),
+}
+
+for (const [name, details] of Object.entries(wrongDetails))
+  test(`N19 a process that tells nonsense of itself does not spoil the tree around it: ${name}`, async () => {
+    const lab = new Lab()
+    const process = { exited: new Promise<never>(() => {}), shutdown: () => {}, kill: () => {} }
+    const inspect = () => details as ProcessDetails
+    const odd = { id: 'odd', shutdownMs: 'brutal', start: () => ({ ...process, inspect }) } as const
+    const tree = await lab.supervise({ children: [lab.child('good'), odd] })
+    const inspected = tree.inspect()
+    assert.match(formatTree(inspected), /good +worker, running\n.*odd +worker, running$/)
+    assert.deepEqual(JSON.parse(JSON.stringify(inspected)).children[1].children, [])
+    const stopping = tree.stop()
+    await lab.clock.advance(10_000)
+    await stopping
+  })
 
 for (const exit of Object.keys(exits))
   for (const shutdown of Object.keys(answers))
