@@ -91,7 +91,7 @@ const SHAPES: readonly [
 ]
 
 for (const [name, make, payload] of SHAPES)
-  test(`W134: it takes bounded work to say why a payload does not fit: ${name}`, () => {
+  test(`W134 it takes bounded work to say why a payload does not fit: ${name}`, () => {
     for (const size of [1, 2, 4, 8, 16, 64, 240, 800]) {
       const leaf = counted()
       const misfit = new PayloadSchema(make(leaf.schema)).misfit(payload(size))
@@ -101,7 +101,7 @@ for (const [name, make, payload] of SHAPES)
     }
   })
 
-test('W134: of a small payload the reasons are those that TypeBox finds, and of a large one that it is large', () => {
+test('W134 of a small payload the reasons are those that TypeBox finds, and of a large one that it is large', () => {
   for (const [name, make, payload] of SHAPES) {
     const schema = make(Type.String())
     const found = Compile(schema).Errors(payload(2))
@@ -112,7 +112,7 @@ test('W134: of a small payload the reasons are those that TypeBox finds, and of 
   }
 })
 
-test('W134: nothing that a schema may hold escapes the count', () => {
+test('W134 nothing that a schema may hold escapes the count', () => {
   const wide = Type.Union(Array.from({ length: 60 }, (_, index) => Type.Literal(`k${index}`)))
   const list = Array.from({ length: 40 }, () => 0)
   const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`x${index}`, 0]))

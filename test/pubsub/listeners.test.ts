@@ -10,7 +10,7 @@ const fails = (error: unknown): void => assert.fail(String(error))
 /** Of each listener: what it broadcasts when it hears an event for the first time. Events are numbers, as they were made. */
 const answers = fc.array(fc.array(fc.nat(3), { maxLength: 6 }), { minLength: 1, maxLength: 4 })
 
-test('W131: all listeners of a topic hear all in the order in which it was broadcast, whoever answers what', () => {
+test('W131 all listeners of a topic hear all in the order in which it was broadcast, whoever answers what', () => {
   fc.assert(
     fc.property(answers, fc.integer({ min: 1, max: 5 }), (plans, firsts) => {
       const listeners = new TopicListeners()
@@ -30,7 +30,7 @@ test('W131: all listeners of a topic hear all in the order in which it was broad
   )
 })
 
-test('W131: over the pubsub too, where a listener of telemetry answers as well', async (t) => {
+test('W131 over the pubsub too, where a listener of telemetry answers as well', async (t) => {
   const { nodes } = await threeNodes(t)
   const [{ pubsub, telemetry }] = nodes
   const heard: unknown[][] = [[], [], []]
@@ -48,7 +48,7 @@ test('W131: over the pubsub too, where a listener of telemetry answers as well',
   for (const each of heard) assert.deepEqual(each, [1, 2, 3, 4])
 })
 
-test('W131: one that comes while others are told hears what is broadcast from then on; one that goes hears no more', () => {
+test('W131 one that comes while others are told hears what is broadcast from then on; one that goes hears no more', () => {
   const listeners = new TopicListeners()
   const heard: string[] = []
   const broadcast = (n: number): void => listeners.notify(new Broadcast('room:1', 'said', n), fails)
@@ -69,7 +69,7 @@ test('W131: one that comes while others are told hears what is broadcast from th
   assert.deepEqual(heard, ['late 3'])
 })
 
-test('W131: bytes are told as they were when they were broadcast', () => {
+test('W131 bytes are told as they were when they were broadcast', () => {
   const listeners = new TopicListeners()
   const heard: unknown[] = []
   const bytes = Buffer.from([1])
@@ -83,7 +83,7 @@ test('W131: bytes are told as they were when they were broadcast', () => {
   assert.deepEqual(heard, [null, Buffer.from([1])])
 })
 
-test('W131: listeners that answer each other without end are told to stop, and the next broadcast is heard', () => {
+test('W131 listeners that answer each other without end are told to stop, and the next broadcast is heard', () => {
   const listeners = new TopicListeners()
   const failures: unknown[] = []
   let heard = 0
