@@ -54,6 +54,7 @@ export type RenewGrant = GrantedTime & {
 export interface ConnectContext {
   /** The query of the URL, nested as Phoenix nests it (`a[b]=1`, `l[]=1`). */
   readonly params: Record<string, unknown>
+  /** The request of the upgrade, which has been through the hooks of the scope. */
   readonly request: FastifyRequest
   /** The token that a Phoenix client gave as `authToken`, carried in the sub-protocol header. */
   readonly authToken: string | undefined

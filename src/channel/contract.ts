@@ -92,6 +92,13 @@ export type CheckReply<X, Join, Snapshot> = unknown extends Snapshot
         : unknown
       : unknown
 
+/** A sentence where `join` may give something else than its results: the assigns by themselves, `true`, nothing. */
+export type CheckJoin<Join> = Join extends (...args: never[]) => infer R
+  ? [Exclude<Awaited<R>, { readonly assigns: unknown } | Rejection>] extends [never]
+    ? unknown
+    : 'join returns { assigns: … }, beside them the `reply` where one is declared, or reject(…)'
+  : unknown
+
 /** The grants among the results of a `join`; `never` where it gives none. */
 type Granted<Join> = Join extends (...args: never[]) => infer R
   ? Extract<Awaited<R>, { readonly assigns: unknown }>

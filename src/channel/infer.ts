@@ -18,6 +18,7 @@ import type { LogPosition } from '../pubsub/log.ts'
 import type { MaybePromise } from '../supervision/process.ts'
 import type { Connection } from './connection.ts'
 import type {
+  CheckJoin,
   CheckReply,
   HandlerResult,
   InfoReceived,
@@ -37,9 +38,13 @@ export interface JoinContext<P extends string, S> {
   readonly topic: TopicOf<P>
   /** The text that the `*` of the pattern matched. */
   readonly id: TopicId<P>
+  /** The payload that the client sent, which fits the schema. */
   readonly payload: S extends { join: infer X } ? PayloadOf<X> : unknown
+  /** The client that asks: its `assigns` are what `connect` gave. */
   readonly connection: Connection
+  /** The Fastify instance, with all its decorators. */
   readonly server: FastifyInstance
+  /** A logger that names the connection. */
   readonly log: FastifyBaseLogger
   /** Aborted when nobody waits for the answer any more: the client left, or is gone, or it took too long. Made on first use. */
   readonly signal: AbortSignal
@@ -210,7 +215,8 @@ export type ChannelDefinitionInput<P extends string, S extends ChannelSchema, A,
   /** Not where a contract is given in the place of the pattern. */
   readonly schema?: (S & CheckSchema<S>) | undefined
   /** Decides whether a client may join. Nothing exists for the topic before it says yes. */
-  readonly join: ((context: JoinContext<P, S>) => MaybePromise<JoinResult<A, JoinOf<S>>>) &
+  readonly join: CheckJoin<NoInfer<Join>> &
+    ((context: JoinContext<P, S>) => MaybePromise<JoinResult<A, JoinOf<S>>>) &
     Join &
     CheckReply<JoinOf<S>, NoInfer<Join>, NoInfer<Snapshot>>
   /**

@@ -23,6 +23,7 @@ import type {
 /** One topic, as one part of a program uses it. Several share its one join. */
 export interface Channel<S, T extends string = string> {
   readonly topic: T
+  /** The state as it is now; `onState` tells of each change. */
   readonly state: ChannelState
   /** The last reply to a join. */
   readonly reply: OkReply<JoinOf<S>> | undefined
@@ -30,6 +31,7 @@ export interface Channel<S, T extends string = string> {
   readonly error: FailureOf<JoinOf<S>> | undefined
   /** The place in the history, where the channel has one: what `from` of a later visit takes. */
   readonly position: Position | undefined
+  /** Everybody on the topic, and who joins, leaves and changes. */
   readonly presence: PresenceOf<S>
   /**
    * Joins, and resolves with the reply. Rejects with a {@link ChannelError}: as the server answered, `offline` or `timeout` after
@@ -114,7 +116,7 @@ export function channelOf(topics: Topics, name: string, payload: unknown, from: 
           })
           const stop = after(topics.timeoutMs, () => {
             const reason = topics.socket.isConnected() ? 'timeout' : 'offline'
-            end(new ChannelError(name, JOIN, reason, undefined, true))
+            end(new ChannelError(name, JOIN, reason, undefined, true, topics.cause))
           })
           const abort = (): void => {
             reject(signal?.reason)

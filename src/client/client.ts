@@ -8,11 +8,13 @@ import { openLine, type SocketOptions } from './socket.ts'
 import { type Topic, topicOf } from './topic.ts'
 import type { AnyApp, ClientState, JoinPayload, Position, SchemaAt, TopicIn } from './types.ts'
 
+/** The options of a client. All are optional. */
 export interface ClientOptions extends SocketOptions {
   /** A join and a push wait so long for their answer, and a push for its join. @default 10_000 */
   readonly timeoutMs?: number | undefined
 }
 
+/** The options of a channel of a client. */
 export interface ChannelOptions {
   /** The position at which it begins: what came since is heard, where the server still has it. @default now */
   readonly from?: Position | undefined
@@ -20,6 +22,7 @@ export interface ChannelOptions {
 
 /** The connection of a program to its server, with all its channels. */
 export interface Client<App extends AnyApp = AnyApp> {
+  /** The state as it is now; `onState` tells of each change. */
   readonly state: ClientState
   /**
    * A topic, which is not joined yet: nothing happens. All channels of a client with the same topic share one join.
@@ -108,6 +111,7 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
     socket.onOpen(() => {
       // LongPoll of phoenix.js 1.7 goes on with a session that it opened with the address of then, where no channel is joined.
       if (!line?.isReopened()) change('connected')
+      topics.cause = undefined
     }),
     socket.onClose(() => change('offline')),
     socket.onError(failed),
@@ -127,7 +131,10 @@ function clientOf(target: string | PhoenixSocket, options: SocketOptions, timeou
 
   function failed(error: unknown): void {
     // LongPoll of phoenix.js 1.7 tells errors before it closes, and some of which it does not die.
-    if (!socket.isConnected()) change('offline', error)
+    if (socket.isConnected()) return
+    // The event of ws has the error.
+    topics.cause = Object(error).error ?? error
+    change('offline', error)
   }
 
   function change(state: ClientState, error?: unknown): void {

@@ -54,8 +54,18 @@ export class ChannelError<Reason extends string = string, Response = unknown> ex
   /** True for a join that the client goes on to try by itself. A push is never tried again. */
   declare readonly isRetried: boolean
 
-  constructor(topic: string, event: string, reason: Reason, response?: Response, isRetried = false) {
-    super(`${topic} ${event}: ${reason}`)
+  /** @param cause Why there was no connection, where that is known. */
+  constructor(
+    topic: string,
+    event: string,
+    reason: Reason,
+    response?: Response,
+    isRetried = false,
+    cause?: unknown,
+  ) {
+    // The issues of an invalid payload: to most people a message is all that is shown.
+    const { errors } = Object(response)
+    super(`${topic} ${event}: ${reason}${errors ? ` ${JSON.stringify(errors)}` : ''}`, cause ? { cause } : {})
     Object.assign(this, { name: 'ChannelError', topic, event, reason, response, isRetried })
   }
 }

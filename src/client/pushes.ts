@@ -27,9 +27,12 @@ const MAX_WAITING = 100
 interface Connection {
   readonly timeoutMs: number
   readonly socket: PhoenixSocket
+  /** Why there is none. */
+  readonly cause?: unknown
 }
 
-export function pushesOf(topic: string, { timeoutMs, socket }: Connection): Pushes {
+export function pushesOf(topic: string, connection: Connection): Pushes {
+  const { timeoutMs, socket } = connection
   const pushes = new Set<Push>()
   /** While it is joined. */
   let joined: PhoenixChannel | undefined
@@ -55,7 +58,10 @@ export function pushesOf(topic: string, { timeoutMs, socket }: Connection): Push
             stop()
             pushes.delete(push)
             if (status === 'ok') resolve(response)
-            else reject(new ChannelError(topic, event, reasonOf(status, response), response))
+            else
+              reject(
+                new ChannelError(topic, event, reasonOf(status, response), response, false, connection.cause),
+              )
           },
         }
         // phoenix.js would keep what it cannot send, and send it after the next join.

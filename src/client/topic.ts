@@ -13,6 +13,8 @@ import type { ChannelChange, ChannelState, Position } from './types.ts'
 export interface Link {
   readonly timeoutMs: number
   readonly socket: PhoenixSocket
+  /** Why there is no connection, where that is known. */
+  cause?: unknown
   /** Where the client has made the socket. */
   readonly line: Line | undefined
   /** Nobody uses a topic any more. */

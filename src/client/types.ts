@@ -124,8 +124,10 @@ export type ChannelChange<Reply = unknown, Failure = ChannelError> =
   | [state: 'offline', detail: { readonly error?: undefined }]
   | [state: 'closed', detail: { readonly error?: Failure | undefined }]
 
+/** `offline`: the connection is away, and the channel is joined again with it. `closed`: left, refused for good, or ended. */
 export type ChannelState = ChannelChange[0]
 
+/** `connecting`: never connected yet. `offline`: it tries again by itself. */
 export type ClientState = 'connecting' | 'connected' | 'offline' | 'closed'
 
 /** One key of a presence: who, and one meta for each time that it is there. */

@@ -267,6 +267,7 @@ export class Channels {
     return { ...(sessions?.load ?? IDLE), waitingEntries: history?.waiting ?? 0 }
   }
 
+  /** The state of this node in numbers, for health checks: `state`, connections, channels, and how the pubsub is. */
   status(): BerylStatus {
     const { node, pubsub, sessions, entrances } = this.#endpoint
     return {

@@ -48,6 +48,7 @@ export interface BerylOptions extends TransportOptions, SessionOptions {
   readonly groups?: boolean | undefined
   /** The carrier of messages between nodes. @default this node only */
   readonly pubsub?: PubSubAdapter | undefined
+  /** The failures that the tree survives, and the end of the application behind them. */
   readonly supervision?: SupervisionOptions | undefined
   /** The application's own children, under a supervisor of their own: started last, stopped first. @default [] */
   readonly children?: readonly ChildInit[] | undefined

@@ -39,6 +39,7 @@ type WithPresence<S> = PresenceOf<S> extends string ? { readonly presence: Prese
 
 type MetaOf<S> = PresenceOf<S> extends ChannelPresence<infer Meta> ? Meta : never
 
+/** A channel while it is joined: its reply is there. */
 export interface JoinedChannel<S, T extends string = string> extends UsedChannel<S, T> {
   readonly state: 'joined'
   /** Another object with each join. */
@@ -48,6 +49,7 @@ export interface JoinedChannel<S, T extends string = string> extends UsedChannel
   readonly error: undefined
 }
 
+/** A channel while it is not joined, not yet or not any more. */
 export interface AwayChannel<S, T extends string = string> extends UsedChannel<S, T> {
   /** `joining` also on a server, and in the first rendering. */
   readonly state: Exclude<ChannelState, 'joined'>

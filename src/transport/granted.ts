@@ -23,6 +23,7 @@ const WANTED = '{ assigns?, expiresAt? } or reject(…)'
 
 /** @throws `BERYL_ERR_CONNECT_INVALID` for all but `{ assigns?, expiresAt? }`, a typo and a forgotten `return` included */
 export function grantOf(asked: Asked, granted: unknown): Granted {
+  if (callThatMakes(granted) !== undefined) refuseGrant(asked, WANTED, granted)
   const fields = readFields(granted) ?? refuseGrant(asked, WANTED, granted)
   const { assigns, expiresAt, ...others } = fields
   const isPromised = disarm(assigns)
@@ -79,6 +80,6 @@ export function unreturned(asked: Asked, thrown: unknown): unknown {
 
 /** A string may be a token: it is not shown. */
 function refuseGrant(asked: Asked, wanted: string, got: unknown): never {
-  const shown = typeof got === 'string' ? 'a string' : show(got)
+  const shown = typeof got === 'string' ? 'a string' : (callThatMakes(got) ?? show(got))
   throw berylError('BERYL_ERR_CONNECT_INVALID', asked, wanted, shown)
 }

@@ -30,6 +30,7 @@ export const refusals: Readonly<Record<string, Fact>> = {
     await wrong.join().catch((error) => {
       equal([error.reason, error.isRetried], ['invalid_payload', false])
       if (error.reason === 'invalid_payload') equal(error.response.errors[0]?.path, '/name')
+      equal(/invalid_payload .*"\/name"/.test(error.message), true)
     })
     equal(wrong.state, 'closed')
   },

@@ -1,4 +1,4 @@
-import { comes, equal, type Fact, type Stage, until } from '../stage.ts'
+import { comes, equal, type Fact, failure, type Stage, until } from '../stage.ts'
 
 /** Tokens are asked for when they are needed, and never old. */
 export const tokens: Readonly<Record<string, Fact>> = {
@@ -34,6 +34,25 @@ export const tokens: Readonly<Record<string, Fact>> = {
     client.onState((state, { error }) => errors.push(state, error instanceof Error ? error.message : null))
     await client.channel(stage.topic, { name: 'ada' }).join()
     equal(errors, ['offline', 'no token 1', 'connected', null])
+  },
+
+  async 'says in a join and a push that found no connection what hindered it, until there is one'(stage) {
+    let token: string | undefined
+    const client = stage.client({
+      timeoutMs: 150,
+      reconnectAfterMs: () => 10,
+      params: () => {
+        if (token === undefined) throw new Error('the login is away')
+        return { name: stage.topic, token }
+      },
+    })
+    const room = client.channel(stage.topic, { name: 'ada' })
+    const [joined, pushed] = [failure(room.join()), failure(room.push('echo', { text: 'to nobody' }))]
+    for (const error of [await joined, await pushed])
+      equal([error.reason, (error.cause as Error).message], ['offline', 'the login is away'])
+    token = 'of today'
+    await until('it is joined', () => room.state === 'joined')
+    equal((await failure(room.push('echo', { text: 7 as unknown as string }))).cause, undefined)
   },
 
   async 'tries again where a token never came'(stage) {

@@ -202,6 +202,10 @@ export const mistakes: Readonly<Record<string, readonly Mistake[]>> = {
       says: 'connect: wanted { assigns?, expiresAt? } or reject(…), got undefined',
     },
     {
+      code: `await app.register(beryl, { connect: () => fail({ reason: 'token' }) }); await connect(app).catch(() => {})`,
+      says: 'connect: wanted { assigns?, expiresAt? } or reject(…), got fail(…)',
+    },
+    {
       code: `await app.register(beryl, { connect: () => ({ expiresAt: '1h' }) }); await connect(app).catch(() => {})`,
       says: 'connect: wanted expiresAt as a Date or in milliseconds since the epoch, got a string',
     },

@@ -128,7 +128,13 @@ defineChannel('a', {
 })
 // refused: "this channel declares no reply to its join: add `join: { reply }` to its schema"
 defineChannel('a', { schema: {}, join: open, snapshot: () => ({ members: 1 }) })
-// refused: Property 'assigns' is missing
+// refused: "join returns { assigns: … }, beside them the `reply` where one is declared, or reject(…)"
+defineChannel('a', { schema: {}, join: () => ({ name: 'ada' }) })
+// refused: "join returns { assigns: … }
+defineChannel('a', { schema: {}, join: ({ id }) => (id === '' ? { assigns: {} } : undefined) })
+// refused: "join returns { assigns: … }
+defineChannel('a', { schema: {}, join: async () => fail({ reason: 'full' }) })
+// refused: "join returns { assigns: … }
 defineChannel('a', { schema, join: () => ({ reply: { members: 1 } }), in: { say, typing } })
 // refused: Property 'reason' is missing
 defineChannel('a', { schema, join: () => reject({ why: 'full' }), in: { say, typing } })
