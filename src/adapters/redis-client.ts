@@ -25,7 +25,6 @@ export type RedisClient = Pick<
   | 'sUnsubscribe'
   | 'extendPubSubListeners'
   | 'getPubSubListeners'
-  | 'isOpen'
 >
 
 /** Where a server is. */
@@ -80,6 +79,13 @@ function duplicateOf(source: RedisSource, place: RedisPlace | undefined): RedisC
   // Generic over modules, scripts and versions of the protocol, none of which is used here.
   const { duplicate } = source as unknown as { duplicate(overrides: RedisClientOptions): RedisClient }
   return duplicate.call(source, overrides as RedisClientOptions)
+}
+
+/** Closes a client. Also one that has lost its connection, and throws then, has a timer for its pings, which would hold up the process. */
+export function letGo(client: RedisClient): void {
+  try {
+    client.destroy()
+  } catch {}
 }
 
 /** Where an origin leads to, for people: without credentials. */

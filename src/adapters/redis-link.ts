@@ -1,7 +1,7 @@
 import { ErrorReply } from '@redis/client'
 import { Elsewhere, type Link, type LinkEvents } from './driver.ts'
 import type { RedisChannels } from './redis-channels.ts'
-import type { RedisClient } from './redis-client.ts'
+import { letGo, type RedisClient } from './redis-client.ts'
 import { RedisListening } from './redis-listening.ts'
 import { RedisLog } from './redis-log.ts'
 import { isElsewhere } from './redis-shard-channels.ts'
@@ -127,7 +127,7 @@ export class RedisLink implements Link {
 
   close(): void {
     this.#isClosed = true
-    for (const client of [this.#publisher, this.#subscriber]) if (client.isOpen) client.destroy()
+    for (const client of [this.#publisher, this.#subscriber]) letGo(client)
   }
 
   // Listeners

@@ -1,4 +1,4 @@
-import { addressAt, type RedisClient, type RedisPlace } from './redis-client.ts'
+import { addressAt, letGo, type RedisClient, type RedisPlace } from './redis-client.ts'
 import { SLOTS } from './redis-partitions.ts'
 import type { Layout, Owner, Scout } from './sharded-driver.ts'
 
@@ -49,7 +49,7 @@ export class RedisScout implements Scout {
     const client = this.#client
     this.#client = undefined
     this.#asked = 0
-    if (client?.isOpen === true) client.destroy()
+    if (client !== undefined) letGo(client)
   }
 
   close(): void {

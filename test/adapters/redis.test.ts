@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { createClient, createClientPool, createCluster, createSentinel } from '@redis/client'
 import { createPublisher, type RedisOptions, redis } from 'fastify-beryl/redis'
 import { connect } from 'fastify-beryl/testing'
@@ -250,6 +253,24 @@ suite('redis', need('redis-server'), () => {
     await first.app.close()
     const next = await node(t, adapter)
     assert.ok(isUp(next))
+  })
+
+  test('X34 a node that is closed while Redis is away leaves no timer that holds up its process', async (t) => {
+    const server = await start(t)
+    const main = fileURLToPath(new URL('ending-main.ts', import.meta.url))
+    const child = spawn(process.execPath, ['--import', 'tsx', main, server.url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.after(() => child.kill('SIGKILL'))
+    let said = ''
+    child.stdout.on('data', (data) => {
+      said += data
+    })
+    await until('it is up', () => said.includes('up\n'))
+    await server.end()
+    await once(child, 'exit')
+    assert.match(said, /held up by/)
+    assert.doesNotMatch(said, /Timeout/)
   })
 
   test('options that cannot be are refused with field, wanted and got', () => {

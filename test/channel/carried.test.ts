@@ -126,7 +126,7 @@ const STRANGERS: Readonly<Record<string, unknown>> = {
 const NOT_WITHIN = ['other properties', 'a schema of its own', 'itself', 'Optional', 'Readonly', 'Refine']
 
 for (const [name, value] of Object.entries(STRANGERS)) {
-  test(`what TypeBox has not made is no schema, wherever one stands in another: ${name}`, () => {
+  test(`W132 what TypeBox has not made is no schema, wherever one stands in another: ${name}`, () => {
     for (const [field, schema] of PLACES) {
       for (const [holder, , hold] of HOLDERS.filter(([holder]) => !NOT_WITHIN.includes(holder))) {
         let inner: object

@@ -471,7 +471,7 @@ test('an invalid payload is answered with where and what; an undeclared and a re
   assert.deepEqual(await topic.push('presence_diff', {}).expectReply('error'), { reason: 'reserved_event' })
 })
 
-test('a handler that returns reject(…) crashes, also where its reply may be anything: nobody is told ok', async (t) => {
+test('W133 a handler that returns reject(…) crashes, also where its reply may be anything: nobody is told ok', async (t) => {
   for (const answer of [Type.Object({}), Type.Any()])
     for (const result of [reject({ reason: 'no' }), later(Promise.resolve(reject({ reason: 'no' })))]) {
       const channel = defineChannel('room:*', {
