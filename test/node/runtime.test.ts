@@ -121,7 +121,7 @@ const MENU = 'fail(…), reply(…), stop(…) or later(…)'
 const NONSENSE = [
   ['ask', undefined, `wanted the declared reply, ${MENU}, got undefined`],
   ['ask', { n: 'x' }, 'the payload does not fit its schema: /n must be integer, got a string'],
-  ['ask', reject({}), 'the payload does not fit its schema'],
+  ['ask', reject({}), `wanted the declared reply, ${MENU}, got reject(…)`],
   ['tell', { n: 1 }, `wanted undefined (no reply is declared), ${MENU}, got { n }`],
   ['tell', true, `wanted undefined (no reply is declared), ${MENU}, got true`],
   ['tell', Promise.resolve(null), `wanted undefined (no reply is declared), ${MENU}, got null`],
