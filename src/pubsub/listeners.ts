@@ -10,27 +10,29 @@ const MAX_IN_A_ROW = 1_000
 /** A broadcast, and those who listened when it was made. */
 interface Told {
   readonly broadcast: Broadcast
-  readonly listeners: readonly TopicListener[]
+  readonly listeners: ReadonlySet<TopicListener>
   readonly failed: (error: unknown) => void
 }
 
 /** The server's own listeners of a topic. Each hears all in one order: what a listener broadcasts is told when all have heard what it heard. */
 export class TopicListeners {
   /** Never changed in place: it may be told from. */
-  #listeners: readonly TopicListener[] = []
+  #listeners: ReadonlySet<TopicListener> = new Set()
   /** All that is told in a row; `undefined` at rest. */
   #row: Told[] | undefined
 
   get isEmpty(): boolean {
-    return this.#listeners.length === 0
+    return this.#listeners.size === 0
   }
 
   add(listener: TopicListener): void {
-    this.#listeners = [...this.#listeners, listener]
+    this.#listeners = new Set(this.#listeners).add(listener)
   }
 
   remove(listener: TopicListener): void {
-    this.#listeners = this.#listeners.filter((other) => other !== listener)
+    const others = new Set(this.#listeners)
+    others.delete(listener)
+    this.#listeners = others
   }
 
   /** Calls all of them; each failure, also of a promise, is given to `failed` and harms nobody. */
@@ -56,7 +58,7 @@ export class TopicListeners {
   #tell({ broadcast, listeners, failed }: Told): void {
     const { topic, event } = broadcast
     for (const listener of listeners)
-      if (this.#listeners.includes(listener))
+      if (this.#listeners.has(listener))
         tell(() => listener({ topic, event, payload: broadcast.onWire() }), failed)
   }
 }
