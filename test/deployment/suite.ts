@@ -17,7 +17,7 @@ type Changes = readonly (readonly [from: string, to: string])[]
 export interface Traits {
   /** Cuts who is silent for three seconds. `undefined`: it cuts nobody. */
   readonly silence: Changes | undefined
-  /** Ends what is open at a reload after three seconds. `undefined`: it ends it at once, with 1001. */
+  /** Ends what is open at a reload after three seconds. `undefined`: it ends it at once. */
   readonly patience: Changes | undefined
 }
 
@@ -190,7 +190,9 @@ async function restart(t: TestContext, stage: Stage): Promise<void> {
   const client = await come(t, proxy)
   const first = await joined(client)
   await proxy.reload(t, stage.at(b))
-  assert.equal(await client.next('close'), 1001)
+  // Caddy before 2.6.3 does not mask its close frame to the server. Where that one comes first, its 1002 is passed on.
+  const code = await client.next('close')
+  assert.ok(code === 1001 || code === 1002, `closed with ${code}`)
   assert.notEqual((await joined(client)).node, first.node)
 }
 
