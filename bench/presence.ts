@@ -80,7 +80,7 @@ function newNode(name: string, wire: Wire) {
   const frames: PresenceDiff[] = []
   const presence = new PresenceRegister({
     lane: () => wire.lane(name),
-    sink: { subscribers: () => 1, diff: (_topic, diff) => frames.push(diff) },
+    sink: { subscribers: () => 1, diff: (_topic, { text }) => frames.push(JSON.parse(text)) },
     clock,
     options: { limits: OFF },
   })

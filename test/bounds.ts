@@ -150,7 +150,6 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'pubsub/subscribers.ts field #subscribers': 'limits.connections',
   'pubsub/listeners.ts field #listeners': 'the listeners of channels.subscribe',
   'pubsub/listeners.ts field #row': 'MAX_IN_A_ROW (1,000), until all are told in this turn',
-  'pubsub/broadcast.ts field #frames': 'the versions of the protocol: 2',
   'channel/define-history.ts const NO_OBJECT': 'constant',
   'history/resumption.ts field #connections': 'CONNECTIONS (4)',
   'history/tail.ts field #previous': 'four epochs, as the contract of a log has it',
@@ -239,8 +238,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'presence/announcer.ts field #newcomers': 'who joins within one turn: limits.joins',
   'presence/view.ts field #topics': 'the presences of all nodes',
   'presence/view.ts field #untold': 'the changes within one turn',
-  'presence/diff.ts field #joins': 'the changes within one turn',
-  'presence/diff.ts field #leaves': 'the changes within one turn',
+  'presence/view.ts field #keys': 'the presences of all nodes',
+  'presence/diff.ts local metas': 'the changes within one turn',
   'presence/pacing.ts field #topics': 'the topics that were told a diff within diffMs',
   'presence/pacing.ts timer setTimeout': 'one for each topic that was told a diff within diffMs',
   'presence/states.ts field #kept':

@@ -1,5 +1,5 @@
 import { berylError, show } from '../ground/errors.ts'
-import { matchTopic, PHOENIX_TOPIC } from '../protocol/topic.ts'
+import { PHOENIX_TOPIC } from '../protocol/topic.ts'
 import { type CompiledChannel, compiledChannel } from './definition.ts'
 import type { ChannelDefinition } from './infer.ts'
 
@@ -63,10 +63,10 @@ export class Router {
   /** The most specific channel for a topic: an exact pattern before the longest prefix, whatever came first. */
   match(topic: string): CompiledChannel | undefined {
     if (topic === PHOENIX_TOPIC) return undefined
-    return (
-      this.#exact.get(topic) ??
-      this.#prefixes.find((channel) => matchTopic(channel.pattern, topic) !== undefined)
-    )
+    const exact = this.#exact.get(topic)
+    if (exact !== undefined) return exact
+    for (const channel of this.#prefixes) if (topic.startsWith(channel.pattern.prefix)) return channel
+    return undefined
   }
 
   #has({ pattern }: CompiledChannel): boolean {

@@ -20,6 +20,12 @@ export class Routers {
     return owners
   }
 
+  /** True where clients of a topic are told of presences. */
+  tellsPresence(topic: string): boolean {
+    for (const router of this.#routers) if (router.match(topic)?.presence !== undefined) return true
+    return false
+  }
+
   /** The history of a topic: of several channels that log it, all events, the larger size and the longer time. */
   historyOf(topic: string): DeclaredHistory | undefined {
     let declared: DeclaredHistory | undefined

@@ -110,19 +110,20 @@ export abstract class Turns implements WaitingTopic {
     try {
       const result = callback()
       const pending = promised(result)
-      if (pending === undefined) {
-        this.isBusy = false
-        if (this.state === 'joined') done?.(result)
-        return
-      }
-      this.await(event, pending, (settled) => {
-        this.isBusy = false
-        done?.(settled)
-        this.drain()
-      })
+      if (pending !== undefined) return this.#endLater(event, pending, done)
+      this.isBusy = false
+      if (this.state === 'joined') done?.(result)
     } catch (error) {
       this.crash(event, error)
     }
+  }
+
+  #endLater(event: string, pending: Promise<unknown>, done?: (result: unknown) => void): void {
+    this.await(event, pending, (settled) => {
+      this.isBusy = false
+      done?.(settled)
+      this.drain()
+    })
   }
 
   /** Goes on when a promise of the application settles; its failure, or that of what follows, is a crash. */

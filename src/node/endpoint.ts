@@ -177,9 +177,7 @@ export class Endpoint {
       sink: {
         subscribers: (topic) => {
           const count = this.pubsub?.subscriberCount(topic) ?? 0
-          return count > 0 && this.routers.match(topic).some(({ presence }) => presence !== undefined)
-            ? count
-            : 0
+          return count > 0 && this.routers.tellsPresence(topic) ? count : 0
         },
         diff: (topic, diff) => this.pubsub?.localBroadcast(topic, 'presence_diff', diff),
       },

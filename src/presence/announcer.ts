@@ -1,9 +1,10 @@
 import type { Clock } from '../ground/clock.ts'
 import { tell } from '../ground/foreign.ts'
 import type { JsonText } from '../protocol/message.ts'
-import type { PresenceDiff } from './diff.ts'
+import { diffText } from './diff.ts'
 import { Pacing } from './pacing.ts'
 import type { DiffListener } from './presence.ts'
+import type { Row } from './row.ts'
 import { States } from './states.ts'
 import type { Batch, View } from './view.ts'
 
@@ -15,7 +16,7 @@ export interface PresenceSink {
   /** The number of subscribers of a topic on this node who are told of presences: nothing is made for nobody. */
   subscribers(topic: string): number
   /** Sends one `presence_diff` to the local subscribers. Each node tells its own. */
-  diff(topic: string, diff: PresenceDiff): void
+  diff(topic: string, diff: JsonText): void
 }
 
 /** Calls `tell` behind the I/O of this turn, and no sooner; what it sends may then leave with what others sent in the turn. */
@@ -46,13 +47,12 @@ export class Announcer {
   constructor(init: AnnouncerInit) {
     const { clock, diffMs, sink, view } = init
     this.#init = init
-    // Throws where an application lets metas be nested too deeply.
-    this.#states = new States(clock, (topic) => JSON.stringify(view.shown(topic)))
+    this.#states = new States(clock, (topic) => view.shown(topic))
     this.#pacing = new Pacing({
       clock,
       diffMs,
       subscribers: (topic) => sink.subscribers(topic),
-      tell: (topic, diff) => this.#try(topic, () => this.#tellClients(topic, diff)),
+      tell: (topic, joins, leaves) => this.#try(topic, () => this.#tellClients(topic, joins, leaves)),
     })
   }
 
@@ -121,9 +121,11 @@ export class Announcer {
     for (const listener of [...this.#listeners]) this.#try(topic, () => listener(topic, all.toDiff()))
   }
 
-  #tellClients(topic: string, diff: PresenceDiff): void {
-    if (!this.#isDraining) return this.#init.sink.diff(topic, diff)
-    if (Object.keys(diff.joins).length > 0) this.#init.sink.diff(topic, { joins: diff.joins, leaves: {} })
+  #tellClients(topic: string, joins: Iterable<Row>, leaves: Iterable<Row>): void {
+    const { sink } = this.#init
+    if (!this.#isDraining) return sink.diff(topic, diffText(joins, leaves))
+    const [comes] = joins
+    if (comes !== undefined) sink.diff(topic, diffText(joins, []))
   }
 
   #try(topic: string, call: () => unknown): void {

@@ -1,4 +1,5 @@
-import type { ChannelPresence } from '../channel/outlet.ts'
+import type { SocketPresence } from '../channel/infer.ts'
+import type { ChannelOwner, ChannelPresence } from '../channel/outlet.ts'
 import { berylError } from '../ground/errors.ts'
 import type { Meta } from './presence.ts'
 import type { PresenceRegister } from './register.ts'
@@ -8,15 +9,7 @@ export function socketPresence(presence: PresenceRegister | undefined): ChannelP
   if (presence === undefined) return DISABLED
   return {
     joined: (topic, tell) => presence.newcomer(topic, tell),
-    of: (owner) => {
-      presence.willEnd(owner)
-      return {
-        track: (key, meta) => void presence.track(owner.topic, key, meta as Meta, { owner }),
-        update: (key, meta) => void presence.update(owner.topic, key, meta as Meta, { owner }),
-        untrack: (key) => presence.untrack(owner.topic, key, owner),
-        list: () => presence.list(owner.topic),
-      }
-    },
+    of: (owner) => new OwnPresence(presence, owner),
     end: (owner) => presence.end(owner),
   }
 }
@@ -27,4 +20,36 @@ const DISABLED: ChannelPresence = {
     throw berylError('BERYL_ERR_DISABLED', 'presence', 'presence')
   },
   end() {},
+}
+
+/** The presence that a socket shows. Its functions may be taken out of it, and are made when they are: few channels use more than one. */
+class OwnPresence implements SocketPresence<unknown> {
+  readonly #presence: PresenceRegister
+  readonly #owner: ChannelOwner
+
+  constructor(presence: PresenceRegister, owner: ChannelOwner) {
+    presence.willEnd(owner)
+    this.#presence = presence
+    this.#owner = owner
+  }
+
+  get track(): SocketPresence<unknown>['track'] {
+    const [presence, owner] = [this.#presence, this.#owner]
+    return (key, meta) => void presence.track(owner.topic, key, meta as Meta, { owner })
+  }
+
+  get update(): SocketPresence<unknown>['update'] {
+    const [presence, owner] = [this.#presence, this.#owner]
+    return (key, meta) => void presence.update(owner.topic, key, meta as Meta, { owner })
+  }
+
+  get untrack(): SocketPresence<unknown>['untrack'] {
+    const [presence, owner] = [this.#presence, this.#owner]
+    return (key) => presence.untrack(owner.topic, key, owner)
+  }
+
+  get list(): SocketPresence<unknown>['list'] {
+    const [presence, owner] = [this.#presence, this.#owner]
+    return () => presence.list(owner.topic)
+  }
 }

@@ -135,6 +135,6 @@ function sorted(page: Page): Page {
 }
 
 // A UTF-16 unit takes at most three bytes of UTF-8.
-function bytesOf({ topic, key, length }: Row): number {
-  return ROW_BYTES + (topic.length + key.length + length) * 3
+function bytesOf({ topic, key, text }: Row): number {
+  return ROW_BYTES + (topic.length + key.length + text.length) * 3
 }

@@ -2,7 +2,7 @@ import { isCount } from '../ground/argument.ts'
 import { isName } from '../ground/name.ts'
 import { ByteReader, ByteWriter, MalformedMessage } from '../replication/bytes.ts'
 import { type Incarnation, MAX_GENERATION } from './incarnation.ts'
-import { type PresenceMeta, type Row, receivedRow } from './row.ts'
+import { type PresenceRefs, type Row, receivedRow } from './row.ts'
 
 /**
  * The messages between trackers. `uint` and `text` are those of `bytes.ts`:
@@ -187,13 +187,13 @@ function rowsToText(rows: readonly Row[], after: number): string {
   let dot = after
   let topic: string | undefined
   const cells = rows.map((row) => {
-    const cell: unknown[] = [row.dot - dot, row.owner, row.key, row.meta]
-    if (row.topic !== topic) cell.push(row.topic)
+    const head = JSON.stringify([row.dot - dot, row.owner, row.key]).slice(0, -1)
+    const end = row.topic === topic ? '' : `,${JSON.stringify(row.topic)}`
     dot = row.dot
     topic = row.topic
-    return cell
+    return `${head},${row.text}${end}]`
   })
-  return JSON.stringify(cells)
+  return `[${cells.join()}]`
 }
 
 function readRowsMessage(
@@ -221,14 +221,17 @@ function readRows(from: ByteReader, after: number, upTo: number, skipped: Skippe
     if (!isCount(step)) throw new MalformedMessage('a row without a dot')
     if (cell.length > 4) topic = cell[4]
     dot = nextDot(step, dot, upTo)
-    if (isCount(owner) && typeof key === 'string' && typeof topic === 'string' && isMeta(meta))
-      rows.push(receivedRow(topic, key, owner, meta, dot))
-    else skipped(new MalformedMessage('a row that is none'))
+    const row =
+      isCount(owner) && typeof key === 'string' && typeof topic === 'string' && isMeta(meta)
+        ? receivedRow(topic, key, owner, meta, dot)
+        : undefined
+    if (row === undefined) skipped(new MalformedMessage('a row that is none'))
+    else rows.push(row)
   }
   return rows
 }
 
-function isMeta(value: unknown): value is PresenceMeta {
+function isMeta(value: unknown): value is PresenceRefs {
   return (
     typeof value === 'object' && value !== null && 'phx_ref' in value && typeof value.phx_ref === 'string'
   )

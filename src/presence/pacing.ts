@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../ground/clock.ts'
-import type { Changes, PresenceDiff } from './diff.ts'
+import type { Changes } from './diff.ts'
+import type { Row } from './row.ts'
 import { Untold } from './untold.ts'
 
 /** So few subscribers are told each turn. */
@@ -13,7 +14,7 @@ export interface PacingInit {
   readonly diffMs: number
   /** The number of those on this node who would be told. */
   readonly subscribers: (topic: string) => number
-  readonly tell: (topic: string, diff: PresenceDiff) => void
+  readonly tell: (topic: string, joins: Iterable<Row>, leaves: Iterable<Row>) => void
 }
 
 /** A topic that was told something a moment ago. */
@@ -68,7 +69,7 @@ export class Pacing {
       const timer = this.#startTimer(topic, waitMs)
       this.#topics.set(topic, { at: clock.now(), timer, most: count, untold: new Untold() })
     }
-    tell(topic, changes.toDiff())
+    tell(topic, changes.joins(), changes.leaves())
   }
 
   #startTimer(topic: string, ms: number): Timer {
@@ -92,7 +93,8 @@ export class Pacing {
     else {
       told.at = clock.now()
       told.timer = this.#startTimer(topic, this.#waitMs(told.most))
-      tell(topic, told.untold.take())
+      const { joins, leaves } = told.untold.take()
+      tell(topic, joins, leaves)
     }
   }
 }

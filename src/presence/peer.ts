@@ -50,7 +50,7 @@ export class Peer {
     this.heardAt = now
     this.#visible = visible
     this.#incarnation = NO_INCARNATION
-    for (const row of shown) this.#stale.set(row.meta.phx_ref, row)
+    for (const row of shown) this.#stale.set(row.ref, row)
     this.#inherited = this.#stale.size > 0
   }
 
@@ -171,9 +171,9 @@ export class Peer {
   }
 
   #put(row: Row): void {
-    const before = this.#stale.get(row.meta.phx_ref)
+    const before = this.#stale.get(row.ref)
     if (before !== undefined && before.topic === row.topic && before.key === row.key) {
-      this.#stale.delete(row.meta.phx_ref)
+      this.#stale.delete(row.ref)
       before.dot = row.dot
       this.#rows.set(row.dot, before)
       return
@@ -199,9 +199,9 @@ export class Peer {
 
   // Two rows with one ref come from a broken node only: without this the first would be shown for ever.
   #keepStale(row: Row): void {
-    const same = this.#stale.get(row.meta.phx_ref)
+    const same = this.#stale.get(row.ref)
     if (same !== undefined && this.#status !== 'down') this.#visible.remove(same)
-    this.#stale.set(row.meta.phx_ref, row)
+    this.#stale.set(row.ref, row)
   }
 
   #settle(): void {

@@ -9,12 +9,20 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 export function refMaker(): () => string {
   const prefix = randomBytes(6).toString('base64url')
   let count = 0
-  return () => prefix + toBase64(count++)
+  let head = ''
+  return () => {
+    const last = count % ALPHABET.length
+    if (last === 0) head = prefix + toBase64(count / ALPHABET.length)
+    count++
+    return head + ALPHABET.charAt(last)
+  }
 }
+
+/** Seven digits. */
 
 function toBase64(value: number): string {
   let text = ''
-  for (let rest = value, digit = 0; digit < 8; digit++) {
+  for (let rest = value, digit = 0; digit < 7; digit++) {
     text = ALPHABET.charAt(rest % 64) + text
     rest = Math.floor(rest / 64)
   }

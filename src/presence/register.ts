@@ -15,7 +15,7 @@ import { type PresenceOptions, type ResolvedPresenceOptions, resolvePresenceOpti
 import { checkOwner, Owners } from './owners.ts'
 import type { DiffListener, ListOptions, Meta, Presence, PresenceMetaOn, PresenceOwner } from './presence.ts'
 import { refMaker } from './ref.ts'
-import { makeRow, type Row, trackedMeta } from './row.ts'
+import { makeRow, metaOf, type Row, trackedMeta } from './row.ts'
 import { keyOf, subjectOf } from './subject.ts'
 import { Tracker, type TrackerEvent } from './tracker.ts'
 import { View } from './view.ts'
@@ -101,7 +101,7 @@ export class PresenceRegister implements Presence {
     this.#ledger.put(owner, row)
     this.#view.add(row)
     this.#tracker?.track(row)
-    return row.meta.phx_ref
+    return row.ref
   }
 
   update(
@@ -144,7 +144,7 @@ export class PresenceRegister implements Presence {
     const old = this.#tracked(owner, topic, key)
     this.#late.forget(owner, topic, key)
     this.#limits.mayChange(this.#owners.of(owner), this.#clock.now())
-    const row = this.#makeRow(owner, topic, key, said, ref, old.meta.phx_ref)
+    const row = this.#makeRow(owner, topic, key, said, ref, old.ref)
     this.#ledger.put(owner, row)
     this.#view.add(row)
     this.#view.remove(old)
@@ -177,7 +177,7 @@ export class PresenceRegister implements Presence {
   get<T extends string>(topic: T, key: string | number): PresenceEntry<PresenceMetaOn<T>> | undefined
   get(topic: string, key: string | number): PresenceEntry<unknown> | undefined {
     checkString('presence.get', 'topic', topic)
-    const metas = this.#view.get(topic, keyOf('presence.get', key)).map((row) => row.meta)
+    const metas = this.#view.get(topic, keyOf('presence.get', key)).map(metaOf)
     return metas.length === 0 ? undefined : { metas }
   }
 

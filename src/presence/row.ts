@@ -1,3 +1,5 @@
+import { isTooDeep } from '../protocol/json.ts'
+
 /** The names that the protocol reserves in the meta of a presence. */
 export interface PresenceRefs {
   /** Changes with every update: clients tell metas apart by it alone. 16 base64url characters, opaque, unique. */
@@ -17,10 +19,12 @@ export interface Row {
   readonly key: string
   /** Tells the owners of one node apart: with node, topic and key it is the identity of the presence. */
   readonly owner: number
-  /** The meta as clients see it, with its refs. Frozen, all the way down. */
-  readonly meta: PresenceMeta
-  /** Length of the meta as JSON text; 0 for a row of another node, which is never sent. */
-  readonly length: number
+  /** The `phx_ref` of its meta. */
+  readonly ref: string
+  /** The meta as clients are told it, with its refs: a JSON object. */
+  readonly text: string
+  /** The value of the text, for {@link metaOf}: only some are ever asked for it. */
+  meta: PresenceMeta | undefined
   /** The number that the current incarnation of its node gave it. With that incarnation it is the row's dot. */
   dot: number
 }
@@ -39,24 +43,43 @@ export interface RowInit {
 
 /** Makes a row of this node. */
 export function makeRow({ topic, key, owner, ref, previousRef, json }: RowInit): Row {
-  const refs = `{"phx_ref":"${ref}"${previousRef === undefined ? '' : `,"phx_ref_prev":"${previousRef}"`}`
-  // As text: where two objects are spread into one, V8 makes a hidden class for each that comes of it.
-  const meta: PresenceMeta = JSON.parse(`${refs}${json === '{}' ? '' : ','}${json.slice(1)}`)
-  deepFreeze(meta)
-  return { topic, key, owner, meta, length: json.length + REFS_LENGTH, dot: 0 }
+  const previous = previousRef === undefined ? '' : `,"phx_ref_prev":"${previousRef}"`
+  // Joined, for it is kept: V8 keeps a text that was put together by a template as its parts.
+  const text = ['{"phx_ref":"', ref, '"', previous, json === '{}' ? '' : ',', json.slice(1)].join('')
+  return { topic, key, owner, ref, text, meta: undefined, dot: 0 }
 }
 
-/** Both refs with their names, as JSON text: an upper bound. */
-const REFS_LENGTH = 64
+/** Makes a row that another node wrote; `undefined` where nobody could be told the meta, so deep is it nested. */
+export function receivedRow(
+  topic: string,
+  key: string,
+  owner: number,
+  meta: PresenceRefs,
+  dot: number,
+): Row | undefined {
+  const text = textOf(meta)
+  if (text === undefined || isTooDeep(text)) return undefined
+  return { topic, key, owner, ref: meta.phx_ref, text, meta: undefined, dot }
+}
 
-/** Makes a row that another node wrote. */
-export function receivedRow(topic: string, key: string, owner: number, meta: PresenceMeta, dot: number): Row {
-  return { topic, key, owner, meta: deepFreeze(meta), length: 0, dot }
+function textOf(meta: PresenceRefs): string | undefined {
+  try {
+    return JSON.stringify(meta)
+  } catch {
+    // Nested so deeply that it overflows the stack.
+    return undefined
+  }
+}
+
+/** The meta as clients see it, with its refs. Frozen, all the way down. */
+export function metaOf(row: Row): PresenceMeta {
+  row.meta ??= deepFreeze<PresenceMeta>(JSON.parse(row.text))
+  return row.meta
 }
 
 /** The tracked meta: a copy, without the refs. */
-export function trackedMeta({ meta }: Row): Record<string, unknown> {
-  const copy: PresenceMeta = JSON.parse(JSON.stringify(meta))
+export function trackedMeta({ text }: Row): Record<string, unknown> {
+  const copy: PresenceMeta = JSON.parse(text)
   const { phx_ref, phx_ref_prev, ...tracked } = copy
   return tracked
 }

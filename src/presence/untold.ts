@@ -1,4 +1,4 @@
-import { type Changes, type PresenceDiff, toPresences } from './diff.ts'
+import type { Changes } from './diff.ts'
 import type { Row } from './row.ts'
 
 /** It was seen in the one state by some, and in the other by others: whatever comes of it is told. */
@@ -29,9 +29,9 @@ export class Untold {
     this.#looks++
   }
 
-  /** Gives the diff, and begins anew. */
-  take(): PresenceDiff {
-    const diff = { joins: toPresences(this.#joins.keys()), leaves: toPresences(this.#leaves.keys()) }
+  /** Gives what is to be told, and begins anew. */
+  take(): { joins: readonly Row[]; leaves: readonly Row[] } {
+    const diff = { joins: [...this.#joins.keys()], leaves: [...this.#leaves.keys()] }
     this.#joins.clear()
     this.#leaves.clear()
     return diff

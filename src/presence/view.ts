@@ -1,12 +1,47 @@
-import { Changes, noPresences, type Presences } from './diff.ts'
+import { Changes, entryOf, entryText, noPresences, type Presences } from './diff.ts'
 import type { Row } from './row.ts'
-import { eachRow, entryOf, type RowsOfKey, withoutRow, withRow } from './rows-by-key.ts'
+import { eachRow, type Rows, withoutRow, withRow } from './rows.ts'
 
-interface Topic {
-  readonly keys: Map<string, RowsOfKey>
+/** One topic: key → rows. Most topics have one key, which then needs no map. */
+class Topic {
   /** The keys that clients are not shown, because the topic has too many. Made on first use. */
   hidden: Set<string> | undefined
+  #only: readonly [key: string, rows: Rows] | undefined
+  #keys: Map<string, Rows> | undefined
+
+  get size(): number {
+    return this.#keys?.size ?? (this.#only === undefined ? 0 : 1)
+  }
+
+  get(key: string): Rows | undefined {
+    return this.#keys === undefined ? this.#onlyOf(key) : this.#keys.get(key)
+  }
+
+  set(key: string, rows: Rows): void {
+    if (this.#keys === undefined && (this.#only === undefined || this.#only[0] === key)) {
+      this.#only = [key, rows]
+      return
+    }
+    this.#keys ??= new Map(this.entries())
+    this.#only = undefined
+    this.#keys.set(key, rows)
+  }
+
+  delete(key: string): void {
+    this.#keys?.delete(key)
+    if (this.#only?.[0] === key) this.#only = undefined
+  }
+
+  entries(): Iterable<readonly [key: string, rows: Rows]> {
+    return this.#keys ?? (this.#only === undefined ? NO_KEYS : [this.#only])
+  }
+
+  #onlyOf(key: string): Rows | undefined {
+    return this.#only?.[0] === key ? this.#only[1] : undefined
+  }
 }
+
+const NO_KEYS: readonly (readonly [string, Rows])[] = []
 
 /** The changes of one topic since its last diff. */
 export class Batch {
@@ -80,9 +115,9 @@ export class View {
 
   add(row: Row): void {
     const topic = this.#topics.get(row.topic) ?? this.#open(row.topic)
-    const rows = topic.keys.get(row.key)
-    topic.keys.set(row.key, withRow(rows, row))
-    if (rows === undefined && topic.keys.size - (topic.hidden?.size ?? 0) > this.#shownKeys) {
+    const rows = topic.get(row.key)
+    topic.set(row.key, withRow(rows, row))
+    if (rows === undefined && topic.size - (topic.hidden?.size ?? 0) > this.#shownKeys) {
       topic.hidden ??= new Set()
       topic.hidden.add(row.key)
     }
@@ -91,12 +126,12 @@ export class View {
 
   remove(row: Row): void {
     const topic = this.#topics.get(row.topic)
-    const rows = topic?.keys.get(row.key)
+    const rows = topic?.get(row.key)
     if (topic === undefined || rows === undefined) return
     const hidden = topic.hidden?.has(row.key) ?? false
     this.#batch(row).leave(row, hidden)
     const rest = withoutRow(rows, row)
-    if (rest !== undefined) topic.keys.set(row.key, rest)
+    if (rest !== undefined) topic.set(row.key, rest)
     else this.#removeKey(topic, row, hidden)
   }
 
@@ -104,29 +139,30 @@ export class View {
   list(name: string, limit = Number.POSITIVE_INFINITY): Presences {
     const presences = noPresences()
     let left = limit
-    for (const [key, rows] of this.#observe(name)?.keys ?? []) {
+    for (const [key, rows] of this.#observe(name)?.entries() ?? NO_KEYS) {
       if (left-- <= 0) break
       presences[key] = entryOf(rows)
     }
     return presences
   }
 
-  /** The keys of a topic that clients see. To be read when nothing waits to be told: right behind {@link View.take}. */
-  shown(name: string): Presences {
-    const presences = noPresences()
-    const { keys = [], hidden } = this.#topics.get(name) ?? {}
-    for (const [key, rows] of keys) if (!hidden?.has(key)) presences[key] = entryOf(rows)
-    return presences
+  /** The keys of a topic that clients see, in JSON. To be read when nothing waits to be told: right behind {@link View.take}. */
+  shown(name: string): string {
+    const topic = this.#topics.get(name)
+    let entries = ''
+    for (const [key, rows] of topic?.entries() ?? NO_KEYS)
+      if (!topic?.hidden?.has(key)) entries += `${entries === '' ? '' : ','}${entryText(key, rows)}`
+    return `{${entries}}`
   }
 
   get(name: string, key: string): Row[] {
-    const rows = this.#observe(name)?.keys.get(key)
-    return rows === undefined ? [] : [...eachRow(rows)]
+    const rows = this.#observe(name)?.get(key)
+    return [...eachRow(rows)]
   }
 
   /** The number of keys of a topic. */
   count(name: string): number {
-    return this.#topics.get(name)?.keys.size ?? 0
+    return this.#topics.get(name)?.size ?? 0
   }
 
   topics(): IterableIterator<string> {
@@ -141,7 +177,7 @@ export class View {
   }
 
   #open(name: string): Topic {
-    const topic: Topic = { keys: new Map(), hidden: undefined }
+    const topic = new Topic()
     this.#topics.set(name, topic)
     return topic
   }
@@ -165,8 +201,8 @@ export class View {
   }
 
   #removeKey(topic: Topic, { topic: name, key }: Row, hidden: boolean): void {
-    topic.keys.delete(key)
-    if (topic.keys.size === 0) this.#topics.delete(name)
+    topic.delete(key)
+    if (topic.size === 0) this.#topics.delete(name)
     if (hidden) topic.hidden?.delete(key)
     else this.#showNext(topic)
   }
@@ -174,8 +210,8 @@ export class View {
   #showNext(topic: Topic): void {
     for (const key of topic.hidden ?? []) {
       topic.hidden?.delete(key)
-      const rows = topic.keys.get(key)
-      if (rows !== undefined) for (const row of eachRow(rows)) this.#batch(row).show(row)
+      const rows = topic.get(key)
+      for (const row of eachRow(rows)) this.#batch(row).show(row)
       return
     }
   }

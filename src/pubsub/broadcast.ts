@@ -13,7 +13,8 @@ export class Broadcast {
   readonly event: string
   /** The number of subscribers that were passed by because their codec cannot carry the payload. */
   skipped = 0
-  readonly #frames: (Frame | null)[] = []
+  /** By the index of a codec. In its full length: V8 would make room for many more. */
+  readonly #frames: (Frame | null | undefined)[] = [undefined, undefined]
   #content: JsonText | Uint8Array
 
   /** @throws `BERYL_ERR_PAYLOAD_INVALID` where the payload is no JSON */

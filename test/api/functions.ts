@@ -34,7 +34,7 @@ function addStatics(found: Map<string, object>, name: string, value: object): vo
   }
 }
 
-/** The methods of a handle, own and of its classes, getters apart. */
+/** The methods of a handle, own and of its classes, and the functions that its getters give. */
 export function methodsOf(name: string, handle: object): Map<string, object> {
   const found = new Map<string, object>()
   for (
@@ -42,8 +42,9 @@ export function methodsOf(name: string, handle: object): Map<string, object> {
     level !== null && level !== Object.prototype;
     level = Object.getPrototypeOf(level)
   ) {
-    for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (typeof value === 'function' && key !== 'constructor') found.set(`${name}.${key}`, handle)
+    for (const key of Object.getOwnPropertyNames(level)) {
+      if (typeof Reflect.get(handle, key) === 'function' && key !== 'constructor')
+        found.set(`${name}.${key}`, handle)
     }
   }
   return found

@@ -433,6 +433,7 @@ function supervision(here: Stage): Rows {
     },
     'worker.spawn': { ...row(() => [nothing], [...FUNCTION, 'a promise']), refusalsOnly: true },
     'worker.stopped': { why: 'takes nothing' },
+    'worker.ready': { why: 'takes anything, for whoever starts it' },
   }
 }
 

@@ -21,7 +21,10 @@ function setup({ limits = {}, checkMeta, subscribers = 1 }: Setup = {}) {
   const events: PresenceEvent[] = []
   const presence = new PresenceRegister({
     lane: () => soloLane('a'),
-    sink: { subscribers: () => subscribers, diff: (topic, diff) => frames.push([topic, diff]) },
+    sink: {
+      subscribers: () => subscribers,
+      diff: (topic, { text }) => frames.push([topic, JSON.parse(text)]),
+    },
     report: (event) => events.push(event),
     clock,
     options: { diffMs: 0, limits },

@@ -51,8 +51,8 @@ function setup(Client: Client) {
     lane: () => soloLane('a'),
     sink: {
       subscribers: () => 1,
-      diff: (_topic, diff) => {
-        for (const channel of channels) channel.hear('presence_diff', JSON.stringify(diff))
+      diff: (_topic, { text }) => {
+        for (const channel of channels) channel.hear('presence_diff', text)
       },
     },
     clock,

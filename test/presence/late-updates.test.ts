@@ -14,7 +14,7 @@ function setup(changesPerSecond: number) {
   const events: PresenceEvent[] = []
   const presence = new PresenceRegister({
     lane: () => soloLane('a'),
-    sink: { subscribers: () => 1, diff: (_, diff) => void diffs.push(diff) },
+    sink: { subscribers: () => 1, diff: (_, { text }) => void diffs.push(JSON.parse(text)) },
     report: (event) => events.push(event),
     clock,
     options: { diffMs: 0, limits: { changesPerSecond } },

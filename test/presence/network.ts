@@ -207,7 +207,7 @@ export class TestNode {
     this.#pubsub = new PubSubOf(name, network, clock)
     this.presence = new PresenceRegister({
       lane: () => (network.hasPubSub ? this.#pubsub.lane('presence') : network.lane(name)),
-      sink: { subscribers: () => CROWD, diff: (topic, diff) => this.#hear(topic, diff) },
+      sink: { subscribers: () => CROWD, diff: (topic, { text }) => this.#hear(topic, JSON.parse(text)) },
       report: (event) => this.events.push(event),
       clock,
       options: { ...options, diffMs },

@@ -25,7 +25,7 @@ function setup(subscribers: number, options: PresenceOptions = {}) {
     lane: () => soloLane('a'),
     sink: {
       subscribers: () => room.subscribers,
-      diff: (_, diff) => void heard.push({ at: clock.now(), ...keysOf(diff) }),
+      diff: (_, { text }) => void heard.push({ at: clock.now(), ...keysOf(JSON.parse(text)) }),
     },
     clock,
     options: { limits: { keys: false, changesPerSecond: false }, ...options },

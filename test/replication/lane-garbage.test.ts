@@ -44,7 +44,7 @@ const presenceMessage: fc.Arbitrary<Uint8Array> = fc
     // Rows of any type: written as they are.
     const odd = cells.map(([owner, key, meta, topic], n) => ({
       ...makeRow({ topic: 't', key: 'k', owner: 1, ref: 'r', json: '{}' }),
-      ...({ owner, key, meta, topic, dot: after + n + 1 } as object),
+      ...({ owner, key, text: JSON.stringify(meta), topic, dot: after + n + 1 } as object),
     }))
     const messages: PresenceMessage[] = [
       { kind: 'heartbeat', incarnation: own, greeting: flag, sequence: a, vector },
