@@ -24,6 +24,10 @@ export function checkNoBody(headers: IncomingHttpHeaders): void {
     throw new BadRequest('an upgrade has no body')
 }
 
+/** The whole query of a phoenix.js that has no parameters of its own. */
+const PLAIN_QUERY = 'vsn=2.0.0'
+const PLAIN_PARAMS = { vsn: '2.0.0' }
+
 /** Where the path ends for Fastify's router. With `useSemicolonDelimiter` a semicolon ends it too. */
 export type PathEnd = RegExp
 export const PATH_END: PathEnd = /[?#]/
@@ -39,6 +43,7 @@ export function parseParams(url: string, pathEnd = PATH_END): Record<string, unk
   const start = url.search(pathEnd)
   if (start === -1) return Object.create(null)
   const query = url.slice(start + 1)
+  if (query === PLAIN_QUERY) return Object.assign(Object.create(null), PLAIN_PARAMS)
   checkUtf8(query)
   // Flat queries are by far the most common, and need no parser of nested ones.
   if (!/\[|%5b/i.test(query))
