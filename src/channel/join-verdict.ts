@@ -54,15 +54,24 @@ function ask<V>(
   callback: () => unknown,
   interpret: (channel: CompiledChannel, result: unknown) => V,
 ): V | Crashed | Promise<V | Crashed> {
-  const failed = (error: unknown): Crashed => crashed(blame(channel, name, error))
   try {
     const result = callback()
     const pending = promised(result)
-    if (pending === undefined) return interpret(channel, result)
-    return pending.then((settled) => interpret(channel, settled)).catch(failed)
+    return pending === undefined ? interpret(channel, result) : later(channel, name, pending, interpret)
   } catch (error) {
-    return failed(error)
+    return crashed(blame(channel, name, error))
   }
+}
+
+function later<V>(
+  channel: CompiledChannel,
+  name: string,
+  pending: Promise<unknown>,
+  interpret: (channel: CompiledChannel, result: unknown) => V,
+): Promise<V | Crashed> {
+  return pending
+    .then((settled) => interpret(channel, settled))
+    .catch((error: unknown) => crashed(blame(channel, name, error)))
 }
 
 /** The response that tells a client why it is not joined. */
