@@ -12,15 +12,15 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import Fastify from 'fastify'
+import { beryl, defineChannel } from 'fastify-beryl'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
-import { beryl, defineChannel } from '../src/index.ts'
 
 const ROUNDS = 3
 const TALKERS = 50
-const PUSHES = 40
+const PUSHES = 400
 const HEARERS = 200
-const BROADCASTS = 40
+const BROADCASTS = 400
 const Body = Type.Object({ body: Type.String() })
 const SAID = { body: 'x'.repeat(100) }
 
@@ -215,7 +215,7 @@ class Server {
 
   static async start(): Promise<Server> {
     const child = fork(fileURLToPath(import.meta.url), ['serve'], {
-      execArgv: ['--expose-gc', '--import', 'tsx'],
+      execArgv: ['--expose-gc'],
       env: { ...process.env, NODE_ENV: 'production' },
     })
     const [{ port }] = (await once(child, 'message')) as [{ port: number }]

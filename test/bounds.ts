@@ -89,7 +89,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'node/logger.ts field #writtenAt': 'who was written about within the last second',
   'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',
-  'transport/admissions.ts listener on': 'limits.pendingUpgrades',
+  'transport/admissions.ts listener on': 'one for each upgrade, with its answer',
   'transport/unused.ts const served': 'weak: the servers that live',
   'transport/unused.ts field #sockets':
     'the connections that Node holds without a request: server.maxConnections',
@@ -115,7 +115,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/longpoll/relay-seat.ts field #polls': 'limits.connections: one for each session',
   'transport/longpoll/relay-seat.ts field #posts': 'body-budget.ts, for 2 s without a page',
   'transport/longpoll/relay-seat.ts timer setTimeout': 'one for each POST whose pages are not all there',
-  'transport/longpoll/route.ts listener once': 'one for each POST that is being read',
+  'transport/longpoll/route.ts listener once': 'one for each server that closes',
+  'transport/longpoll/route.ts listener on': 'one for each POST, with its answer',
   'transport/longpoll/http-poll.ts listener on': 'one for each poll: limits.connections',
   'transport/websocket/upgrades.ts field #pending':
     'limits.pendingUpgrades, limits.handshakeTimeoutMs: sockets leave it when they close',

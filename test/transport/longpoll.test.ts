@@ -635,11 +635,19 @@ test('W116 a token is good for its entrance, until it is too old, and in nobody 
   assert.equal(inHeader.json<{ status: number }>().status, 200)
   const tokens = new Tokens(undefined, '/socket', 1_000)
   const [young, own] = [tokens.sign('node.1', 7, 0), { node: 'node', session: 'node.1', last: 7 }]
-  assert.deepEqual(tokens.read(young, 1_000), own)
+  const nobody = (): undefined => undefined
+  assert.deepEqual(tokens.read(young, 1_000, nobody), own)
   // The clocks of two nodes may differ by a minute.
-  assert.deepEqual(tokens.read(young, 61_000), own)
-  assert.equal(tokens.read(young, 61_001), undefined)
-  assert.equal(new Tokens(undefined, '/socket', 1_000).read(young, 0), undefined)
+  assert.deepEqual(tokens.read(young, 61_000, nobody), own)
+  assert.equal(tokens.read(young, 61_001, nobody), undefined)
+  const others = new Tokens(undefined, '/socket', 1_000)
+  assert.equal(others.read(young, 0, nobody), undefined)
+  // The last one of a session is known by sight, for as long.
+  const issuedTo = (session: string): string | undefined => (session === 'node.1' ? young : undefined)
+  assert.deepEqual(others.read(young, 61_000, issuedTo), own)
+  assert.equal(others.read(young, 61_001, issuedTo), undefined)
+  for (const forged of [young.replace('.7.', '.8.'), young.replace('node.1', 'node.2'), `${young}x`])
+    assert.equal(tokens.read(forged, 0, issuedTo), undefined, forged)
 })
 
 test('W116 an entrance takes no token of another one', async (t) => {

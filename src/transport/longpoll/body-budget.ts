@@ -11,9 +11,30 @@ export interface BodyRoom {
   release(): void
 }
 
-interface Reading extends BodyRoom {
+/** A body that is being read. */
+class Reading implements BodyRoom {
+  readonly session: string
+  readonly bytes: number
   readonly since: number
   readonly cut: () => void
+  isHeld = true
+  readonly #budget: BodyBudget
+
+  constructor(budget: BodyBudget, session: string, bytes: number, since: number, cut: () => void) {
+    this.#budget = budget
+    this.session = session
+    this.bytes = bytes
+    this.since = since
+    this.cut = cut
+  }
+
+  arrived(): void {
+    this.#budget.arrived(this)
+  }
+
+  release(): void {
+    this.#budget.release(this)
+  }
 }
 
 /** A body that comes more slowly is cut where others find no room: else a few who send nothing could hold all of it. */
@@ -47,19 +68,20 @@ export class BodyBudget {
     if (!this.#makeRoom(bytes)) return 503
     this.#bySession.set(session, (this.#bySession.get(session) ?? 0) + bytes)
     this.#total += bytes
-    let isHeld = true
-    const reading: Reading = {
-      since: this.#clock.now(),
-      cut,
-      arrived: () => void this.#reading.delete(reading),
-      release: () => {
-        this.#reading.delete(reading)
-        if (isHeld) this.#giveBack(session, bytes)
-        isHeld = false
-      },
-    }
+    const reading = new Reading(this, session, bytes, this.#clock.now(), cut)
     this.#reading.add(reading)
     return reading
+  }
+
+  arrived(reading: Reading): void {
+    this.#reading.delete(reading)
+  }
+
+  release(reading: Reading): void {
+    this.#reading.delete(reading)
+    if (!reading.isHeld) return
+    reading.isHeld = false
+    this.#giveBack(reading.session, reading.bytes)
   }
 
   /** Cuts all bodies that are still to come. */

@@ -73,6 +73,7 @@ export class PollWire implements Wire {
   #timer: Timer
   /** Opened for a client that believes its former session to go on: see {@link poll}. */
   #isReopened: boolean
+  #issued: string | undefined
   #posts: Post[] | undefined
   #isPaused = false
   #isWorking = false
@@ -100,9 +101,15 @@ export class PollWire implements Wire {
     return this.#session
   }
 
-  /** The token of the answer to the first request. */
-  get token(): string {
-    return this.#host.token(this.id, this.#confirmed + this.#kept.length)
+  /** A token for an answer that carries all that is kept. */
+  issue(): string {
+    this.#issued = this.#host.token(this.id, this.#confirmed + this.#kept.length)
+    return this.#issued
+  }
+
+  /** The token that was issued last. */
+  get issued(): string | undefined {
+    return this.#issued
   }
 
   // The client's end
@@ -226,7 +233,7 @@ export class PollWire implements Wire {
 
   #body(status: number): string {
     const messages = this.#kept.map(({ json }) => json).join()
-    return `{"messages":[${messages}],"status":${status},"token":"${this.token}"}`
+    return `{"messages":[${messages}],"status":${status},"token":"${this.issue()}"}`
   }
 
   #expectPoll(): Timer {

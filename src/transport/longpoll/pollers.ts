@@ -38,6 +38,7 @@ export class Pollers implements PollHost {
   readonly #payloadBytes: number
   readonly #budget: BodyBudget
   readonly #wires = new Map<string, PollWire>()
+  readonly #issuedTo = (session: string): string | undefined => this.#wires.get(session)?.issued
 
   constructor({ clock, windowMs, secret, path, payloadBytes }: PollersOptions) {
     this.clock = clock
@@ -56,7 +57,7 @@ export class Pollers implements PollHost {
 
   /** The claims of a token of this entrance, of whatever node. */
   read(token: string): Claims | undefined {
-    return this.#tokens.read(token, this.clock.date())
+    return this.#tokens.read(token, this.clock.date(), this.#issuedTo)
   }
 
   token(session: string, last: number): string {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Clock } from '../../ground/clock.ts'
 import { Deadline } from '../../ground/deadline.ts'
@@ -104,6 +104,14 @@ interface Posting extends Claims {
 const kPosting = Symbol('beryl longpoll posting')
 
 type Posted = IncomingMessage & { [kPosting]?: Posting }
+
+/** The answer to a POST whose body is still to come. */
+type Awaited = ServerResponse & { [kPosting]?: Posting | undefined }
+
+/** Shared by all POSTs. */
+function giveUp(this: Awaited): void {
+  this[kPosting]?.room.release()
+}
 
 /** A time limit of handlers is none of polls: theirs is the window. Only where there is one, for each costs a timer. */
 function withoutTimeout({ initialConfig }: FastifyInstance): { handlerTimeout?: number } {
@@ -234,7 +242,7 @@ class LongPollRoute {
       // The slot is that of the session from here on, and not of this request.
       slot.entered(reply.raw)
       wire.carry(this.#entrance.open(admission, wire))
-      sendJson(reply, `{"messages":[],"status":410,"token":"${wire.token}"}`)
+      sendJson(reply, `{"messages":[],"status":410,"token":"${wire.issue()}"}`)
     } catch (error) {
       wire.terminate()
       void reply.send(asError(error))
@@ -261,8 +269,11 @@ class LongPollRoute {
     if (bytes > bodyBytes) return sendPostAnswer(reply, { status: 413 })
     const room = this.#pollers.room(claims.session, bytes, () => reply.raw.destroy())
     if (typeof room === 'number') return sendPostAnswer(reply, { status: room })
-    reply.raw.once('close', room.release)
-    ;(raw as Posted)[kPosting] = { ...claims, token, room }
+    const { node, session, last } = claims
+    const posting = { node, session, last, token, room }
+    ;(raw as Posted)[kPosting] = posting
+    ;(reply.raw as Awaited)[kPosting] = posting
+    reply.raw.on('close', giveUp)
     done()
   }
 
@@ -270,7 +281,7 @@ class LongPollRoute {
     const posting = (request.raw as Posted)[kPosting] as Posting
     posting.room.arrived()
     // From here on its frames may wait for their session, whether or not its client still waits for the answer.
-    reply.raw.off('close', posting.room.release)
+    ;(reply.raw as Awaited)[kPosting] = undefined
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
     const done = (answer: PostAnswer): void => {
