@@ -106,10 +106,10 @@ const kPosting = Symbol('beryl longpoll posting')
 type Posted = IncomingMessage & { [kPosting]?: Posting }
 
 /** The answer to a POST whose body is still to come. */
-type Awaited = ServerResponse & { [kPosting]?: Posting | undefined }
+type Expected = ServerResponse & { [kPosting]?: Posting | undefined }
 
 /** Shared by all POSTs. */
-function giveUp(this: Awaited): void {
+function giveUp(this: Expected): void {
   this[kPosting]?.room.release()
 }
 
@@ -272,7 +272,7 @@ class LongPollRoute {
     const { node, session, last } = claims
     const posting = { node, session, last, token, room }
     ;(raw as Posted)[kPosting] = posting
-    ;(reply.raw as Awaited)[kPosting] = posting
+    ;(reply.raw as Expected)[kPosting] = posting
     reply.raw.on('close', giveUp)
     done()
   }
@@ -281,7 +281,7 @@ class LongPollRoute {
     const posting = (request.raw as Posted)[kPosting] as Posting
     posting.room.arrived()
     // From here on its frames may wait for their session, whether or not its client still waits for the answer.
-    ;(reply.raw as Awaited)[kPosting] = undefined
+    ;(reply.raw as Expected)[kPosting] = undefined
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
     const done = (answer: PostAnswer): void => {
