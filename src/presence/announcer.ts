@@ -4,7 +4,7 @@ import type { JsonText } from '../protocol/message.ts'
 import { diffText } from './diff.ts'
 import { Pacing } from './pacing.ts'
 import type { DiffListener } from './presence.ts'
-import type { Row } from './row.ts'
+import type { RowList } from './rows.ts'
 import { States } from './states.ts'
 import type { Batch, View } from './view.ts'
 
@@ -121,7 +121,7 @@ export class Announcer {
     for (const listener of [...this.#listeners]) this.#try(topic, () => listener(topic, all.toDiff()))
   }
 
-  #tellClients(topic: string, joins: Iterable<Row>, leaves: Iterable<Row>): void {
+  #tellClients(topic: string, joins: RowList, leaves: RowList): void {
     const { sink } = this.#init
     if (!this.#isDraining) return sink.diff(topic, diffText(joins, leaves))
     const [comes] = joins

@@ -1,6 +1,6 @@
 import { JsonText } from '../protocol/message.ts'
 import { metaOf, type PresenceMeta, type Row } from './row.ts'
-import { eachRow, hasRow, type Rows, withoutRow, withRow } from './rows.ts'
+import { eachRow, hasRow, type RowList, type Rows, withoutRow, withRow } from './rows.ts'
 
 /** One key: a meta for each of its presences, the oldest first. */
 export interface PresenceEntry<M = PresenceMeta> {
@@ -28,7 +28,7 @@ export function entryOf(rows: Rows): PresenceEntry {
 }
 
 /** Groups rows by key, in their order. */
-function toPresences(rows: Iterable<Row>): Presences {
+function toPresences(rows: RowList): Presences {
   const presences = noPresences()
   for (const row of rows) {
     const entry = presences[row.key]
@@ -48,7 +48,7 @@ function entryAround(key: string, metas: string): string {
 }
 
 /** {@link Presences} in JSON, grouped by key. */
-function presencesText(rows: Iterable<Row>): string {
+function presencesText(rows: RowList): string {
   const [first, second] = rows
   if (first === undefined) return '{}'
   if (second === undefined) return `{${entryText(first.key, first)}}`
@@ -61,7 +61,7 @@ function presencesText(rows: Iterable<Row>): string {
 }
 
 /** A {@link PresenceDiff} in JSON, as clients are told it. */
-export function diffText(joins: Iterable<Row>, leaves: Iterable<Row>): JsonText {
+export function diffText(joins: RowList, leaves: RowList): JsonText {
   return new JsonText(`{"joins":${presencesText(joins)},"leaves":${presencesText(leaves)}}`)
 }
 
@@ -91,11 +91,11 @@ export class Changes {
     else this.#leaves = withRow(this.#leaves, row)
   }
 
-  joins(): Iterable<Row> {
+  joins(): RowList {
     return eachRow(this.#joins)
   }
 
-  leaves(): Iterable<Row> {
+  leaves(): RowList {
     return eachRow(this.#leaves)
   }
 

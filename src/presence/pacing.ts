@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../ground/clock.ts'
 import type { Changes } from './diff.ts'
-import type { Row } from './row.ts'
+import type { RowList } from './rows.ts'
 import { Untold } from './untold.ts'
 
 /** So few subscribers are told each turn. */
@@ -14,7 +14,7 @@ export interface PacingInit {
   readonly diffMs: number
   /** The number of those on this node who would be told. */
   readonly subscribers: (topic: string) => number
-  readonly tell: (topic: string, joins: Iterable<Row>, leaves: Iterable<Row>) => void
+  readonly tell: (topic: string, joins: RowList, leaves: RowList) => void
 }
 
 /** A topic that was told something a moment ago. */

@@ -20,7 +20,10 @@ export function hasRow(rows: Rows | undefined, row: Row): rows is Rows {
   return rows === row || (rows instanceof Set && rows.has(row))
 }
 
-export function eachRow(rows: Rows | undefined): Iterable<Row> {
+/** Rows to go through, more than once. */
+export type RowList = readonly Row[] | ReadonlySet<Row>
+
+export function eachRow(rows: Rows | undefined): RowList {
   if (rows === undefined) return NONE
   return rows instanceof Set ? rows : [rows]
 }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseParams } from '../../src/transport/handshake.ts'
+import { askedOf } from '../../src/transport/longpoll/asked.ts'
 
 test('W11 a query without brackets is read as URLSearchParams reads it, the last of equal names counts', () => {
   const part = fc.string({ unit: fc.constantFrom('a', 'b', '=', '&', ';', '.', 'é', '-', '_', '~') })
   fc.assert(
-    fc.property(part, (query) => {
+    fc.property(fc.oneof(part, fc.constant('vsn=2.0.0')), (query) => {
       assert.deepEqual({ ...parseParams(`/socket?${query}`) }, Object.fromEntries(new URLSearchParams(query)))
     }),
   )
@@ -20,8 +21,25 @@ test('W11 what is escaped, spaced or nested is read, too', () => {
 })
 
 test('W11 every name is an ordinary one, and no more than 200 are nested', () => {
-  for (const query of ['', '?a=1', '?__proto__=1', '?a[b]=1'])
+  for (const query of ['', '?vsn=2.0.0', '?a=1', '?__proto__=1', '?a[b]=1'])
     assert.equal(Object.getPrototypeOf(parseParams(`/socket${query}`)), null)
   const query = Array.from({ length: 300 }, (_, n) => `a${n}[]=1`).join('&')
   assert.equal(Object.keys(parseParams(`/socket?${query}`)).length, 200)
+})
+
+test('W116 the last parameter named token is the one that is read, and the rest of the query stays', () => {
+  const part = fc.constantFrom('token=', 'token', 'a', '=', '&', '?', ';', '&token=')
+  const query = fc.array(part, { maxLength: 10 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(fc.constantFrom('?', ';'), query, (begin, query) => {
+      const { token, rest } = askedOf({ headers: {}, url: `/socket/longpoll${begin}${query}` } as never)
+      const params = query.split('&')
+      const last = params.findLastIndex((param) => param.startsWith('token='))
+      assert.equal(token, params[last]?.slice('token='.length) ?? '')
+      const others = params.filter((param, index) => index !== last && param !== '')
+      const path = `/socket/longpoll${begin}`
+      assert.equal(rest.slice(0, path.length), path)
+      assert.deepEqual(rest.slice(path.length).split('&').filter(Boolean), others)
+    }),
+  )
 })

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { PATH_END_OR_SEMICOLON } from '../handshake.ts'
 
 /** The token that a request shows, and its URL without it: whatever else is named so is a parameter of the application's. */
 export interface Asked {
@@ -26,11 +27,12 @@ export function askedOf({ headers, url = '' }: IncomingMessage): Asked {
   }
 }
 
-/** The start of the last parameter named so, behind its `?` or `&`; -1 where there is none. */
+/** The start of the last parameter named so; -1 where there is none. What begins the query does so once: later ones are of a value. */
 function lastParam(url: string): number {
+  const query = url.search(PATH_END_OR_SEMICOLON) + 1
   let at = url.lastIndexOf(PARAM)
-  while (at > 0 && url[at - 1] !== '?' && url[at - 1] !== '&') at = url.lastIndexOf(PARAM, at - 1)
-  return at > 0 ? at : -1
+  while (at > query && url[at - 1] !== '&') at = url.lastIndexOf(PARAM, at - 1)
+  return query > 0 && at >= query ? at : -1
 }
 
 /** The `authToken` of a Phoenix client (1.8). */
