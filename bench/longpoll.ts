@@ -1,199 +1,42 @@
 /**
  * The price of long polling, beside WebSockets on the same server in the same run: memory of an idle client with one topic, server
- * CPU of a message there and back (push and reply) and of a delivery of a broadcast.
+ * CPU of a message there and back (push and reply) and of a delivery of a broadcast. Beside them the least that it can cost, by hand on
+ * Fastify and on `node:http` (`peers/poll-by-hand.ts`).
  *
- * The server is a process of its own; its CPU is user and system time of the whole process. Pollers speak HTTP over one kept
- * connection each, and over another one for their POSTs, as a browser does.
+ * A server is a process of its own; its CPU is user and system time of the whole process.
  *
- * Run it with `npm run bench:longpoll`, or in short with `npm run bench:longpoll -- --clients=500`.
+ * Run it with `npm run bench:longpoll`, or in short with `npm run bench:longpoll -- --clients=500 --rounds=1`.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import Fastify from 'fastify'
-import { beryl, defineChannel } from 'fastify-beryl'
-import { Type } from 'typebox'
-import { WebSocket } from 'ws'
+import { parseArgs } from 'node:util'
+import { type Client, Kept, poller, webSocket } from './load/poller.ts'
+import type { Usage } from './peers/poll-host.ts'
 
-const ROUNDS = 3
 const TALKERS = 50
 const PUSHES = 400
 const HEARERS = 200
 const BROADCASTS = 400
-const Body = Type.Object({ body: Type.String() })
-const SAID = { body: 'x'.repeat(100) }
-
-/** The use of the server's process so far. */
-interface Usage {
-  readonly cpuUs: number
-  readonly heap: number
-  readonly resident: number
-}
-
-/** A client of either kind. */
-interface Client {
-  join(topic: string): Promise<void>
-  /** Pushes, and waits for the reply. */
-  echo(topic: string): Promise<void>
-  /** Resolves when so many broadcasts have come since it was joined. */
-  heard(count: number): Promise<void>
-  close(): void
-}
-
-// The server
-
-async function serve(): Promise<void> {
-  const app = Fastify()
-  const room = defineChannel('room:*', {
-    schema: { in: { echo: { payload: Body, reply: Body } }, out: { said: Body } },
-    join: () => ({ assigns: {} }),
-    in: { echo: (payload) => payload },
-  })
-  const limits = { messages: false, joins: false, connections: 50_000 } as const
-  await app.register(beryl, { channels: [room], limits, longPoll: { windowMs: 30_000 } })
-  await app.listen({ port: 0, host: '127.0.0.1' })
-  process.send?.(app.server.address())
-  process.on('message', (order: string) => {
-    if (order === 'broadcast')
-      return app.channels.broadcast('room:all' as never, 'said' as never, SAID as never)
-    for (let round = 0; round < 4; round++) global.gc?.()
-    const { user, system } = process.cpuUsage()
-    const { heapUsed, external, rss } = process.memoryUsage()
-    process.send?.({ cpuUs: user + system, heap: heapUsed + external, resident: rss } satisfies Usage)
-  })
-}
-
-// The clients
-
-/** The frames that came, for whoever waits for them. */
-class Frames {
-  #broadcasts = 0
-  #replies = 0
-  #look: () => void = () => {}
-
-  take(text: string): void {
-    if (text.includes('"phx_reply"')) this.#replies++
-    else this.#broadcasts++
-    this.#look()
-  }
-
-  replied(): Promise<void> {
-    return this.#until(() => this.#replies > 0 && this.#replies-- > 0)
-  }
-
-  heard(count: number): Promise<void> {
-    return this.#until(() => this.#broadcasts >= count)
-  }
-
-  #until(isTrue: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      this.#look = () => {
-        if (!isTrue()) return
-        this.#look = () => {}
-        resolve()
-      }
-      this.#look()
-    })
-  }
-}
-
-async function webSocket(port: number): Promise<Client> {
-  const frames = new Frames()
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/socket/websocket?vsn=2.0.0`)
-  socket.on('message', (data) => frames.take(data.toString()))
-  await once(socket, 'open')
-  const say = (topic: string, event: string, payload: object): Promise<void> => {
-    socket.send(JSON.stringify(['1', '1', topic, event, payload]))
-    return frames.replied()
-  }
-  return {
-    join: (topic) => say(topic, 'phx_join', {}),
-    echo: (topic) => say(topic, 'echo', SAID),
-    heard: (count) => frames.heard(count),
-    close: () => socket.terminate(),
-  }
-}
-
-/** A kept connection: one request at a time. */
-class Kept {
-  readonly #socket: Socket
-  #text = ''
-  #done: (body: string) => void = () => {}
-
-  constructor(port: number) {
-    this.#socket = connect(port, '127.0.0.1').setNoDelay()
-    this.#socket.setEncoding('utf8')
-    this.#socket.on('error', () => {})
-    this.#socket.on('data', (text: string) => {
-      this.#text += text
-      const head = this.#text.indexOf('\r\n\r\n')
-      const length = Number(/content-length: (\d+)/i.exec(this.#text)?.[1] ?? Number.NaN)
-      if (head === -1 || this.#text.length < head + 4 + length) return
-      const body = this.#text.slice(head + 4)
-      this.#text = ''
-      this.#done(body)
-    })
-  }
-
-  ask(head: string, body = ''): Promise<string> {
-    return new Promise((resolve) => {
-      this.#done = resolve
-      this.#socket.write(`${head} HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
-    })
-  }
-
-  get(path: string): Promise<string> {
-    return new Promise((resolve) => {
-      this.#done = resolve
-      this.#socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\naccept: application/json\r\n\r\n`)
-    })
-  }
-
-  close(): void {
-    this.#socket.destroy()
-  }
-}
-
-/** @param posts Shared by clients that only join: an idle one needs no second connection. */
-async function poller(port: number, posts = new Kept(port)): Promise<Client> {
-  const frames = new Frames()
-  const polls = new Kept(port)
-  const path = '/socket/longpoll?vsn=2.0.0'
-  let { token } = JSON.parse(await polls.get(path)) as { token: string }
-  let isOpen = true
-  const poll = async (): Promise<void> => {
-    while (isOpen) {
-      const answer = JSON.parse(await polls.get(`${path}&token=${token}`)) as {
-        token: string
-        messages: string[]
-      }
-      token = answer.token
-      for (const message of answer.messages) frames.take(message)
-    }
-  }
-  void poll()
-  const say = async (topic: string, event: string, payload: object): Promise<void> => {
-    await posts.ask(`POST ${path}&token=${token}`, JSON.stringify(['1', '1', topic, event, payload]))
-    await frames.replied()
-  }
-  return {
-    join: (topic) => say(topic, 'phx_join', {}),
-    echo: (topic) => say(topic, 'echo', SAID),
-    heard: (count) => frames.heard(count),
-    close: () => {
-      isOpen = false
-      polls.close()
-      posts.close()
-    },
-  }
-}
 
 type Make = (port: number) => Promise<Client>
 
-const KINDS: readonly (readonly [string, Make, Make])[] = [
-  ['WebSocket', webSocket, webSocket],
-  ['long poll', poller, (port) => poller(port, posts(port))],
+/** A program that serves, and its arguments. */
+type Program = readonly [file: string, ...args: string[]]
+
+const BERYL: Program = ['poll-beryl']
+
+interface Kind {
+  readonly name: string
+  readonly program: Program
+  readonly make: Make
+}
+
+const KINDS: readonly Kind[] = [
+  { name: 'WebSocket', program: BERYL, make: webSocket },
+  { name: 'long poll', program: BERYL, make: poller },
+  { name: 'by hand, on Fastify', program: ['poll-by-hand', 'fastify'], make: poller },
+  { name: 'by hand, on node:http', program: ['poll-by-hand', 'node'], make: poller },
 ]
 
 let shared: Kept | undefined
@@ -213,8 +56,8 @@ class Server {
     this.port = port
   }
 
-  static async start(): Promise<Server> {
-    const child = fork(fileURLToPath(import.meta.url), ['serve'], {
+  static async start([file, ...args]: Program): Promise<Server> {
+    const child = fork(fileURLToPath(new URL(`./peers/${file}.js`, import.meta.url)), args, {
       execArgv: ['--expose-gc'],
       env: { ...process.env, NODE_ENV: 'production' },
     })
@@ -254,7 +97,7 @@ async function crowd(
 
 /** Bytes of an idle client, on the heap and resident, on a server of its own. */
 async function idle(make: Make, count: number): Promise<{ heap: number; resident: number }> {
-  const server = await Server.start()
+  const server = await Server.start(BERYL)
   const warm = await crowd(make, server.port, 50, (index) => `room:w${index}`)
   const before = await server.usage()
   const clients = await crowd(make, server.port, count, (index) => `room:${index}`)
@@ -301,37 +144,53 @@ async function deliveries(server: Server, make: Make): Promise<number> {
   return (after.cpuUs - before.cpuUs) / (HEARERS * BROADCASTS)
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+type Measure = (server: Server, make: Make) => Promise<number>
 
-async function main(): Promise<void> {
-  const count = Number(process.argv.find((each) => each.startsWith('--clients='))?.split('=')[1] ?? 10_000)
-  console.log(`idle, one topic each, ${count} clients`)
-  for (const [name, , make] of KINDS) {
-    const { heap, resident } = await idle(make, count)
+const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b)
+const median = (values: readonly number[]): number => sorted(values)[values.length >> 1] ?? Number.NaN
+
+/** One measure of all kinds, each kind in each round behind the others. The first round warms. */
+async function compare(title: string, measure: Measure, rounds: number): Promise<void> {
+  const programs = [...new Set(KINDS.map(({ program }) => program))]
+  const servers = new Map<Program, Server>()
+  for (const program of programs) servers.set(program, await Server.start(program))
+  const costs: number[][] = KINDS.map(() => [])
+  for (let round = 0; round <= rounds; round++)
+    for (const [index, { program, make }] of KINDS.entries()) {
+      const cost = await measure(servers.get(program) as Server, make)
+      if (round > 0) costs[index]?.push(cost)
+    }
+  for (const server of servers.values()) server.stop()
+  const [ofWebSockets = []] = costs
+  console.log(
+    `${title}, ${rounds} rounds: median, and beside WebSocket the median of the ratios and their span`,
+  )
+  for (const [index, { name }] of KINDS.entries()) {
+    const own = costs[index] ?? []
+    const ratios = sorted(own.map((cost, round) => cost / (ofWebSockets[round] ?? Number.NaN)))
+    const [least = Number.NaN, most = Number.NaN] = [ratios[0], ratios.at(-1)]
     console.log(
-      `  ${name}: ${(heap / 1024).toFixed(1)} KiB of heap, ${(resident / 1024).toFixed(1)} KiB resident`,
-    )
-  }
-  for (const [what, measure] of [
-    ['a push and its reply', echoes],
-    ['a delivery of a broadcast', deliveries],
-  ] as const) {
-    const server = await Server.start()
-    const costs: number[][] = KINDS.map(() => [])
-    for (let round = 0; round <= ROUNDS; round++)
-      for (const [index, [, make]] of KINDS.entries()) {
-        const cost = await measure(server, make)
-        // The first one warms.
-        if (round > 0) costs[index]?.push(cost)
-      }
-    server.stop()
-    const [ws = Number.NaN, lp = Number.NaN] = costs.map(median)
-    console.log(
-      `${what}: WebSocket ${ws.toFixed(1)} µs, long poll ${lp.toFixed(1)} µs: ${(lp / ws).toFixed(2)} times (target 3)`,
+      `  ${name}: ${median(own).toFixed(1)} µs, ${median(ratios).toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`,
     )
   }
 }
 
-if (process.argv[2] === 'serve') await serve()
-else await main()
+const { values } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '10000' },
+    rounds: { type: 'string', default: '7' },
+  },
+})
+const [count, rounds] = [Number(values.clients), Number(values.rounds)]
+console.log(`idle, one topic each, ${count} clients (target 8 KiB of heap)`)
+for (const { name, make } of [
+  { name: 'WebSocket', make: webSocket },
+  { name: 'long poll', make: (port: number) => poller(port, posts(port)) },
+]) {
+  const { heap, resident } = await idle(make, count)
+  console.log(
+    `  ${name}: ${(heap / 1024).toFixed(1)} KiB of heap, ${(resident / 1024).toFixed(1)} KiB resident`,
+  )
+}
+await compare('a push and its reply (target 3)', echoes, rounds)
+await compare('a delivery of a broadcast (target 3)', deliveries, rounds)

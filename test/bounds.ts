@@ -104,9 +104,10 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/longpoll/poll-wire.ts field #kept':
     'backpressure.maxBufferedBytes for what waits, and as much for what an answer has carried',
   'transport/longpoll/poll-wire.ts field #posts': 'limits.payloadBytes × BATCH_LINES (100): body-budget.ts',
-  'transport/longpoll/poll-wire.ts timer setTimeout': 'one for each session',
-  'transport/longpoll/body-budget.ts field #bySession':
-    'the POSTs that are being read: MAX_BODIES_BYTES (256 MiB)',
+  'ground/moved-timer.ts timer setTimeout': 'one for each session that polls',
+  'transport/longpoll/pollers.ts field #foreign':
+    'the bodies of POSTs for other nodes that are being read, or wait',
+  'transport/longpoll/answers.ts field #waiting': 'the POSTs of a turn of the event loop',
   'transport/longpoll/pages.ts field #pages': 'the bytes that were announced, or MAX_ANSWER_BYTES (64 MiB)',
   'transport/longpoll/pages.ts bytes Buffer.concat': 'as #pages',
   'transport/longpoll/relay.ts field #asked': 'limits.connections',
@@ -116,8 +117,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/longpoll/relay-seat.ts field #posts': 'body-budget.ts, for 2 s without a page',
   'transport/longpoll/relay-seat.ts timer setTimeout': 'one for each POST whose pages are not all there',
   'transport/longpoll/route.ts listener once': 'one for each server that closes',
-  'transport/longpoll/route.ts listener on': 'one for each POST, with its answer',
-  'transport/longpoll/http-poll.ts listener on': 'one for each poll: limits.connections',
+  'transport/longpoll/held.ts listener on':
+    'one for each poll (limits.connections) and each POST, with its answer',
   'transport/websocket/upgrades.ts field #pending':
     'limits.pendingUpgrades, limits.handshakeTimeoutMs: sockets leave it when they close',
   'transport/websocket/upgrades.ts field closers': 'the mounts of one server',
@@ -125,8 +126,6 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/websocket/upgrades.ts const known': 'weak: the servers that live',
   'transport/longpoll/http-poll.ts timer setTimeout': 'one for each socket, of Node: it goes with the socket',
   'transport/longpoll/route.ts timer setTimeout': 'one for each server that closes, until it has',
-  'transport/longpoll/body-budget.ts field #reading':
-    'the bodies of POSTs for which there is room: 256 MiB, limits.connections',
   'transport/websocket/upgrades.ts listener':
     'constant for each server, or for each socket that is being upgraded',
   'transport/websocket/neighbours.ts listener': 'constant for each server, or for each socket',

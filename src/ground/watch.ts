@@ -58,10 +58,15 @@ export function patience(clock: Clock, ms: number, tooLate: () => void): Timer {
   let dueAt = clock.now() + ms
   let timer = clock.setTimeout(look, ms)
   function look(): void {
-    const lateMs = Math.min(clock.now() - dueAt, ms)
-    if (lateMs <= JITTER_MS) return tooLate()
-    dueAt = clock.now() + lateMs
-    timer = clock.setTimeout(look, lateMs)
+    const moreMs = forgivenMs(clock.now() - dueAt, ms)
+    if (moreMs === 0) return tooLate()
+    dueAt = clock.now() + moreMs
+    timer = clock.setTimeout(look, moreMs)
   }
   return { cancel: () => timer.cancel() }
+}
+
+/** The time that was taken from somebody who had `ms`, where the look at him comes `lateMs` late; 0 where that is no matter. */
+export function forgivenMs(lateMs: number, ms: number): number {
+  return lateMs <= JITTER_MS ? 0 : Math.min(lateMs, ms)
 }

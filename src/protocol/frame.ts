@@ -96,9 +96,9 @@ function writeStored(into: Buffer, at: number, bytes: Buffer): number {
   return at + STORED_HEAD + bytes.length
 }
 
-/** Where a frame's payload begins. */
-export function payloadStart(frame: Frame): number {
-  const length = frame[1]
+/** Where the payload of the frame at `at` begins, counted from there. */
+export function payloadStart(frame: Frame, at = 0): number {
+  const length = frame[at + 1]
   return length === 126 ? 4 : length === 127 ? 10 : 2
 }
 
@@ -135,13 +135,14 @@ function allocate(head: number, length: number, room = length): Frame {
 }
 
 /** Takes apart what several frames were joined to. Gives views, not copies. */
-export function* splitFrames(bytes: Buffer): Generator<Frame> {
+export function splitFrames(bytes: Buffer): readonly Frame[] {
+  const frames: Frame[] = []
   for (let at = 0; at < bytes.length; ) {
-    const start = payloadStart(bytes.subarray(at))
-    const end = at + start + payloadLength(bytes, at)
-    yield bytes.subarray(at, end)
+    const end = at + payloadStart(bytes, at) + payloadLength(bytes, at)
+    frames.push(end - at === bytes.length ? bytes : bytes.subarray(at, end))
     at = end
   }
+  return frames
 }
 
 function payloadLength(bytes: Buffer, at: number): number {

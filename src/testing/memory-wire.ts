@@ -40,7 +40,7 @@ export class MemoryWire implements Wire {
   write(frames: Frame): void {
     if (!this.#isOpen) return
     this.#bytesSent += frames.length
-    this.#listener.written([...splitFrames(frames)])
+    this.#listener.written(splitFrames(frames))
   }
 
   close(code: number, reason: string): void {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import beryl, {
   type BerylOptions,
@@ -16,8 +17,9 @@ import beryl, {
 import { type FakeClock, fakeClock } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 import { systemClock } from '../../src/ground/clock.ts'
-import { Tokens } from '../../src/transport/longpoll/token.ts'
+import { Tokens, tokenOf } from '../../src/transport/longpoll/token.ts'
 import { Poller } from '../support/poller.ts'
+import { check } from '../support/property.ts'
 import { until } from '../support/until.ts'
 
 // Long polling on one node. The answers of a real Phoenix are replayed in test/replay, the way over other nodes is in
@@ -616,12 +618,15 @@ test('W116 a token is good for its entrance, until it is too old, and in nobody 
   const { app } = await serve(t)
   const poller = await joined(app)
   const token = poller.token as string
-  const spoilt = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
+  const [head, number] = [token.slice(0, token.lastIndexOf('.')), token.slice(token.lastIndexOf('.'))]
+  const spoilt = `${head.slice(0, -1)}${head.endsWith('A') ? 'B' : 'A'}${number}`
   for (const wrong of [
     spoilt,
     token.replace('.', '..'),
     'undefined',
-    '1.a.b.c.d.e',
+    '2.a.b.c.d.e',
+    head,
+    `${token}!`,
     '%',
     'x'.repeat(5_000),
   ]) {
@@ -634,20 +639,71 @@ test('W116 a token is good for its entrance, until it is too old, and in nobody 
   const inHeader = await poller.get({ 'x-phoenix-longpoll-token': token })
   assert.equal(inHeader.json<{ status: number }>().status, 200)
   const tokens = new Tokens(undefined, '/socket', 1_000)
-  const [young, own] = [tokens.sign('node.1', 7, 0), { node: 'node', session: 'node.1', last: 7 }]
+  const own = { node: 'node', session: 'node.1', last: 7 }
+  const first = tokens.head('node.1', 0)
+  const young = tokenOf(first, 7)
   const nobody = (): undefined => undefined
-  assert.deepEqual(tokens.read(young, 1_000, nobody), own)
+  assert.deepEqual(
+    tokens.read(young, () => 1_000, nobody),
+    own,
+  )
   // The clocks of two nodes may differ by a minute.
-  assert.deepEqual(tokens.read(young, 61_000, nobody), own)
-  assert.equal(tokens.read(young, 61_001, nobody), undefined)
+  assert.deepEqual(
+    tokens.read(young, () => 61_000, nobody),
+    own,
+  )
+  assert.equal(
+    tokens.read(young, () => 61_001, nobody),
+    undefined,
+  )
   const others = new Tokens(undefined, '/socket', 1_000)
-  assert.equal(others.read(young, 0, nobody), undefined)
-  // The last one of a session is known by sight, for as long.
-  const issuedTo = (session: string): string | undefined => (session === 'node.1' ? young : undefined)
-  assert.deepEqual(others.read(young, 61_000, issuedTo), own)
-  assert.equal(others.read(young, 61_001, issuedTo), undefined)
-  for (const forged of [young.replace('.7.', '.8.'), young.replace('node.1', 'node.2'), `${young}x`])
-    assert.equal(tokens.read(forged, 0, issuedTo), undefined, forged)
+  assert.equal(
+    others.read(young, () => 0, nobody),
+    undefined,
+  )
+  // The head that a session has is known by sight.
+  const headOf = (session: string): string | undefined => (session === 'node.1' ? first : undefined)
+  assert.deepEqual(
+    others.read(young, () => 61_001, headOf),
+    own,
+  )
+  for (const forged of [
+    young.replace('node.1', 'node.2'),
+    young.replace('.7', '.-7'),
+    `${young}.7`,
+    `x${young}`,
+  ])
+    assert.equal(
+      tokens.read(forged, () => 0, headOf),
+      undefined,
+      forged,
+    )
+})
+
+test('W116 any change to the head of a token spoils it', (t) => {
+  const tokens = new Tokens(undefined, '/socket', 1_000)
+  const head = tokens.head('node.1', 0)
+  const headOf = (session: string): string | undefined => (session === 'node.1' ? head : undefined)
+  const letter = fc.constantFrom(...'aZ09_-.~é \u0141')
+  check(t, 2_000, fc.tuple(fc.nat(head.length - 1), letter), ([at, other]) => {
+    const changed = `${head.slice(0, at)}${other}${head.slice(at + 1)}`
+    const claims = tokens.read(tokenOf(changed, 7), () => 0, headOf)
+    assert.equal(claims !== undefined, changed === head, changed)
+  })
+})
+
+test('W116 who shows the number of a message that was never given is given all that come', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  for (const said of ['first', 'second']) {
+    poller.token = poller.token?.replace(/[^.]*$/, 'zzzzzzzzzzz')
+    const held = poller.poll()
+    await turns()
+    say(app, said)
+    const { status, messages } = await held
+    assert.deepEqual([status, messages.length], [200, 1])
+    assert.match(JSON.stringify(messages), new RegExp(said))
+  }
 })
 
 test('W116 an entrance takes no token of another one', async (t) => {
@@ -702,7 +758,7 @@ test('W116 no line of the log has a token', async (t) => {
   await poller.post('[]', { 'x-phoenix-longpoll-token': token })
   assert.match(lines.join(''), /\/socket\/longpoll\?…/)
   assert.equal(lines.join('').includes(token), false)
-  assert.equal(lines.join('').includes(token.split('.').at(-1) as string), false)
+  assert.equal(lines.join('').includes(token.split('.').at(-2) as string), false)
 })
 
 test('W117 a poll with the token of a session that is gone begins a new one, with the parameters of the client', async (t) => {

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../../ground/clock.ts'
 import { onCloseCalled } from '../closing.ts'
 import { eachServer } from '../servers.ts'
+import { heldOf, setWorded } from './held.ts'
 import type { PostAnswer } from './pollers.ts'
 
 // Phoenix's client reads the JSON of an answer, and there its `status`, never that of HTTP. A JSON without one, or with one that
@@ -12,22 +14,44 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 /** The word upon which every version of the client comes back after a while. */
 const AGAIN = '{"status":500}'
 
-/** The servers whose close was called. */
+/** The servers whose close was called. Most processes have none, and ask for none with each answer. */
 const closing = new WeakSet<object>()
-
-const kOurs = Symbol('beryl longpoll answer')
-
-type Answered = ServerResponse & { [kOurs]?: true }
+let isAnyClosing = false
 
 export function sendJson(reply: FastifyReply, body: string, statusCode = 200): void {
-  ;(reply.raw as Answered)[kOurs] = true
+  setWorded(reply.raw)
   reply.code(statusCode).header('content-type', JSON_TYPE).header('cache-control', 'no-store').send(body)
 }
 
 /** Where Phoenix has such an answer it is 200 in HTTP. */
 export function sendPostAnswer(reply: FastifyReply, { status, taken }: PostAnswer): void {
   const isPhoenix = status === 200 || status === 410
-  sendJson(reply, JSON.stringify({ status, taken }), isPhoenix ? 200 : status)
+  const more = taken === undefined ? '' : `,"taken":${taken}`
+  sendJson(reply, `{"status":${status}${more}}`, isPhoenix ? 200 : status)
+}
+
+/**
+ * The answers to POSTs, which leave together at the end of the turn of the event loop, as frames do: a client whose process is woken once
+ * reads several.
+ */
+export class PostAnswers {
+  readonly #clock: Clock
+  #waiting: (readonly [FastifyReply, PostAnswer])[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  send(reply: FastifyReply, answer: PostAnswer): void {
+    if (this.#waiting.length === 0) this.#clock.setImmediate(() => this.#flush())
+    this.#waiting.push([reply, answer])
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const [reply, answer] of waiting) sendPostAnswer(reply, answer)
+  }
 }
 
 /** Not let in: `403` for good, any other number for now. */
@@ -45,10 +69,10 @@ export function reword(
   done: (error: Error | null, payload?: unknown) => void,
 ): void {
   // A connection that is kept behind an answer given now would hold up the close for as long as Fastify keeps connections.
-  if (closing.has(reply.server.server) && request.raw.httpVersionMajor === 1)
+  if (isAnyClosing && closing.has(reply.server.server) && request.raw.httpVersionMajor === 1)
     reply.header('connection', 'close')
   const { statusCode } = reply
-  if (statusCode < 400 || (reply.raw as Answered)[kOurs]) return done(null, payload)
+  if (statusCode < 400 || heldOf(reply.raw)?.isWorded) return done(null, payload)
   if (payload instanceof Readable) payload.destroy()
   reply.removeHeader('content-encoding').removeHeader('content-length').header('content-type', JSON_TYPE)
   done(null, `{"status":${wordFor(request.method, statusCode)}}`)
@@ -62,7 +86,10 @@ function wordFor(method: string, statusCode: number): number {
 
 /** While Fastify closes it answers 503 before any route is asked. */
 export function rewordClosing(app: FastifyInstance, urls: readonly string[]): void {
-  onCloseCalled(app, () => closing.add(app.server))
+  onCloseCalled(app, () => {
+    closing.add(app.server)
+    isAnyClosing = true
+  })
   const isOurs = (url: string): boolean => urls.includes(url.split(/[?;]/, 1)[0] ?? '')
   eachServer(app, (server) =>
     server.prependListener('request', ({ url = '' }: IncomingMessage, response: ServerResponse) => {

@@ -1,30 +1,33 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { PATH_END_OR_SEMICOLON } from '../handshake.ts'
 
-/** The token that a request shows, and its URL without it: whatever else is named so is a parameter of the application's. */
-export interface Asked {
-  readonly token: string
-  readonly rest: string
-}
-
 const TOKEN_HEADER = 'x-phoenix-longpoll-token'
 const AUTH_TOKEN_HEADER = 'x-phoenix-authtoken'
 const PARAM = 'token='
 const PARAM_END = /[&#]/g
 
-/** The header speaks before the query, and of several parameters the last: Phoenix's client puts its own behind all others. */
-export function askedOf({ headers, url = '' }: IncomingMessage): Asked {
+/**
+ * The token that a request shows; '' where it shows none. The header speaks before the query, and of several parameters the last: Phoenix's
+ * client puts its own behind all others.
+ */
+export function tokenIn({ headers, url = '' }: IncomingMessage): string {
   const header = headers[TOKEN_HEADER]
-  if (typeof header === 'string') return { token: header, rest: url }
+  if (typeof header === 'string') return header
   const start = lastParam(url)
-  if (start === -1) return { token: '', rest: url }
-  PARAM_END.lastIndex = start
-  const end = PARAM_END.exec(url)?.index ?? url.length
+  return start === -1 ? '' : url.slice(start + PARAM.length, endOfParam(url, start))
+}
+
+/** The URL without the token: whatever else is named so is a parameter of the application's. */
+export function urlWithoutToken({ headers, url = '' }: IncomingMessage): string {
+  const start = typeof headers[TOKEN_HEADER] === 'string' ? -1 : lastParam(url)
+  if (start === -1) return url
   // The character in front of it stays, so that the rest is still a query.
-  return {
-    token: url.slice(start + PARAM.length, end),
-    rest: url.slice(0, start) + url.slice(end).replace(/^&/, ''),
-  }
+  return url.slice(0, start) + url.slice(endOfParam(url, start)).replace(/^&/, '')
+}
+
+function endOfParam(url: string, start: number): number {
+  PARAM_END.lastIndex = start
+  return PARAM_END.exec(url)?.index ?? url.length
 }
 
 /** The start of the last parameter named so; -1 where there is none. What begins the query does so once: later ones are of a value. */

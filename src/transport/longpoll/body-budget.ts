@@ -3,6 +3,20 @@ import type { Clock } from '../../ground/clock.ts'
 /** A refusal for want of room: of its session, or of the node. */
 export type BudgetRefusal = 429 | 503
 
+/** A session whose bodies are counted together. */
+export interface BodySender {
+  /** Bytes of its bodies that are being read, or wait. */
+  bodyBytes: number
+  /** It has none any more. */
+  sentAll?(): void
+}
+
+/** The way in which a body comes. */
+export interface BodySource {
+  /** Ends it: the body takes too long. */
+  destroy(): void
+}
+
 /** The room that one body has. */
 export interface BodyRoom {
   /** The body has come: it is not cut any more. */
@@ -11,21 +25,23 @@ export interface BodyRoom {
   release(): void
 }
 
-/** A body that is being read. */
-class Reading implements BodyRoom {
-  readonly session: string
+/** A body that is being read, or waits. While it is being read it stands in a list, between an older and a newer one. */
+class Body implements BodyRoom {
+  readonly sender: BodySender
   readonly bytes: number
   readonly since: number
-  readonly cut: () => void
-  isHeld = true
+  readonly source: BodySource
   readonly #budget: BodyBudget
+  older: Body | undefined
+  newer: Body | undefined
+  isHeld = true
 
-  constructor(budget: BodyBudget, session: string, bytes: number, since: number, cut: () => void) {
+  constructor(budget: BodyBudget, sender: BodySender, bytes: number, since: number, source: BodySource) {
     this.#budget = budget
-    this.session = session
+    this.sender = sender
     this.bytes = bytes
     this.since = since
-    this.cut = cut
+    this.source = source
   }
 
   arrived(): void {
@@ -45,9 +61,9 @@ export class BodyBudget {
   readonly #clock: Clock
   readonly #ofSession: number
   readonly #ofAll: number
-  readonly #bySession = new Map<string, number>()
-  /** Those that are being read, the oldest first. */
-  readonly #reading = new Set<Reading>()
+  /** Of those that are being read. */
+  #oldest: Body | undefined
+  #newest: Body | undefined
   #total = 0
 
   /** Bytes of the bodies of one session at a time, and of all together. */
@@ -57,56 +73,55 @@ export class BodyBudget {
     this.#ofAll = ofAll
   }
 
-  /**
-   * Room for a body of so many bytes.
-   *
-   * @param cut ends the request whose body it is
-   */
-  take(session: string, bytes: number, cut: () => void): BodyRoom | BudgetRefusal {
-    const before = this.#bySession.get(session) ?? 0
-    if (before + bytes > this.#ofSession) return 429
-    if (!this.#makeRoom(bytes)) return 503
-    this.#bySession.set(session, (this.#bySession.get(session) ?? 0) + bytes)
+  /** Room for a body of so many bytes. */
+  take(sender: BodySender, bytes: number, source: BodySource): BodyRoom | BudgetRefusal {
+    if (sender.bodyBytes + bytes > this.#ofSession) return 429
+    const now = this.#clock.now()
+    if (!this.#makeRoom(bytes, now)) return 503
+    sender.bodyBytes += bytes
     this.#total += bytes
-    const reading = new Reading(this, session, bytes, this.#clock.now(), cut)
-    this.#reading.add(reading)
-    return reading
+    const body = new Body(this, sender, bytes, now, source)
+    body.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = body
+    else this.#newest.newer = body
+    this.#newest = body
+    return body
   }
 
-  arrived(reading: Reading): void {
-    this.#reading.delete(reading)
+  arrived(body: Body): void {
+    const { older, newer } = body
+    if (older !== undefined) older.newer = newer
+    else if (this.#oldest === body) this.#oldest = newer
+    if (newer !== undefined) newer.older = older
+    else if (this.#newest === body) this.#newest = older
+    body.older = undefined
+    body.newer = undefined
   }
 
-  release(reading: Reading): void {
-    this.#reading.delete(reading)
-    if (!reading.isHeld) return
-    reading.isHeld = false
-    this.#giveBack(reading.session, reading.bytes)
+  release(body: Body): void {
+    this.arrived(body)
+    if (!body.isHeld) return
+    body.isHeld = false
+    this.#total -= body.bytes
+    body.sender.bodyBytes -= body.bytes
+    if (body.sender.bodyBytes === 0) body.sender.sentAll?.()
   }
 
   /** Cuts all bodies that are still to come. */
   end(): void {
-    for (const reading of [...this.#reading]) cutShort(reading)
+    for (let body = this.#oldest; body !== undefined; body = this.#oldest) cutShort(body)
   }
 
-  #makeRoom(bytes: number): boolean {
-    const before = this.#clock.now() - UNDISTURBED_MS
-    for (const reading of this.#reading) {
-      if (this.#total + bytes <= this.#ofAll || reading.since > before) break
-      cutShort(reading)
+  #makeRoom(bytes: number, now: number): boolean {
+    for (let body = this.#oldest; this.#total + bytes > this.#ofAll; body = this.#oldest) {
+      if (body === undefined || body.since > now - UNDISTURBED_MS) return false
+      cutShort(body)
     }
-    return this.#total + bytes <= this.#ofAll
-  }
-
-  #giveBack(session: string, bytes: number): void {
-    this.#total -= bytes
-    const left = (this.#bySession.get(session) ?? 0) - bytes
-    if (left > 0) this.#bySession.set(session, left)
-    else this.#bySession.delete(session)
+    return true
   }
 }
 
-function cutShort(reading: Reading): void {
-  reading.release()
-  reading.cut()
+function cutShort(body: Body): void {
+  body.release()
+  body.source.destroy()
 }

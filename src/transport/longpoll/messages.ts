@@ -1,4 +1,4 @@
-import { type Frame, framePayload, isBinaryFrame, splitFrames } from '../../protocol/frame.ts'
+import { type Frame, isBinaryFrame, payloadStart, splitFrames } from '../../protocol/frame.ts'
 
 /** A frame as an answer carries it. */
 export interface PollMessage {
@@ -24,16 +24,16 @@ export class PollMessages {
     if (this.#latest?.frames === frames) return this.#latest.messages
     if (this.#previous?.frames === frames) return this.#previous.messages
     this.#previous = this.#latest
-    this.#latest = { frames, messages: Array.from(splitFrames(frames), messageOf) }
+    this.#latest = { frames, messages: splitFrames(frames).map(messageOf) }
     return this.#latest.messages
   }
 }
 
 /** Base64 never begins with the bracket or the brace of a text, and needs no escapes. */
 function messageOf(frame: Frame): PollMessage {
-  const payload = framePayload(frame)
+  const start = payloadStart(frame)
   const json = isBinaryFrame(frame)
-    ? `"${payload.toString('base64')}"`
-    : JSON.stringify(payload.toString('utf8'))
+    ? `"${frame.toString('base64', start)}"`
+    : JSON.stringify(frame.toString('utf8', start))
   return { json, bytes: frame.length }
 }

@@ -1,16 +1,19 @@
-import type { Clock, Timer } from '../../ground/clock.ts'
-import { patience } from '../../ground/watch.ts'
+import type { Clock } from '../../ground/clock.ts'
+import { MovedTimer } from '../../ground/moved-timer.ts'
+import { forgivenMs } from '../../ground/watch.ts'
 import type { Frame } from '../../protocol/frame.ts'
 import type { Session } from '../../session/session.ts'
 import type { Wire } from '../../session/wire.ts'
 import type { Incoming } from './body.ts'
+import type { BodySender } from './body-budget.ts'
 import type { PollMessage, PollMessages } from './messages.ts'
+import { tokenOf } from './token.ts'
 
 /** A poll that waits for its answer. */
 export interface Waiting {
   /** Once. */
   answer(body: string): void
-  /** Bytes that the operating system has taken of what was answered. */
+  /** Grows while the operating system takes what was answered. */
   readonly sentBytes: number
 }
 
@@ -22,7 +25,8 @@ export interface PollHost {
   readonly clock: Clock
   readonly windowMs: number
   readonly messages: PollMessages
-  token(session: string, last: number): string
+  /** The head of a session's tokens from now on: see `Tokens`. */
+  head(session: string): string
   /** The session has ended, and nothing of it is left. Once. */
   ended(wire: PollWire): void
 }
@@ -53,7 +57,7 @@ const RESTART = 1012
  *     open ──close, while messages are kept──▶ closing ──▶ gone
  *       └──close, terminate, no poll──────────────────────▶
  */
-export class PollWire implements Wire {
+export class PollWire implements Wire, BodySender {
   /** The id of the connection. */
   readonly id: string
   readonly #host: PollHost
@@ -70,10 +74,12 @@ export class PollWire implements Wire {
   #waiting: Waiting | undefined
   /** The poll that was answered last, until another one comes. */
   #answered: Waiting | undefined
-  #timer: Timer
+  readonly #timer: MovedTimer
   /** Opened for a client that believes its former session to go on: see {@link poll}. */
   #isReopened: boolean
-  #issued: string | undefined
+  /** That of its tokens, for a window at the most. */
+  #head = ''
+  #headAt = Number.NEGATIVE_INFINITY
   #posts: Post[] | undefined
   #isPaused = false
   #isWorking = false
@@ -83,13 +89,15 @@ export class PollWire implements Wire {
   /** Of the messages that an answer has carried, as often as it has. */
   sentBytes = 0
   bytesRead = 0
+  bodyBytes = 0
 
   constructor(host: PollHost, id: string, isReopened: boolean, left: () => void) {
     this.#host = host
     this.id = id
     this.#isReopened = isReopened
     this.#left = left
-    this.#timer = this.#expectPoll()
+    this.#timer = new MovedTimer(host.clock, host.windowMs, (lateMs) => this.#due(lateMs))
+    this.#expectPoll()
   }
 
   /** Once. */
@@ -103,13 +111,18 @@ export class PollWire implements Wire {
 
   /** A token for an answer that carries all that is kept. */
   issue(): string {
-    this.#issued = this.#host.token(this.id, this.#confirmed + this.#kept.length)
-    return this.#issued
+    const { clock, windowMs } = this.#host
+    const now = clock.now()
+    if (now - this.#headAt >= windowMs) {
+      this.#head = this.#host.head(this.id)
+      this.#headAt = now
+    }
+    return tokenOf(this.#head, this.#confirmed + this.#kept.length)
   }
 
-  /** The token that was issued last. */
-  get issued(): string | undefined {
-    return this.#issued
+  /** The head of the token that was issued last. */
+  get head(): string {
+    return this.#head
   }
 
   // The client's end
@@ -128,19 +141,17 @@ export class PollWire implements Wire {
     this.bufferedBytes = bytesOf(this.#kept)
     this.#waiting = waiting
     this.#answered = undefined
-    this.#timer.cancel()
     if (this.#isReopened) return this.#end(WITHOUT_CLOSE, 500)
     if (this.#kept.length > 0) return this.#answer(200)
     if (this.#state === 'closing') return this.#end()
-    this.#timer = this.#host.clock.setTimeout(() => this.#answer(204), this.#host.windowMs)
+    this.#timer.move(this.#host.windowMs)
   }
 
   /** The connection of a poll is gone before it was answered. */
   gaveUp(waiting: Waiting): void {
     if (this.#waiting !== waiting) return
     this.#waiting = undefined
-    this.#timer.cancel()
-    this.#timer = this.#expectPoll()
+    this.#expectPoll()
   }
 
   /** Frames of a POST, in order behind those of the POSTs before it, now or when the client is read again. */
@@ -226,9 +237,9 @@ export class PollWire implements Wire {
     this.#unconfirmed = this.#kept.length
     this.sentBytes += this.bufferedBytes
     if (!isAgain) this.bufferedBytes = 0
-    this.#timer.cancel()
-    this.#timer = this.#expectPoll()
     waiting.answer(this.#body(status))
+    // A hook that sees the answer may end the session.
+    if (this.#state !== 'gone') this.#expectPoll()
   }
 
   #body(status: number): string {
@@ -236,15 +247,18 @@ export class PollWire implements Wire {
     return `{"messages":[${messages}],"status":${status},"token":"${this.issue()}"}`
   }
 
-  #expectPoll(): Timer {
+  #expectPoll(): void {
     this.#takenAtRest = this.#taken
-    return patience(this.#host.clock, goneMs(this.#host), () => this.#unpolled())
+    this.#timer.move(goneMs(this.#host))
   }
 
-  /** A large answer may take its time on a slow line. */
-  #unpolled(): void {
-    if (this.#takenAtRest === this.#taken) this.#end()
-    else this.#timer = this.#expectPoll()
+  #due(lateMs: number): void {
+    if (this.#waiting !== undefined) return this.#answer(204)
+    const moreMs = forgivenMs(lateMs, goneMs(this.#host))
+    if (moreMs > 0) this.#timer.move(moreMs)
+    // A large answer may take its time on a slow line.
+    else if (this.#takenAtRest === this.#taken) this.#end()
+    else this.#expectPoll()
   }
 
   get #taken(): number {

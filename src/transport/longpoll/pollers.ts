@@ -1,6 +1,12 @@
 import type { Clock } from '../../ground/clock.ts'
 import { BATCH_LINES, type Batch, readBody } from './body.ts'
-import { BodyBudget, type BodyRoom, type BudgetRefusal } from './body-budget.ts'
+import {
+  BodyBudget,
+  type BodyRoom,
+  type BodySender,
+  type BodySource,
+  type BudgetRefusal,
+} from './body-budget.ts'
 import { PollMessages } from './messages.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { type PollHost, PollWire, type TakenStatus } from './poll-wire.ts'
@@ -24,8 +30,8 @@ export interface PostAnswer {
 /** The bodies that all clients of an entrance send at a time. */
 const MAX_BODIES_BYTES = 268_435_456
 
-/** A session lives so many windows after its last answer at the most: the poll that waits for it, and the time after. */
-const TOKEN_WINDOWS = 4
+/** A head is given for one window, and its session lives so many after its last answer at the most: a poll that waits, and the time after. */
+const HEAD_WINDOWS = 5
 
 /** The sessions of one entrance on this node that are polled. */
 export class Pollers implements PollHost {
@@ -38,12 +44,15 @@ export class Pollers implements PollHost {
   readonly #payloadBytes: number
   readonly #budget: BodyBudget
   readonly #wires = new Map<string, PollWire>()
-  readonly #issuedTo = (session: string): string | undefined => this.#wires.get(session)?.issued
+  /** The sessions of other nodes of which bodies come. */
+  readonly #foreign = new Map<string, BodySender>()
+  readonly #date = (): number => this.clock.date()
+  readonly #headOf = (session: string): string | undefined => this.#wires.get(session)?.head
 
   constructor({ clock, windowMs, secret, path, payloadBytes }: PollersOptions) {
     this.clock = clock
     this.windowMs = windowMs
-    this.#tokens = new Tokens(secret, path, TOKEN_WINDOWS * windowMs)
+    this.#tokens = new Tokens(secret, path, HEAD_WINDOWS * windowMs)
     this.#payloadBytes = payloadBytes
     this.bodyBytes = Math.min(payloadBytes * BATCH_LINES, Number.MAX_SAFE_INTEGER)
     const isBounded = Number.isFinite(payloadBytes)
@@ -57,11 +66,11 @@ export class Pollers implements PollHost {
 
   /** The claims of a token of this entrance, of whatever node. */
   read(token: string): Claims | undefined {
-    return this.#tokens.read(token, this.clock.date(), this.#issuedTo)
+    return this.#tokens.read(token, this.#date, this.#headOf)
   }
 
-  token(session: string, last: number): string {
-    return this.#tokens.sign(session, last, this.clock.date())
+  head(session: string): string {
+    return this.#tokens.head(session, this.clock.date())
   }
 
   get(session: string): PollWire | undefined {
@@ -79,9 +88,18 @@ export class Pollers implements PollHost {
     this.#wires.delete(id)
   }
 
-  /** Room for the body of a session that is about to be read. @param cut ends the request, where it takes too long */
-  room(session: string, bytes: number, cut: () => void): BodyRoom | BudgetRefusal {
-    return this.#budget.take(session, bytes, cut)
+  /** Room for the body of a session that is about to be read. */
+  room(session: string, bytes: number, source: BodySource): BodyRoom | BudgetRefusal {
+    return this.#budget.take(this.#wires.get(session) ?? this.#elsewhere(session), bytes, source)
+  }
+
+  #elsewhere(session: string): BodySender {
+    const sender = this.#foreign.get(session) ?? {
+      bodyBytes: 0,
+      sentAll: () => void this.#foreign.delete(session),
+    }
+    this.#foreign.set(session, sender)
+    return sender
   }
 
   /** Cuts the bodies that are still to come. */

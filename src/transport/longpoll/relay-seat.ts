@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../ground/clock.ts'
 import { LANE_PAGE_BYTES } from '../../replication/lane.ts'
-import type { BodyRoom, BudgetRefusal } from './body-budget.ts'
+import type { BodyRoom, BodySource, BudgetRefusal } from './body-budget.ts'
 import { Pages } from './pages.ts'
 import type { PollWire, Waiting } from './poll-wire.ts'
 import type { PostAnswer } from './pollers.ts'
@@ -14,7 +14,7 @@ export interface SeatPollers {
   read(token: string): Claims | undefined
   get(session: string): PollWire | undefined
   /** Room for a body of a session; a number where there is none. */
-  room(session: string, bytes: number, cut: () => void): BodyRoom | BudgetRefusal
+  room(session: string, bytes: number, source: BodySource): BodyRoom | BudgetRefusal
   post(session: string, body: Buffer, isNdjson: boolean, done: (answer: PostAnswer) => void): void
 }
 
@@ -112,7 +112,7 @@ export class RelaySeat {
 
   #expect(key: string, { bytes }: Post, pollers: SeatPollers, session: string): Incoming | 413 | 429 | 503 {
     if (bytes > pollers.bodyBytes) return 413
-    const room = pollers.room(session, bytes, () => this.#forget(key))
+    const room = pollers.room(session, bytes, { destroy: () => this.#forget(key) })
     if (typeof room === 'number') return room
     const timer = this.#clock.setTimeout(() => {
       this.#forget(key)

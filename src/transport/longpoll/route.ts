@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Clock } from '../../ground/clock.ts'
 import { Deadline } from '../../ground/deadline.ts'
@@ -10,10 +9,11 @@ import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf } from '../handshake.ts'
 import { logSerializers, withTrailingSlash } from '../mounting.ts'
 import { eachServer } from '../servers.ts'
-import { reword, rewordClosing, sendJson, sendPostAnswer, sendRefusal } from './answers.ts'
-import { type Asked, askedOf, authTokenOf } from './asked.ts'
+import { PostAnswers, reword, rewordClosing, sendJson, sendPostAnswer, sendRefusal } from './answers.ts'
+import { authTokenOf, tokenIn, urlWithoutToken } from './asked.ts'
 import type { BodyRoom } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
+import { type Held, heldOf, hold } from './held.ts'
 import { HttpPoll } from './http-poll.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { goneMs } from './poll-wire.ts'
@@ -95,22 +95,29 @@ function warnOfTimeouts(app: FastifyInstance, { windowMs }: ResolvedLongPollOpti
 
 type Done = (error?: Error) => void
 
-/** The facts of a POST that are known before its body is read. */
-interface Posting extends Claims {
+/** A POST, of which the head has come. */
+class Posting implements Held {
+  readonly claims: Claims
   readonly token: string
   readonly room: BodyRoom
-}
+  isWorded = false
+  #hasCome = false
 
-const kPosting = Symbol('beryl longpoll posting')
+  constructor(claims: Claims, token: string, room: BodyRoom) {
+    this.claims = claims
+    this.token = token
+    this.room = room
+  }
 
-type Posted = IncomingMessage & { [kPosting]?: Posting }
+  /** From here on its frames may wait for their session, whether or not its client still waits for the answer. */
+  hasCome(): void {
+    this.#hasCome = true
+    this.room.arrived()
+  }
 
-/** The answer to a POST whose body is still to come. */
-type Expected = ServerResponse & { [kPosting]?: Posting | undefined }
-
-/** Shared by all POSTs. */
-function giveUp(this: Expected): void {
-  this[kPosting]?.room.release()
+  closed(): void {
+    if (!this.#hasCome) this.room.release()
+  }
 }
 
 /** A time limit of handlers is none of polls: theirs is the window. Only where there is one, for each costs a timer. */
@@ -127,6 +134,7 @@ class LongPollRoute {
   readonly #relay: PollRelay
   readonly #pollers: Pollers
   readonly #path: string
+  readonly #postAnswers: PostAnswers
 
   constructor(options: LongPollRouteOptions, path: string, { entrance, door, relay }: LongPollWay) {
     const { limits, longPoll } = options
@@ -136,6 +144,7 @@ class LongPollRoute {
     this.#door = door
     this.#pollers = new Pollers({ ...longPoll, path, payloadBytes, clock: entrance.clock })
     this.#path = path
+    this.#postAnswers = new PostAnswers(entrance.clock)
     this.#relay = relay
     relay.serve(path, this.#pollers)
     this.routes = this.#makeRoutes()
@@ -146,7 +155,9 @@ class LongPollRoute {
   }
 
   #makeRoutes(): LongPollRoute['routes'] {
-    const onRequest: RouteOptions['onRequest'] = (request, reply, done) => this.#greet(request, reply, done)
+    const onRequest: RouteOptions['onRequest'] = (request, reply, done) => {
+      if (this.#greet(request, reply, done)) done()
+    }
     const shared = { logSerializers, exposeHeadRoute: false, onSend: reword } as const
     return [
       {
@@ -159,7 +170,9 @@ class LongPollRoute {
         ...shared,
         method: 'POST',
         bodyLimit: this.#pollers.bodyBytes,
-        onRequest: [onRequest, (request, reply, done) => this.#expectBody(request, reply, done)],
+        onRequest: (request, reply, done) => {
+          if (this.#greet(request, reply, done)) this.#expectBody(request, reply, done)
+        },
         handler: (request, reply) => this.#post(request, reply),
       },
       { ...shared, method: 'OPTIONS', onRequest, handler: answerPreflight },
@@ -171,15 +184,16 @@ class LongPollRoute {
     ]
   }
 
-  /** The pages that may not connect are told nothing else. */
-  #greet(request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  /** The pages that may not connect are told nothing else. False where the request is answered. */
+  #greet(request: FastifyRequest, reply: FastifyReply, done: Done): boolean {
     try {
       const refusal = this.#door.checkOrigin(request)
-      if (refusal !== undefined) return this.#refuse(request, reply, refusal)
-      allowOrigin(request, reply, this.#options.checksOrigin)
-      done()
+      if (refusal !== undefined) this.#refuse(request, reply, refusal)
+      else allowOrigin(request, reply, this.#options.checksOrigin)
+      return refusal === undefined
     } catch (error) {
       done(asError(error))
+      return false
     }
   }
 
@@ -191,24 +205,24 @@ class LongPollRoute {
   // A poll, or a client that is new
 
   #get(request: FastifyRequest, reply: FastifyReply): void {
-    const asked = askedOf(request.raw)
-    const claims = this.#pollers.read(asked.token)
+    const token = tokenIn(request.raw)
+    const claims = this.#pollers.read(token)
     if (claims !== undefined && claims.node !== this.#entrance.node)
-      return this.#pollElsewhere(request, reply, asked, claims)
+      return this.#pollElsewhere(request, reply, token, claims)
     const wire = claims && this.#pollers.get(claims.session)
-    if (wire === undefined || claims === undefined) return this.#open(request, reply, asked, claims)
+    if (wire === undefined || claims === undefined) return this.#open(request, reply, claims)
     wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire, this.#patienceMs))
   }
 
-  #pollElsewhere(request: FastifyRequest, reply: FastifyReply, asked: Asked, claims: Claims): void {
+  #pollElsewhere(request: FastifyRequest, reply: FastifyReply, token: string, claims: Claims): void {
     if (this.#relay.count >= this.#options.limits.connections) return sendRefusal(reply, 503)
     let cancel = (): void => {}
     const poll = new HttpPoll(reply, { gaveUp: () => cancel() }, this.#patienceMs)
-    cancel = this.#relay.poll(this.#relayed(claims, asked.token), request.url.length, {
+    cancel = this.#relay.poll(this.#relayed(claims, token), request.url.length, {
       answered: (body) => poll.answer(body.toString()),
-      gone: () => this.#open(request, reply, asked, claims),
+      gone: () => this.#open(request, reply, claims),
       // It is asked again, with the same token: whatever was lost comes with the next answer.
-      lost: () => poll.answer(`{"messages":[],"status":204,"token":"${asked.token}"}`),
+      lost: () => poll.answer(`{"messages":[],"status":204,"token":"${token}"}`),
     })
   }
 
@@ -217,8 +231,8 @@ class LongPollRoute {
   }
 
   /** @param former of a session that is gone */
-  #open(request: FastifyRequest, reply: FastifyReply, asked: Asked, former: Claims | undefined): void {
-    this.#admit(request, reply, former === undefined ? request.url : asked.rest).then(
+  #open(request: FastifyRequest, reply: FastifyReply, former: Claims | undefined): void {
+    this.#admit(request, reply, former === undefined ? request.url : urlWithoutToken(request.raw)).then(
       (admission) => {
         if (admission !== undefined) this.#begin(request, reply, admission, former !== undefined)
       },
@@ -257,7 +271,7 @@ class LongPollRoute {
 
   /** Looks at the head: nothing is read of a body that is too long, or for nobody. */
   #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {
-    const { token } = askedOf(raw)
+    const token = tokenIn(raw)
     const claims = this.#pollers.read(token)
     const isHere = claims?.node === this.#entrance.node
     const wire = isHere ? this.#pollers.get(claims.session) : undefined
@@ -267,26 +281,20 @@ class LongPollRoute {
     const bytes = Number(raw.headers['content-length'] ?? bodyBytes)
     if (bytes > bodyBytes) wire?.session?.limitReached('limits.payloadBytes')
     if (bytes > bodyBytes) return sendPostAnswer(reply, { status: 413 })
-    const room = this.#pollers.room(claims.session, bytes, () => reply.raw.destroy())
+    const room = this.#pollers.room(claims.session, bytes, reply.raw)
     if (typeof room === 'number') return sendPostAnswer(reply, { status: room })
-    const { node, session, last } = claims
-    const posting = { node, session, last, token, room }
-    ;(raw as Posted)[kPosting] = posting
-    ;(reply.raw as Expected)[kPosting] = posting
-    reply.raw.on('close', giveUp)
+    hold(reply.raw, new Posting(claims, token, room))
     done()
   }
 
   #post(request: FastifyRequest, reply: FastifyReply): void {
-    const posting = (request.raw as Posted)[kPosting] as Posting
-    posting.room.arrived()
-    // From here on its frames may wait for their session, whether or not its client still waits for the answer.
-    ;(reply.raw as Expected)[kPosting] = undefined
+    const posting = heldOf(reply.raw) as Posting
+    posting.hasCome()
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
     const done = (answer: PostAnswer): void => {
       posting.room.release()
-      sendPostAnswer(reply, answer)
+      this.#postAnswers.send(reply, answer)
     }
     try {
       this.#deliver(posting, body, isNdjson, done)
@@ -296,10 +304,15 @@ class LongPollRoute {
     }
   }
 
-  #deliver(posting: Posting, body: Buffer, isNdjson: boolean, done: (answer: PostAnswer) => void): void {
-    if (posting.node === this.#entrance.node) return this.#pollers.post(posting.session, body, isNdjson, done)
+  #deliver(
+    { claims, token }: Posting,
+    body: Buffer,
+    isNdjson: boolean,
+    done: (answer: PostAnswer) => void,
+  ): void {
+    if (claims.node === this.#entrance.node) return this.#pollers.post(claims.session, body, isNdjson, done)
     if (this.#relay.count >= this.#options.limits.connections) return done({ status: 503 })
-    this.#relay.post(this.#relayed(posting, posting.token), body, isNdjson, {
+    this.#relay.post(this.#relayed(claims, token), body, isNdjson, {
       answered: (answer) => done(readPostAnswer(answer.toString())),
       gone: () => done({ status: 410 }),
       lost: () => done({ status: 500 }),

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 
 /** The claims of a token: whose it is, and how much its holder has been given. */
 export interface Claims {
@@ -11,12 +11,15 @@ export interface Claims {
 }
 
 /**
- *     version . node . session . last . issued . HMAC-SHA256
+ *     version . node . session . issued . HMAC-SHA256 . last
  *
- * The numbers are base 36, what is signed includes the path of the entrance: a token is worthless at another one.
+ * All before `last` is the head, which a session keeps for a while: who shows another number than was given changes no more than what
+ * that session believes of its own client. The numbers are base 36, what is signed includes the path of the entrance: a token is
+ * worthless at another one.
  */
-const VERSION = '1'
-const SHAPE = /^1\.([\w-]{1,64})\.([0-9a-z]{1,16})\.([0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([\w-]{43})$/
+const VERSION = '2'
+const HEAD = /^2\.[\w-]{1,64}\.[0-9a-z]{1,16}\.([0-9a-z]{1,11})\.([\w-]{43})$/
+const NUMBER = /^[0-9a-z]{1,11}$/
 
 /** The clocks of two nodes may differ by so much. */
 const SKEW_MS = 60_000
@@ -27,33 +30,44 @@ export class Tokens {
   readonly #path: string
   readonly #maxAgeMs: number
 
-  /** @param maxAgeMs No session lives longer without an answer, which has a new token. */
+  /** @param maxAgeMs of a head: no session lives longer without a new one */
   constructor(secret: Uint8Array | undefined, path: string, maxAgeMs: number) {
     this.#secret = secret ?? randomBytes(32)
     this.#path = path
     this.#maxAgeMs = maxAgeMs
   }
 
-  /** @param date Wall-clock milliseconds. */
-  sign(session: string, last: number, date: number): string {
-    const body = `${VERSION}.${session}.${last.toString(36)}.${Math.floor(date).toString(36)}`
+  /** The head of a session's tokens from now on. @param date Wall-clock milliseconds. */
+  head(session: string, date: number): string {
+    const body = `${VERSION}.${session}.${Math.floor(date).toString(36)}`
     return `${body}.${this.#mac(body)}`
   }
 
   /**
    * `undefined` for what is none of ours, or too old.
    *
-   * @param issuedTo The token that a session was given last, where it is known: what equals it needs no MAC.
+   * @param date Tells wall-clock milliseconds.
+   * @param headOf The head that a session has, where it is known: what equals it needs no MAC.
    */
-  read(token: string, date: number, issuedTo: (session: string) => string | undefined): Claims | undefined {
-    const [, node, number, last, issued, mac] = SHAPE.exec(token) ?? []
-    if (node === undefined || last === undefined || issued === undefined || mac === undefined)
-      return undefined
-    const session = `${node}.${number}`
-    if (!isSame(token, issuedTo(session)) && !isSame(mac, this.#mac(token.slice(0, -mac.length - 1))))
-      return undefined
-    if (date - Number.parseInt(issued, 36) > this.#maxAgeMs + SKEW_MS) return undefined
-    return { node, session, last: Number.parseInt(last, 36) }
+  read(
+    token: string,
+    date: () => number,
+    headOf: (session: string) => string | undefined,
+  ): Claims | undefined {
+    const cut = token.lastIndexOf('.')
+    const [head, number] = [token.slice(0, cut), token.slice(cut + 1)]
+    const nodeEnd = head.indexOf('.', VERSION.length + 1)
+    const session = head.slice(VERSION.length + 1, head.indexOf('.', nodeEnd + 1))
+    if (!NUMBER.test(number)) return undefined
+    if (!isSame(head, headOf(session)) && !this.#isSigned(head, date())) return undefined
+    return { node: head.slice(VERSION.length + 1, nodeEnd), session, last: Number.parseInt(number, 36) }
+  }
+
+  #isSigned(head: string, date: number): boolean {
+    const [, issued, mac] = HEAD.exec(head) ?? []
+    if (issued === undefined || mac === undefined) return false
+    if (!isSame(mac, this.#mac(head.slice(0, -mac.length - 1)))) return false
+    return date - Number.parseInt(issued, 36) <= this.#maxAgeMs + SKEW_MS
   }
 
   #mac(body: string): string {
@@ -65,5 +79,13 @@ export class Tokens {
 
 /** Takes as long for what differs at its beginning as for what differs at its end. */
 function isSame(given: string, right: string | undefined): boolean {
-  return right?.length === given.length && timingSafeEqual(Buffer.from(given), Buffer.from(right))
+  if (right?.length !== given.length) return false
+  let difference = 0
+  for (let at = 0; at < right.length; at++) difference |= given.charCodeAt(at) ^ right.charCodeAt(at)
+  return difference === 0
+}
+
+/** The token of an answer that carried all up to `last`. */
+export function tokenOf(head: string, last: number): string {
+  return `${head}.${last.toString(36)}`
 }

@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+
+/** Ours, of one answer: a poll that waits, a POST whose body comes. */
+export interface Held {
+  /** The answer is in the words of Phoenix's client already. */
+  isWorded: boolean
+  /** The connection is gone, or the answer is out. */
+  closed(): void
+}
+
+const kHeld = Symbol('beryl longpoll')
+
+/** One property for all: responses of several shapes would cost Node's own code with each of them. */
+type HoldingResponse = ServerResponse & { [kHeld]?: Held }
+
+/** Tells `held` of the end of a response. No closure for each: thousands wait at a time. */
+export function hold(response: ServerResponse, held: Held): void {
+  ;(response as HoldingResponse)[kHeld] = held
+  response.on('close', onClose)
+}
+
+export function heldOf(response: ServerResponse): Held | undefined {
+  return (response as HoldingResponse)[kHeld]
+}
+
+/** Marks the answer as one in the words of Phoenix's client. */
+export function setWorded(response: HoldingResponse): void {
+  const held = response[kHeld]
+  if (held === undefined) response[kHeld] = WORDED
+  else held.isWorded = true
+}
+
+/** Shared by all that nothing waits for. */
+const WORDED: Held = { isWorded: true, closed: () => {} }
+
+function onClose(this: HoldingResponse): void {
+  this[kHeld]?.closed()
+}
