@@ -101,7 +101,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/in-process.ts const waiting':
     'requests of the testing kit that are at work: taken back when they are answered',
   'transport/longpoll/pollers.ts field #wires': 'limits.connections',
-  'transport/longpoll/poll-wire.ts field #kept':
+  'transport/longpoll/poll-wire.ts field #gathered':
     'backpressure.maxBufferedBytes for what waits, and as much for what an answer has carried',
   'transport/longpoll/poll-wire.ts field #posts': 'limits.payloadBytes × BATCH_LINES (100): body-budget.ts',
   'ground/moved-timer.ts timer setTimeout': 'one for each session that polls',

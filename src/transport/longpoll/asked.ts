@@ -4,7 +4,6 @@ import { PATH_END_OR_SEMICOLON } from '../handshake.ts'
 const TOKEN_HEADER = 'x-phoenix-longpoll-token'
 const AUTH_TOKEN_HEADER = 'x-phoenix-authtoken'
 const PARAM = 'token='
-const PARAM_END = /[&#]/g
 
 /**
  * The token that a request shows; '' where it shows none. The header speaks before the query, and of several parameters the last: Phoenix's
@@ -26,8 +25,9 @@ export function urlWithoutToken({ headers, url = '' }: IncomingMessage): string 
 }
 
 function endOfParam(url: string, start: number): number {
-  PARAM_END.lastIndex = start
-  return PARAM_END.exec(url)?.index ?? url.length
+  const [next, fragment] = [url.indexOf('&', start), url.indexOf('#', start)]
+  const end = next === -1 ? url.length : next
+  return fragment === -1 ? end : Math.min(end, fragment)
 }
 
 /** The start of the last parameter named so; -1 where there is none. What begins the query does so once: later ones are of a value. */

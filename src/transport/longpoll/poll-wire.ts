@@ -38,6 +38,8 @@ interface Post {
   readonly done: (status: TakenStatus) => void
 }
 
+const NOTHING: readonly PollMessage[] = []
+
 /** A client that has not polled for so many windows is gone. */
 const GONE_WINDOWS = 1.5
 
@@ -66,7 +68,9 @@ export class PollWire implements Wire, BodySender {
   #state: 'open' | 'closing' | 'gone' = 'open'
   #code = WITHOUT_CLOSE
   /** The messages that no token has confirmed. */
-  #kept: PollMessage[] = []
+  #kept: readonly PollMessage[] = NOTHING
+  /** The same, where they were not all made in one turn: those that were are the same array for all who are told them. */
+  #gathered: PollMessage[] | undefined
   /** The number of the last message that was confirmed. */
   #confirmed = 0
   /** So many of those that are kept were in an answer, and no poll has shown that it came. */
@@ -188,8 +192,8 @@ export class PollWire implements Wire, BodySender {
   #confirm(last: number): void {
     const count = Math.min(last - this.#confirmed, this.#kept.length)
     if (count <= 0) return
-    // An array that was grown keeps its room: an idle client needs none.
-    this.#kept = count === this.#kept.length ? [] : this.#kept.slice(count)
+    this.#gathered = count === this.#kept.length ? undefined : this.#kept.slice(count)
+    this.#kept = this.#gathered ?? NOTHING
     this.#confirmed += count
     this.#unconfirmed -= count
   }
@@ -198,11 +202,18 @@ export class PollWire implements Wire, BodySender {
 
   write(frames: Frame): void {
     if (this.#state !== 'open') return
-    for (const message of this.#host.messages.of(frames)) {
-      this.#kept.push(message)
-      this.bufferedBytes += message.bytes
-    }
+    const messages = this.#host.messages.of(frames)
+    for (const { bytes } of messages) this.bufferedBytes += bytes
+    this.#keep(messages)
     this.#answer(200)
+  }
+
+  #keep(messages: readonly PollMessage[]): void {
+    if (this.#kept.length > 0) {
+      this.#gathered ??= [...this.#kept]
+      for (const message of messages) this.#gathered.push(message)
+    }
+    this.#kept = this.#gathered ?? messages
   }
 
   /** The next poll is given all that is kept, and the one behind it is told that the session is over. */
@@ -243,7 +254,9 @@ export class PollWire implements Wire, BodySender {
   }
 
   #body(status: number): string {
-    const messages = this.#kept.map(({ json }) => json).join()
+    const [first] = this.#kept
+    const isOne = first !== undefined && this.#kept.length === 1
+    const messages = isOne ? first.json : this.#kept.map(({ json }) => json).join()
     return `{"messages":[${messages}],"status":${status},"token":"${this.issue()}"}`
   }
 
@@ -272,7 +285,8 @@ export class PollWire implements Wire, BodySender {
     this.#code = code
     this.#timer.cancel()
     this.#isPaused = false
-    this.#kept = []
+    this.#kept = NOTHING
+    this.#gathered = undefined
     this.bufferedBytes = 0
     this.#work()
     const waiting = this.#waiting

@@ -10,7 +10,7 @@ import {
 import { PollMessages } from './messages.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { type PollHost, PollWire, type TakenStatus } from './poll-wire.ts'
-import { type Claims, Tokens } from './token.ts'
+import { type Shown, Tokens } from './token.ts'
 
 /** The entrance of pollers, and the node. */
 export interface PollersOptions extends ResolvedLongPollOptions {
@@ -47,7 +47,7 @@ export class Pollers implements PollHost {
   /** The sessions of other nodes of which bodies come. */
   readonly #foreign = new Map<string, BodySender>()
   readonly #date = (): number => this.clock.date()
-  readonly #headOf = (session: string): string | undefined => this.#wires.get(session)?.head
+  readonly #wireOf = (session: string): PollWire | undefined => this.#wires.get(session)
 
   constructor({ clock, windowMs, secret, path, payloadBytes }: PollersOptions) {
     this.clock = clock
@@ -65,16 +65,12 @@ export class Pollers implements PollHost {
   }
 
   /** The claims of a token of this entrance, of whatever node. */
-  read(token: string): Claims | undefined {
-    return this.#tokens.read(token, this.#date, this.#headOf)
+  read(token: string): Shown<PollWire> | undefined {
+    return this.#tokens.read(token, this.#date, this.#wireOf)
   }
 
   head(session: string): string {
     return this.#tokens.head(session, this.clock.date())
-  }
-
-  get(session: string): PollWire | undefined {
-    return this.#wires.get(session)
   }
 
   /** @param isReopened for a client that showed the token of a session that is gone */

@@ -5,14 +5,13 @@ import { Pages } from './pages.ts'
 import type { PollWire, Waiting } from './poll-wire.ts'
 import type { PostAnswer } from './pollers.ts'
 import { type Cancel, type Poll, type Post, pagesOf, type RelayMessage } from './relay-messages.ts'
-import type { Claims } from './token.ts'
+import type { Shown } from './token.ts'
 
 /** The sessions of one entrance, as requests that come to other nodes need them. */
 export interface SeatPollers {
   readonly windowMs: number
   readonly bodyBytes: number
-  read(token: string): Claims | undefined
-  get(session: string): PollWire | undefined
+  read(token: string): Shown<PollWire> | undefined
   /** Room for a body of a session; a number where there is none. */
   room(session: string, bytes: number, source: BodySource): BodyRoom | BudgetRefusal
   post(session: string, body: Buffer, isNdjson: boolean, done: (answer: PostAnswer) => void): void
@@ -64,7 +63,7 @@ export class RelaySeat {
   #poll(from: string, { id, path, token, bytes }: Poll): void {
     const pollers = this.#entrances.get(path)
     const claims = pollers?.read(token)
-    const wire = claims && pollers?.get(claims.session)
+    const wire = claims?.owner
     if (pollers === undefined || claims === undefined || wire === undefined)
       return this.#send(from, { kind: 'gone', id })
     this.#send(from, { kind: 'held', id, ms: pollers.windowMs })
@@ -89,9 +88,9 @@ export class RelaySeat {
   #post(from: string, post: Post): void {
     const { id, path, token, isNdjson } = post
     const pollers = this.#entrances.get(path)
-    const session = pollers?.read(token)?.session
-    if (pollers === undefined || session === undefined || pollers.get(session) === undefined)
-      return this.#send(from, { kind: 'gone', id })
+    const wire = pollers?.read(token)?.owner
+    if (pollers === undefined || wire === undefined) return this.#send(from, { kind: 'gone', id })
+    const session = wire.id
     const key = `${from} ${id}`
     const incoming = this.#posts.get(key) ?? this.#expect(key, post, pollers, session)
     if (typeof incoming === 'number') return this.#answerPost(from, id, { status: incoming })

@@ -207,9 +207,9 @@ class LongPollRoute {
   #get(request: FastifyRequest, reply: FastifyReply): void {
     const token = tokenIn(request.raw)
     const claims = this.#pollers.read(token)
-    if (claims !== undefined && claims.node !== this.#entrance.node)
+    const wire = claims?.owner
+    if (claims !== undefined && wire === undefined && claims.node !== this.#entrance.node)
       return this.#pollElsewhere(request, reply, token, claims)
-    const wire = claims && this.#pollers.get(claims.session)
     if (wire === undefined || claims === undefined) return this.#open(request, reply, claims)
     wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire, this.#patienceMs))
   }
@@ -273,9 +273,9 @@ class LongPollRoute {
   #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {
     const token = tokenIn(raw)
     const claims = this.#pollers.read(token)
-    const isHere = claims?.node === this.#entrance.node
-    const wire = isHere ? this.#pollers.get(claims.session) : undefined
-    if (claims === undefined || (isHere && wire === undefined)) return sendPostAnswer(reply, { status: 410 })
+    const wire = claims?.owner
+    if (claims === undefined || (wire === undefined && claims.node === this.#entrance.node))
+      return sendPostAnswer(reply, { status: 410 })
     const { bodyBytes } = this.#pollers
     // Without a length it may be as long as may be.
     const bytes = Number(raw.headers['content-length'] ?? bodyBytes)

@@ -10,16 +10,27 @@ export interface Claims {
   readonly last: number
 }
 
+/** A session that is known here. */
+export interface HeadOwner {
+  /** The head of its tokens: see below. */
+  readonly head: string
+}
+
+/** The claims, and the session where it is known. */
+export interface Shown<Owner> extends Claims {
+  readonly owner: Owner | undefined
+}
+
 /**
  *     version . node . session . issued . HMAC-SHA256 . last
  *
  * All before `last` is the head, which a session keeps for a while: who shows another number than was given changes no more than what
- * that session believes of its own client. The numbers are base 36, what is signed includes the path of the entrance: a token is
- * worthless at another one.
+ * that session believes of its own client. What is signed includes the path of the entrance: a token is worthless at another one.
+ * `issued` and the number in `session` are base 36.
  */
 const VERSION = '2'
 const HEAD = /^2\.[\w-]{1,64}\.[0-9a-z]{1,16}\.([0-9a-z]{1,11})\.([\w-]{43})$/
-const NUMBER = /^[0-9a-z]{1,11}$/
+const NUMBER = /^\d{1,15}$/
 
 /** The clocks of two nodes may differ by so much. */
 const SKEW_MS = 60_000
@@ -47,26 +58,28 @@ export class Tokens {
    * `undefined` for what is none of ours, or too old.
    *
    * @param date Tells wall-clock milliseconds.
-   * @param headOf The head that a session has, where it is known: what equals it needs no MAC.
+   * @param ownerOf The session, where it is known: what begins with its head needs no MAC.
    */
-  read(
+  read<Owner extends HeadOwner>(
     token: string,
     date: () => number,
-    headOf: (session: string) => string | undefined,
-  ): Claims | undefined {
-    const cut = token.lastIndexOf('.')
-    const [head, number] = [token.slice(0, cut), token.slice(cut + 1)]
-    const nodeEnd = head.indexOf('.', VERSION.length + 1)
-    const session = head.slice(VERSION.length + 1, head.indexOf('.', nodeEnd + 1))
-    if (!NUMBER.test(number)) return undefined
-    if (!isSame(head, headOf(session)) && !this.#isSigned(head, date())) return undefined
-    return { node: head.slice(VERSION.length + 1, nodeEnd), session, last: Number.parseInt(number, 36) }
+    ownerOf: (session: string) => Owner | undefined,
+  ): Shown<Owner> | undefined {
+    const headEnd = token.lastIndexOf('.')
+    const number = token.slice(headEnd + 1)
+    if (headEnd === -1 || !NUMBER.test(number)) return undefined
+    const nodeEnd = token.indexOf('.', VERSION.length + 1)
+    const session = token.slice(VERSION.length + 1, token.indexOf('.', nodeEnd + 1))
+    const owner = ownerOf(session)
+    const isKnown = owner !== undefined && isSame(token, headEnd, owner.head)
+    if (!isKnown && !this.#isSigned(token.slice(0, headEnd), date())) return undefined
+    return { node: token.slice(VERSION.length + 1, nodeEnd), session, last: Number(number), owner }
   }
 
   #isSigned(head: string, date: number): boolean {
     const [, issued, mac] = HEAD.exec(head) ?? []
     if (issued === undefined || mac === undefined) return false
-    if (!isSame(mac, this.#mac(head.slice(0, -mac.length - 1)))) return false
+    if (!isSame(mac, mac.length, this.#mac(head.slice(0, -mac.length - 1)))) return false
     return date - Number.parseInt(issued, 36) <= this.#maxAgeMs + SKEW_MS
   }
 
@@ -77,9 +90,9 @@ export class Tokens {
   }
 }
 
-/** Takes as long for what differs at its beginning as for what differs at its end. */
-function isSame(given: string, right: string | undefined): boolean {
-  if (right?.length !== given.length) return false
+/** True where `given` up to `end` is `right`. Takes as long for what differs at its beginning as for what differs at its end. */
+function isSame(given: string, end: number, right: string): boolean {
+  if (right.length !== end) return false
   let difference = 0
   for (let at = 0; at < right.length; at++) difference |= given.charCodeAt(at) ^ right.charCodeAt(at)
   return difference === 0
@@ -87,5 +100,5 @@ function isSame(given: string, right: string | undefined): boolean {
 
 /** The token of an answer that carried all up to `last`. */
 export function tokenOf(head: string, last: number): string {
-  return `${head}.${last.toString(36)}`
+  return `${head}.${last}`
 }
