@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
@@ -471,6 +472,53 @@ test('W114 a client that does not poll for one and a half windows is gone', asyn
   assert.deepEqual(codes, [1006])
   assert.deepEqual((await poller.post('[]')).json(), { status: 410 })
   assert.equal((await poller.poll()).status, 410)
+})
+
+test('W114 a client over HTTP/2 that polls no more is gone, too', async (t) => {
+  const { app, clock } = await serve(t, {}, { server: { http2: true } as object })
+  const poller = await joined(app)
+  say(app, 'last')
+  await turns()
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const session = connectHttp2(`http://127.0.0.1:${port}`)
+  const polled = session.request({ ':path': poller.url })
+  const text = Buffer.concat(await polled.toArray()).toString()
+  assert.equal(JSON.parse(text).status, 200)
+  session.close()
+  await once(session, 'close')
+  await turns()
+  await clock.advance(GONE_MS)
+  await turns()
+  assert.equal(app.channels.status().connections, 0)
+})
+
+test('W114 a client is gone as soon where a hook of the application takes its time with each answer', async (t) => {
+  const { app, clock } = await serve(
+    t,
+    {},
+    {
+      scope: (app) =>
+        app.addHook('onSend', async (_request, _reply, payload) => await turns().then(() => payload)),
+    },
+  )
+  const poller = await joined(app)
+  say(app, 'last')
+  await turns()
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  // The second answer on a connection: it has carried bytes before.
+  for (const path of ['/nowhere', poller.url]) {
+    const sent = request({ port, host: '127.0.0.1', agent, path }).end()
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    await response.toArray()
+    await turns()
+  }
+  await clock.advance(GONE_MS)
+  await turns()
+  assert.equal(app.channels.status().connections, 0)
 })
 
 test('W114 a poll that breaks off is no poll', async (t) => {

@@ -28,6 +28,7 @@ export class HttpPoll implements Waiting, Held {
   }
 
   closed(): void {
+    this.#isTaken = true
     this.#owner.gaveUp(this)
   }
 
@@ -41,7 +42,8 @@ export class HttpPoll implements Waiting, Held {
 
   get sentBytes(): number {
     const { socket } = this.#reply.raw
-    if (this.#isTaken || socket === null) return 0
+    // Over HTTP/2 a response that is closed has none.
+    if (this.#isTaken || !socket) return 0
     return (socket.bytesWritten ?? 0) - (socket.writableLength ?? 0)
   }
 }

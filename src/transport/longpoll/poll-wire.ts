@@ -151,10 +151,10 @@ export class PollWire implements Wire, BodySender {
     this.#timer.move(this.#host.windowMs)
   }
 
-  /** The connection of a poll is gone before it was answered. */
+  /** The connection of a poll is gone, or the poll has all of its answer: from here on its client may take its time for the next one. */
   gaveUp(waiting: Waiting): void {
-    if (this.#waiting !== waiting) return
-    this.#waiting = undefined
+    if (this.#waiting === waiting) this.#waiting = undefined
+    else if (this.#answered !== waiting || this.#state === 'gone') return
     this.#expectPoll()
   }
 
