@@ -521,6 +521,29 @@ test('W114 a client is gone as soon where a hook of the application takes its ti
   assert.equal(app.channels.status().connections, 0)
 })
 
+test('W114 a poll is told at once of an end that came with the answer to the one before it', async (t) => {
+  let ends = false
+  const { app, clock } = await serve(
+    t,
+    { connectionTopic: () => 'user:1' },
+    {
+      scope: (app) =>
+        app.addHook('onSend', (_request, _reply, payload, done) => {
+          if (ends) app.channels.disconnect('user:1')
+          done(null, payload)
+        }),
+    },
+  )
+  const poller = await joined(app)
+  const first = poller.get()
+  await turns()
+  ends = true
+  const second = poller.get()
+  assert.equal((await first).json<{ status: number }>().status, 204)
+  await clock.advance(WINDOW_MS)
+  assert.equal((await second).json<{ status: number }>().status, 410)
+})
+
 test('W114 a poll that breaks off is no poll', async (t) => {
   const { app, clock } = await serve(t)
   const poller = await joined(app)

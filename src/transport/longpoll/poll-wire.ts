@@ -141,6 +141,8 @@ export class PollWire implements Wire, BodySender {
     this.bytesRead += bytes
     this.#confirm(last)
     this.#answer(204)
+    // A hook that sees the answer may end the session.
+    if (this.#state === 'gone') return waiting.answer(this.#body(410))
     // All that has not arrived waits again: a client that confirms nothing is as slow a reader as one that fetches nothing.
     this.bufferedBytes = bytesOf(this.#kept)
     this.#waiting = waiting
@@ -249,7 +251,7 @@ export class PollWire implements Wire, BodySender {
     this.sentBytes += this.bufferedBytes
     if (!isAgain) this.bufferedBytes = 0
     waiting.answer(this.#body(status))
-    // A hook that sees the answer may end the session.
+    // As in `poll`.
     if (this.#state !== 'gone') this.#expectPoll()
   }
 
