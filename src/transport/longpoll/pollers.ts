@@ -86,15 +86,23 @@ export class Pollers implements PollHost {
 
   /** Room for the body of a session that is about to be read. */
   room(session: string, bytes: number, source: BodySource): BodyRoom | BudgetRefusal {
-    return this.#budget.take(this.#wires.get(session) ?? this.#elsewhere(session), bytes, source)
+    const wire = this.#wires.get(session)
+    if (wire !== undefined) return this.#budget.take(wire, bytes, source)
+    const sender = this.#foreign.get(session) ?? this.#elsewhere(session)
+    const room = this.#budget.take(sender, bytes, source)
+    // Only now: a refusal leaves nothing here, and a sender whose own last body was cut to make room has just left.
+    if (typeof room !== 'number') this.#foreign.set(session, sender)
+    return room
   }
 
   #elsewhere(session: string): BodySender {
-    const sender = this.#foreign.get(session) ?? {
+    const sender: BodySender = {
       bodyBytes: 0,
-      sentAll: () => void this.#foreign.delete(session),
+      sentAll: () => {
+        // A body of no bytes may outlast its sender here: the one that is here now is another.
+        if (this.#foreign.get(session) === sender) this.#foreign.delete(session)
+      },
     }
-    this.#foreign.set(session, sender)
     return sender
   }
 
