@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import {
+  Agent,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type ServerResponse,
+} from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -445,6 +451,67 @@ test('W130 bodies that wait for their session count, also where their client has
   await stops
   assert.equal((await refused).statusCode, 429)
 })
+
+test('W130 a request whose client goes while a hook of the application thinks takes no room, and is no poll', async (t) => {
+  for (const http2 of [false, true]) {
+    let think = Promise.resolve()
+    const { app, clock } = await serve(
+      t,
+      { limits: { payloadBytes: 1_000 } },
+      { server: { http2 } as object, scope: (app) => app.addHook('onRequest', () => think) },
+    )
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = app.server.address() as AddressInfo
+    const poller = await joined(app)
+    const origin = `http://127.0.0.1:${port}`
+    for (const method of ['POST', 'POST', 'GET']) {
+      let decide = (): void => {}
+      think = new Promise((resolve) => {
+        decide = resolve
+      })
+      const arrived = once(app.server, 'request') as Promise<[IncomingMessage, ServerResponse]>
+      const headers = method === 'POST' ? { 'content-length': 60_000 } : {}
+      const leave = http2
+        ? sendOverHttp2(origin, poller.url, method, headers)
+        : send(origin, poller.url, method, headers)
+      const gone = arrived.then(([, response]) => once(response, 'close'))
+      await arrived
+      leave()
+      await gone
+      decide()
+      await turns()
+    }
+    think = Promise.resolve()
+    assert.equal((await poller.post('x'.repeat(60_000))).statusCode, 413)
+    await clock.advance(GONE_MS)
+    await turns()
+    assert.equal(app.channels.status().connections, 0)
+  }
+})
+
+/** The head of a request, and the first byte of its body. @returns a function that breaks it off */
+function send(origin: string, path: string, method: string, headers: OutgoingHttpHeaders): () => void {
+  const sent = request(`${origin}${path}`, { method, headers }).on('error', () => {})
+  if (method === 'GET') sent.end()
+  else sent.write('x')
+  return () => void sent.destroy()
+}
+
+function sendOverHttp2(
+  origin: string,
+  path: string,
+  method: string,
+  headers: OutgoingHttpHeaders,
+): () => void {
+  const session = connectHttp2(origin)
+  const sent = session.request({ ':path': path, ':method': method, ...headers }).on('error', () => {})
+  if (method === 'GET') sent.end()
+  else sent.write('x')
+  return () => {
+    sent.close(8)
+    session.close()
+  }
+}
 
 test('W113 a client that floods is told 429, and its session is over', async (t) => {
   const { app, clock } = await serve(t, { limits: { messages: { perSecond: 1, burst: 1 } } })

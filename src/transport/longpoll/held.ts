@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 
 /** Ours, of one answer: a poll that waits, a POST whose body comes. */
 export interface Held {
@@ -12,6 +13,11 @@ const kHeld = Symbol('beryl longpoll')
 
 /** One property for all: responses of several shapes would cost Node's own code with each of them. */
 type HoldingResponse = ServerResponse & { [kHeld]?: Held }
+
+/** True where the client is gone, and an answer is for nobody: its end was told before. The type does not tell of HTTP/2. */
+export function isGone(response: ServerResponse & { readonly stream?: Writable }): boolean {
+  return (response.stream ?? response).destroyed
+}
 
 /** Tells `held` of the end of a response. No closure for each: thousands wait at a time. */
 export function hold(response: ServerResponse, held: Held): void {

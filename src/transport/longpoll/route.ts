@@ -13,7 +13,7 @@ import { PostAnswers, reword, rewordClosing, sendJson, sendPostAnswer, sendRefus
 import { authTokenOf, tokenIn, urlWithoutToken } from './asked.ts'
 import type { BodyRoom } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
-import { type Held, heldOf, hold } from './held.ts'
+import { type Held, heldOf, hold, isGone } from './held.ts'
 import { HttpPoll } from './http-poll.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { goneMs } from './poll-wire.ts'
@@ -205,6 +205,7 @@ class LongPollRoute {
   // A poll, or a client that is new
 
   #get(request: FastifyRequest, reply: FastifyReply): void {
+    if (isGone(reply.raw)) return
     const token = tokenIn(request.raw)
     const claims = this.#pollers.read(token)
     const wire = claims?.owner
@@ -245,7 +246,7 @@ class LongPollRoute {
     const approach = { transport: 'longpoll', url, token: authTokenOf(request.headers) } as const
     const refusal = this.#door.examine(request, reply, approach) ?? (await this.#door.admit(request))
     if (refusal !== undefined) this.#refuse(request, reply, refusal)
-    else if (!reply.raw.destroyed) return this.#door.handshake(request.raw)?.admission
+    else if (!isGone(reply.raw)) return this.#door.handshake(request.raw)?.admission
     return undefined
   }
 
@@ -271,6 +272,7 @@ class LongPollRoute {
 
   /** Looks at the head: nothing is read of a body that is too long, or for nobody. */
   #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {
+    if (isGone(reply.raw)) return
     const token = tokenIn(raw)
     const claims = this.#pollers.read(token)
     const wire = claims?.owner
