@@ -887,6 +887,32 @@ test('W116 hooks that are added behind the plugin are asked, too', async (t) => 
   assert.deepEqual([statusCode, body], [429, '{"status":500}'])
 })
 
+test('W116 an error in the place of an answer is said in the words of the client', async (t) => {
+  let fails = false
+  const { app } = await serve(
+    t,
+    {},
+    {
+      scope: (app) =>
+        app.addHook('onSend', (_request, _reply, payload, done) => {
+          if (!fails) return done(null, payload)
+          fails = false
+          done(new Error('the hook fails'))
+        }),
+    },
+  )
+  const poller = await joined(app)
+  say(app, 'kept')
+  await turns()
+  const heartbeat = '[null,"7","phoenix","heartbeat",{}]'
+  for (const ask of [() => poller.get(), () => poller.post(heartbeat), () => new Poller(app).get()]) {
+    fails = true
+    const { statusCode, body } = await ask()
+    assert.deepEqual([statusCode, body], [500, '{"status":500}'])
+  }
+  assert.deepEqual((await poller.poll()).messages[0], said('kept'))
+})
+
 test('W116 no line of the log has a token', async (t) => {
   const lines: string[] = []
   const logger = { level: 'trace', stream: { write: (line: string) => void lines.push(line) } } as const

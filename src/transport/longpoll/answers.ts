@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../ground/clock.ts'
 import { onCloseCalled } from '../closing.ts'
 import { eachServer } from '../servers.ts'
-import { heldOf, setWorded } from './held.ts'
+import { heldOf, setWorded, unsetWorded } from './held.ts'
 import type { PostAnswer } from './pollers.ts'
 
 // Phoenix's client reads the JSON of an answer, and there its `status`, never that of HTTP. A JSON without one, or with one that
@@ -76,6 +76,17 @@ export function reword(
   if (payload instanceof Readable) payload.destroy()
   reply.removeHeader('content-encoding').removeHeader('content-length').header('content-type', JSON_TYPE)
   done(null, `{"status":${wordFor(request.method, statusCode)}}`)
+}
+
+/** A hook of others failed where our answer had been given: it is that error which is to be said now. */
+export function expectError(
+  _request: FastifyRequest,
+  reply: FastifyReply,
+  _error: Error,
+  done: () => void,
+): void {
+  unsetWorded(reply.raw)
+  done()
 }
 
 function wordFor(method: string, statusCode: number): number {

@@ -12,7 +12,7 @@ export interface Held {
 const kHeld = Symbol('beryl longpoll')
 
 /** One property for all: responses of several shapes would cost Node's own code with each of them. */
-type HoldingResponse = ServerResponse & { [kHeld]?: Held }
+type HoldingResponse = ServerResponse & { [kHeld]?: Held | undefined }
 
 /** True where the client is gone, and an answer is for nobody: its end was told before. The type does not tell of HTTP/2. */
 export function isGone(response: ServerResponse & { readonly stream?: Writable }): boolean {
@@ -34,6 +34,13 @@ export function setWorded(response: HoldingResponse): void {
   const held = response[kHeld]
   if (held === undefined) response[kHeld] = WORDED
   else held.isWorded = true
+}
+
+/** Takes the mark away: something else is answered in the place of ours. */
+export function unsetWorded(response: HoldingResponse): void {
+  const held = response[kHeld]
+  if (held === WORDED) response[kHeld] = undefined
+  else if (held !== undefined) held.isWorded = false
 }
 
 /** Shared by all that nothing waits for. */

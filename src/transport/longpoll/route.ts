@@ -9,7 +9,15 @@ import type { Entrance, Refusal } from '../entrance.ts'
 import { addressOf } from '../handshake.ts'
 import { logSerializers, withTrailingSlash } from '../mounting.ts'
 import { eachServer } from '../servers.ts'
-import { PostAnswers, reword, rewordClosing, sendJson, sendPostAnswer, sendRefusal } from './answers.ts'
+import {
+  expectError,
+  PostAnswers,
+  reword,
+  rewordClosing,
+  sendJson,
+  sendPostAnswer,
+  sendRefusal,
+} from './answers.ts'
 import { authTokenOf, tokenIn, urlWithoutToken } from './asked.ts'
 import type { BodyRoom } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
@@ -158,7 +166,7 @@ class LongPollRoute {
     const onRequest: RouteOptions['onRequest'] = (request, reply, done) => {
       if (this.#greet(request, reply, done)) done()
     }
-    const shared = { logSerializers, exposeHeadRoute: false, onSend: reword } as const
+    const shared = { logSerializers, exposeHeadRoute: false, onSend: reword, onError: expectError } as const
     return [
       {
         ...shared,
