@@ -513,6 +513,53 @@ function sendOverHttp2(
   }
 }
 
+test('W130 bodies count also where their client goes before a hook of the application has looked at them', async (t) => {
+  let think = Promise.resolve()
+  const { app, release } = await serve(
+    t,
+    { limits: { payloadBytes: 1_000, pendingHandlers: 1 } },
+    { scope: (app) => app.addHook('preHandler', () => think) },
+  )
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const poller = await joined(app)
+  await poller.send(['2', '2', 'room:2', 'phx_join', {}], ['1', '3', 'room:1', 'wait', { body: 'a' }])
+  // The second waits for room, and its client is not read.
+  const stops = poller.send(['2', '4', 'room:2', 'wait', { body: 'b' }])
+  await turns()
+  const line = JSON.stringify(['1', '5', 'room:1', 'say', { body: 'x'.repeat(800) }])
+  const body = Array.from({ length: 50 }, () => line).join('\n')
+  const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length }
+  for (let round = 0; round < 2; round++) {
+    let decide = (): void => {}
+    think = new Promise((resolve) => {
+      decide = resolve
+    })
+    const arrived = once(app.server, 'request') as Promise<[IncomingMessage, ServerResponse]>
+    const sent = request({ port, host: '127.0.0.1', path: poller.url, method: 'POST', headers })
+    sent.on('error', () => {}).end(body)
+    const [asked, response] = await arrived
+    const gone = once(response, 'close')
+    await until('the body is there', () => asked.complete)
+    await turns()
+    sent.destroy()
+    await gone
+    decide()
+    await turns()
+  }
+  think = Promise.resolve()
+  const refused = poller.post(body)
+  await turns()
+  for (let round = 0; round < 2; round++) {
+    release()
+    await turns()
+  }
+  await stops
+  assert.equal((await refused).statusCode, 429)
+  const echoed = (await poller.poll()).messages.filter((message) => (message as unknown[])[3] === 'said')
+  assert.equal(echoed.length, 100)
+})
+
 test('W113 a client that floods is told 429, and its session is over', async (t) => {
   const { app, clock } = await serve(t, { limits: { messages: { perSecond: 1, burst: 1 } } })
   const poller = await joined(app)

@@ -107,7 +107,7 @@ type Done = (error?: Error) => void
 class Posting implements Held {
   readonly claims: Claims
   readonly token: string
-  readonly room: BodyRoom
+  room: BodyRoom
   isWorded = false
   #hasCome = false
 
@@ -299,8 +299,9 @@ class LongPollRoute {
 
   #post(request: FastifyRequest, reply: FastifyReply): void {
     const posting = heldOf(reply.raw) as Posting
-    posting.hasCome()
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    if (isGone(reply.raw) && !this.#takeRoomAgain(posting, body.length, reply)) return
+    posting.hasCome()
     const isNdjson = request.headers['content-type'] === 'application/x-ndjson'
     const done = (answer: PostAnswer): void => {
       posting.room.release()
@@ -312,6 +313,15 @@ class LongPollRoute {
       posting.room.release()
       throw error
     }
+  }
+
+  /** The client went before a hook of the application let its body in, which gave the room back. False where there is none any more. */
+  #takeRoomAgain(posting: Posting, bytes: number, reply: FastifyReply): boolean {
+    posting.room.release()
+    const room = this.#pollers.room(posting.claims.session, bytes, reply.raw)
+    if (typeof room === 'number') return false
+    posting.room = room
+    return true
   }
 
   #deliver(
