@@ -24,6 +24,7 @@ import beryl, {
 import { type FakeClock, fakeClock } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 import { systemClock } from '../../src/ground/clock.ts'
+import { Pollers } from '../../src/transport/longpoll/pollers.ts'
 import { Tokens, tokenOf } from '../../src/transport/longpoll/token.ts'
 import { Poller } from '../support/poller.ts'
 import { check } from '../support/property.ts'
@@ -877,6 +878,27 @@ test('W116 any change to the head of a token spoils it', (t) => {
     const claims = tokens.read(tokenOf(changed, 7), () => 0, ownerOf)
     assert.equal(claims !== undefined, changed === head, changed)
   })
+})
+
+test('W116 a token that is given after the date has jumped is good elsewhere, too', () => {
+  let date = 0
+  const clock = { ...fakeClock(), date: () => date }
+  const secret = Buffer.alloc(32)
+  const options = {
+    windowMs: 1_000,
+    pubsubTimeoutMs: 1_000,
+    secret,
+    path: '/socket',
+    payloadBytes: 1_000,
+    clock,
+  }
+  const [here, elsewhere] = [new Pollers(options), new Pollers(options)]
+  const wire = here.make('node.1', false, () => {})
+  for (const jumpMs of [0, 3_600_000, -7_200_000]) {
+    date += jumpMs
+    assert.equal(elsewhere.read(wire.issue())?.session, 'node.1', `${jumpMs}`)
+  }
+  wire.terminate()
 })
 
 test('W116 who shows the number of a message that was never given is given all that come', async (t) => {

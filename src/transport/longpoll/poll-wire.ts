@@ -25,8 +25,8 @@ export interface PollHost {
   readonly clock: Clock
   readonly windowMs: number
   readonly messages: PollMessages
-  /** The head of a session's tokens from now on: see `Tokens`. */
-  head(session: string): string
+  /** The head of a session's tokens from now on, at that date: see `Tokens`. */
+  head(session: string, date: number): string
   /** The session has ended, and nothing of it is left. Once. */
   ended(wire: PollWire): void
 }
@@ -83,7 +83,7 @@ export class PollWire implements Wire, BodySender {
   #isReopened: boolean
   /** That of its tokens, for a window at the most. */
   #head = ''
-  #headAt = Number.NEGATIVE_INFINITY
+  #headDate = Number.NEGATIVE_INFINITY
   #posts: Post[] | undefined
   #isPaused = false
   #isWorking = false
@@ -116,10 +116,11 @@ export class PollWire implements Wire, BodySender {
   /** A token for an answer that carries all that is kept. */
   issue(): string {
     const { clock, windowMs } = this.#host
-    const now = clock.now()
-    if (now - this.#headAt >= windowMs) {
-      this.#head = this.#host.head(this.id)
-      this.#headAt = now
+    // Other nodes judge the age of a head by the date, which may jump: so does this.
+    const date = clock.date()
+    if (date - this.#headDate >= windowMs) {
+      this.#head = this.#host.head(this.id, date)
+      this.#headDate = date
     }
     return tokenOf(this.#head, this.#confirmed + this.#kept.length)
   }

@@ -69,8 +69,8 @@ export class Pollers implements PollHost {
     return this.#tokens.read(token, this.#date, this.#wireOf)
   }
 
-  head(session: string): string {
-    return this.#tokens.head(session, this.clock.date())
+  head(session: string, date: number): string {
+    return this.#tokens.head(session, date)
   }
 
   /** @param isReopened for a client that showed the token of a session that is gone */
