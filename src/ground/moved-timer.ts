@@ -12,7 +12,7 @@ export class MovedTimer {
   #timer: Timer | undefined
 
   /**
-   * @param leastMs No deadline is nearer when it is set: a timer never waits for longer.
+   * @param leastMs The timer never waits for longer: it is there for every deadline that was set at least so far ahead.
    * @param due Called once for each deadline that comes, with how late that is.
    */
   constructor(clock: Clock, leastMs: number, due: (lateMs: number) => void) {

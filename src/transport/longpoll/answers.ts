@@ -14,7 +14,7 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 /** The word upon which every version of the client comes back after a while. */
 const AGAIN = '{"status":500}'
 
-/** The servers whose close was called. Most processes have none, and ask for none with each answer. */
+/** The servers whose close was called. Most processes have none: `isAnyClosing` spares them the look with each answer. */
 const closing = new WeakSet<object>()
 let isAnyClosing = false
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 
-/** Ours, of one answer: a poll that waits, a POST whose body comes. */
+/** Kept with a response until it is closed: a poll that waits for its answer, or a POST whose body is still to come. */
 export interface Held {
   /** The answer is in the words of Phoenix's client already. */
   isWorded: boolean

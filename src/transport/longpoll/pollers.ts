@@ -30,7 +30,10 @@ export interface PostAnswer {
 /** The bodies that all clients of an entrance send at a time. */
 const MAX_BODIES_BYTES = 268_435_456
 
-/** A head is given for one window, and its session lives so many after its last answer at the most: a poll that waits, and the time after. */
+/**
+ * A head is given with answers for one window. Its client may show it for four more: until it polls (1.5), while that poll waits (1), and,
+ * where the answer is lost, until it polls again (1.5).
+ */
 const HEAD_WINDOWS = 5
 
 /** The sessions of one entrance on this node that are polled. */
