@@ -8,6 +8,7 @@ import { redis } from 'fastify-beryl/redis'
 import { type FakeClock, fakeClock, type MemoryNetwork, memoryNetwork } from 'fastify-beryl/testing'
 import { Type } from 'typebox'
 import { systemClock } from '../../src/ground/clock.ts'
+import { readPostAnswer } from '../../src/transport/longpoll/pollers.ts'
 import { decodeRelay, encodeRelay, pagesOf } from '../../src/transport/longpoll/relay-messages.ts'
 import { need } from '../support/need.ts'
 import { Poller } from '../support/poller.ts'
@@ -264,6 +265,10 @@ test('W120 nonsense from other nodes harms nobody', async (t) => {
     pagesOf(Buffer.from('abcde'), 2).map((page) => Buffer.from(page).toString()),
     ['ab', 'cd', 'e'],
   )
+  assert.deepEqual(readPostAnswer('{"status":413,"taken":100}'), { status: 413, taken: 100 })
+  for (const wrong of ['', 'null', '{', '{}', '{"status":99}', '{"status":"200"}', '[200]'])
+    assert.deepEqual(readPostAnswer(wrong), { status: 500 }, wrong)
+  assert.deepEqual(readPostAnswer('{"status":200,"taken":"all"}'), { status: 200 })
   const { apps } = await threeNodes(t)
   await joined(apps)
 })

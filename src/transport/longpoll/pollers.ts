@@ -125,10 +125,17 @@ export class Pollers implements PollHost {
   }
 }
 
-/** The answer of another node, as it was written there. */
+const STATUSES: readonly PostAnswer['status'][] = [200, 400, 410, 413, 429, 500, 503]
+
+/** The answer of another node, as it was written there; 500 for what is none. Never throws. */
 export function readPostAnswer(text: string): PostAnswer {
-  const { status, taken } = JSON.parse(text) as PostAnswer
-  return taken === undefined ? { status } : { status, taken }
+  try {
+    const { status, taken } = JSON.parse(text) as PostAnswer
+    if (!STATUSES.includes(status)) return { status: 500 }
+    return Number.isInteger(taken) ? { status, taken: Number(taken) } : { status }
+  } catch {
+    return { status: 500 }
+  }
 }
 
 function answerOf({ frames, hasMore }: Batch, status: TakenStatus): PostAnswer {
