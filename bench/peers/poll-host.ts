@@ -6,8 +6,12 @@ export interface Usage {
   readonly resident: number
 }
 
-/** Tells the bench the port of this server, and does what it orders: `broadcast`, or any other word for the use of the process. */
+/**
+ * Tells the bench the port of this server, and does what it orders: `broadcast`, or any other word for the use of the process. Ends with
+ * its parent.
+ */
 export function hostPolls(port: number, broadcast: () => void): void {
+  process.on('disconnect', () => process.exit(0))
   process.send?.({ port })
   process.on('message', (order: string) => {
     if (order === 'broadcast') return broadcast()

@@ -130,7 +130,7 @@ const refusals: readonly Refusal[] = [
   { name: 'OPTIONS', method: 'OPTIONS', status: 404 },
 ]
 
-const NO_CLIENT = /HTTP\/2 alone, over which no client can connect: give Fastify https: { allowHTTP1: true }/
+const NO_CLIENT = /HTTP\/2 alone, over which no WebSocket opens: give Fastify https: { allowHTTP1: true }/
 
 for (const [server, options] of Object.entries({
   'HTTP/1': {},

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseParams } from '../../src/transport/handshake.ts'
-import { tokenIn, urlWithoutToken } from '../../src/transport/longpoll/asked.ts'
+import { hasHeader, tokenIn, urlWithoutToken } from '../../src/transport/longpoll/asked.ts'
 
 test('W11 a query without brackets is read as URLSearchParams reads it, the last of equal names counts', () => {
   const part = fc.string({ unit: fc.constantFrom('a', 'b', '=', '&', ';', '.', 'é', '-', '_', '~') })
@@ -32,7 +32,7 @@ test('W116 the last parameter named token is the one that is read, and the rest 
   const query = fc.array(part, { maxLength: 10 }).map((parts) => parts.join(''))
   fc.assert(
     fc.property(fc.constantFrom('?', ';'), query, (begin, query) => {
-      const request = { headers: {}, url: `/socket/longpoll${begin}${query}` } as never
+      const request = { headers: {}, rawHeaders: [], url: `/socket/longpoll${begin}${query}` } as never
       const [token, rest] = [tokenIn(request), urlWithoutToken(request)]
       const params = query.split('&')
       const last = params.findLastIndex((param) => param.startsWith('token='))
@@ -41,6 +41,18 @@ test('W116 the last parameter named token is the one that is read, and the rest 
       const path = `/socket/longpoll${begin}`
       assert.equal(rest.slice(0, path.length), path)
       assert.deepEqual(rest.slice(path.length).split('&').filter(Boolean), others)
+    }),
+  )
+})
+
+test('W115 a header is found however its name is written, and no value is taken for one', () => {
+  const name = fc.constantFrom('origin', 'Origin', 'ORIGIN', 'accept', 'origins', 'host')
+  const value = fc.constantFrom('origin', 'x', '')
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value), { maxLength: 6 }), (headers) => {
+      const request = { rawHeaders: headers.flat() } as never
+      const expected = headers.some(([given]) => given.toLowerCase() === 'origin')
+      assert.equal(hasHeader(request, 'origin'), expected)
     }),
   )
 })

@@ -5,12 +5,22 @@ const TOKEN_HEADER = 'x-phoenix-longpoll-token'
 const AUTH_TOKEN_HEADER = 'x-phoenix-authtoken'
 const PARAM = 'token='
 
+/** True where a request has this header. Node makes an object of all headers for whoever asks for one of them; most polls have none of these. */
+export function hasHeader({ rawHeaders }: IncomingMessage, name: string): boolean {
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const given = rawHeaders[at] as string
+    if (given.length === name.length && given.toLowerCase() === name) return true
+  }
+  return false
+}
+
 /**
  * The token that a request shows; '' where it shows none. The header speaks before the query, and of several parameters the last: Phoenix's
  * client puts its own behind all others.
  */
-export function tokenIn({ headers, url = '' }: IncomingMessage): string {
-  const header = headers[TOKEN_HEADER]
+export function tokenIn(request: IncomingMessage): string {
+  const { url = '' } = request
+  const header = hasHeader(request, TOKEN_HEADER) ? request.headers[TOKEN_HEADER] : undefined
   if (typeof header === 'string') return header
   const start = lastParam(url)
   return start === -1 ? '' : url.slice(start + PARAM.length, endOfParam(url, start))

@@ -18,6 +18,8 @@ export class HttpPoll implements Waiting, Held {
   readonly #owner: PollOwner
   readonly #patienceMs: number
   #isTaken = true
+  /** The operating system had all of the answer at once: its end is no news. */
+  #isOut = false
 
   /** @param patienceMs A client that takes nothing of its answer for so long is cut: its session may be over long before. */
   constructor(reply: FastifyReply, owner: PollOwner, patienceMs: number) {
@@ -29,13 +31,14 @@ export class HttpPoll implements Waiting, Held {
 
   closed(): void {
     this.#isTaken = true
-    this.#owner.gaveUp(this)
+    if (!this.#isOut) this.#owner.gaveUp(this)
   }
 
   answer(body: string): void {
     sendJson(this.#reply, body)
     const { raw } = this.#reply
     this.#isTaken = isTaken(raw)
+    this.#isOut = this.#isTaken
     // Of a socket whose client takes some, Node begins to count anew.
     if (!this.#isTaken) raw.setTimeout(this.#patienceMs, cut)
   }

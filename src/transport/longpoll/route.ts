@@ -18,7 +18,7 @@ import {
   sendPostAnswer,
   sendRefusal,
 } from './answers.ts'
-import { authTokenOf, tokenIn, urlWithoutToken } from './asked.ts'
+import { authTokenOf, hasHeader, tokenIn, urlWithoutToken } from './asked.ts'
 import type { BodyRoom } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
 import { type Held, heldOf, hold, isGone } from './held.ts'
@@ -195,9 +195,11 @@ class LongPollRoute {
   /** The pages that may not connect are told nothing else. False where the request is answered. */
   #greet(request: FastifyRequest, reply: FastifyReply, done: Done): boolean {
     try {
-      const refusal = this.#door.checkOrigin(request)
+      const hasOrigin = hasHeader(request.raw, 'origin')
+      const refusal = hasOrigin ? this.#door.checkOrigin(request) : undefined
       if (refusal !== undefined) this.#refuse(request, reply, refusal)
-      else allowOrigin(request, reply, this.#options.checksOrigin)
+      else if (hasOrigin || !this.#options.checksOrigin)
+        allowOrigin(request, reply, this.#options.checksOrigin)
       return refusal === undefined
     } catch (error) {
       done(asError(error))

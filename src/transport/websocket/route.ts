@@ -224,7 +224,7 @@ function warnOfHttp2(app: FastifyInstance): void {
   const { http2, https } = app.initialConfig
   if (http2 !== true || (typeof https === 'object' && https.allowHTTP1)) return
   app.log.warn(
-    'the server speaks HTTP/2 alone, over which no client can connect: give Fastify https: { allowHTTP1: true }; ' +
+    'the server speaks HTTP/2 alone, over which no WebSocket opens: give Fastify https: { allowHTTP1: true }; ' +
       'HTTP/2 without TLS cannot have it',
   )
 }
