@@ -45,8 +45,10 @@ export function withPosition(reply: unknown, position: object): object {
   const given: unknown = hasToJson(reply) ? JSON.parse(JSON.stringify(reply)) : reply
   if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Uint8Array)
     throw new TypeError('the reply to a join with $resume must be an object')
-  // Spread beside another field it would get a hidden class of its own, each time.
-  return Object.fromEntries([...Object.entries(given), [RESUME, position]])
+  const told: Record<string, unknown> = { ...given }
+  // Not in the literal: there each object would get a hidden class of its own.
+  told[RESUME] = position
+  return told
 }
 
 function hasToJson(value: unknown): boolean {

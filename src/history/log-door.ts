@@ -108,14 +108,18 @@ export function topicNamed(name: string): string {
 }
 
 function positionOf(answer: unknown): LogPosition {
-  const { epoch, offset } = readFields(answer) ?? {}
+  return positionIn(readFields(answer) ?? {})
+}
+
+function positionIn({ epoch, offset }: Readonly<Record<string, unknown>>): LogPosition {
   if (!isEpoch(epoch) || !isCount(offset)) throw new TypeError('the log gave no position')
   return { epoch, offset }
 }
 
 function pageOf(answer: unknown): LogPage {
-  const { previous, key, entries } = readFields(answer) ?? {}
-  const { epoch, offset } = positionOf(answer)
+  const fields = readFields(answer) ?? {}
+  const { previous, key, entries } = fields
+  const { epoch, offset } = positionIn(fields)
   const areTexts =
     Array.isArray(entries) && entries.length <= offset && entries.every((text) => typeof text === 'string')
   if (!areTexts || typeof key !== 'string' || !Array.isArray(previous))
