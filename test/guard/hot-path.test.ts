@@ -96,7 +96,7 @@ function countDeflates(t: TestContext): { readonly count: number } {
 /** So many who agreed to compression, each with what it is written. */
 async function compressedCrowd(size: number): Promise<{ stage: Stage; clients: Frame[][] }> {
   const stage = await new Stage().start()
-  const deflater = new Deflater(1_024, systemClock)
+  const deflater = new Deflater(1_024, stage.clock)
   const clients: Frame[][] = []
   for (let n = 0; n < size; n++) clients.push(await stage.joinCompressed(deflater))
   return { stage, clients }

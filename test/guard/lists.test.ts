@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { constants, inflateRawSync } from 'node:zlib'
-import { systemClock } from '../../src/ground/clock.ts'
 import { type Frame, framePayload, splitFrames } from '../../src/protocol/frame.ts'
 import { v1 } from '../../src/protocol/v1.ts'
 import { v2 } from '../../src/protocol/v2.ts'
+import { fakeClock } from '../../src/testing/index.ts'
 import { Deflater } from '../../src/transport/websocket/deflater.ts'
 import { until } from '../support/until.ts'
 import { CountingWire, frameOf, Stage } from './stage.ts'
@@ -103,7 +103,7 @@ function inflated(frame: Frame): Buffer {
 
 test('P24 where it is compressed, it is so once for all who come, and inflates to the same list', async () => {
   const stage = await crowded(1_200)
-  const deflater = new Deflater(1_024, systemClock)
+  const deflater = new Deflater(1_024, fakeClock())
   const plain = stage.connect()
   plain.session.receive(join, false)
   const all = ['a', 'b'].map((ref) =>

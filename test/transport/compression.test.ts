@@ -114,6 +114,11 @@ function count(t: TestContext, name: 'deflateRawSync' | 'deflateRaw' | 'inflateR
   return mock
 }
 
+/** A clock on which nobody waits too long for a thread, however busy the machine is. */
+function standing(): FakeClock {
+  return { ...fakeClock(), setImmediate: systemClock.setImmediate }
+}
+
 /** The payload of a compressed frame, as a client without a context makes it. */
 function compress(text: string): Buffer {
   return deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
@@ -240,7 +245,7 @@ test('W124 a broadcast of another node is compressed once on each node, whatever
 })
 
 test('W125 a large message is compressed in a thread, once for all; what follows it waits, in order', async (t) => {
-  const { app, port } = await serve(t)
+  const { app, port } = await serve(t, { clock: standing() })
   const members = [await Member.join(t, port, OFFER), await Member.join(t, port, OFFER)]
   const inLoop = count(t, 'deflateRawSync')
   const inThread = count(t, 'deflateRaw')
@@ -256,7 +261,7 @@ test('W125 a large message is compressed in a thread, once for all; what follows
 })
 
 test('W125 no more than 64 large messages wait for a thread: more of them travel as they are, in order', async (t) => {
-  const { app, port } = await serve(t)
+  const { app, port } = await serve(t, { clock: standing() })
   const members = [await Member.join(t, port, OFFER), await Member.join(t, port, OFFER)]
   for (let n = 0; n < 80; n++) app.channels.broadcast('room:1', 'said', { text: `${n} ${words(20_000)}` })
   for (const member of members) {
@@ -284,20 +289,30 @@ test('W125 replies and broadcasts of many turns keep their order behind a large 
   )
 })
 
-/** Takes the threads away: what is given to them comes to its end when the test has. */
-function hangThreads(t: TestContext, name: 'deflateRaw' | 'inflateRaw'): void {
-  t.mock.method(zlib, name, () => {})
+/** Takes the threads away: what is given to them begins when the test says so, or never. */
+function hangThreads(t: TestContext, name: 'deflateRaw' | 'inflateRaw'): { run(): Promise<void> } {
+  const before = zlib[name]
+  const hanging: Parameters<typeof before>[] = []
+  t.mock.method(zlib, name, (...job: Parameters<typeof before>) => void hanging.push(job))
   syncBuiltinESMExports()
   t.after(() => {
     t.mock.restoreAll()
     syncBuiltinESMExports()
   })
+  const begin = ([data, options, done]: Parameters<typeof before>): Promise<void> =>
+    new Promise((resolve) => {
+      before(data, options, (...outcome) => {
+        done(...outcome)
+        resolve()
+      })
+    })
+  return { run: async () => void (await Promise.all(hanging.splice(0).map(begin))) }
 }
 
 test('W129 threads that the application keeps at work cut no reader: large messages travel as they are', {
   timeout: 30_000,
 }, async (t) => {
-  const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
+  const clock = standing()
   const { app, port } = await serve(t, { clock })
   const member = await Member.join(t, port, OFFER)
   hangThreads(t, 'deflateRaw')
@@ -313,8 +328,46 @@ test('W129 threads that the application keeps at work cut no reader: large messa
   assert.equal(app.channels.status().connections, 1)
 })
 
+test('W129 nor those who are sent more, turn after turn, than may wait for a reader', {
+  timeout: 30_000,
+}, async (t) => {
+  const { app, port } = await serve(t, { clock: standing() })
+  const members = [await Member.join(t, port, OFFER), await Member.join(t, port, OFFER)]
+  hangThreads(t, 'deflateRaw')
+  for (let n = 0; n < 30; n++) {
+    app.channels.broadcast('room:1', 'said', { text: `${n} ${words(n % 3 ? 60_000 : 20)}` })
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (const member of members)
+    for (let n = 0; n < 30; n++)
+      assert.deepEqual(await member.payload(), { text: `${n} ${words(n % 3 ? 60_000 : 20)}` })
+  assert.equal(app.channels.status().connections, 2)
+})
+
+test('W129 where one was waited for in vain, large messages wait for none until one is free', {
+  timeout: 30_000,
+}, async (t) => {
+  const clock = standing()
+  const { app, port } = await serve(t, { clock })
+  const member = await Member.join(t, port, OFFER)
+  const threads = hangThreads(t, 'deflateRaw')
+  const text = words(20_000)
+  app.channels.broadcast('room:1', 'said', { text })
+  await new Promise((resolve) => setImmediate(resolve))
+  await clock.advance(250)
+  for (let n = 0; n < 3; n++) app.channels.broadcast('room:1', 'said', { text })
+  for (let n = 0; n < 4; n++) assert.deepEqual(await member.payload(), { text })
+  assert.equal(member.peer.compressed, 0)
+  await threads.run()
+  app.channels.broadcast('room:1', 'said', { text })
+  await new Promise((resolve) => setImmediate(resolve))
+  await threads.run()
+  assert.deepEqual(await member.payload(), { text })
+  assert.equal(member.peer.compressed, 1)
+})
+
 test('W129 nor a client whose own large message waits for one', { timeout: 30_000 }, async (t) => {
-  const clock: FakeClock = { ...fakeClock(), setImmediate: systemClock.setImmediate }
+  const clock = standing()
   const { app, port } = await serve(t, { clock, limits: { payloadBytes: 400_000 } })
   const member = await Member.join(t, port, OFFER)
   hangThreads(t, 'inflateRaw')

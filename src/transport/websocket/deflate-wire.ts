@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { type Frame, PiecedFrame } from '../../protocol/frame.ts'
+import { BEHIND_BYTES } from '../../session/backlog.ts'
 import { type Joins, LARGE_BYTES, type Sent } from '../../session/wire.ts'
 import type { AwaitsFrame, Deflater, PendingFrame, PendingPieces } from './deflater.ts'
 import { SocketWire } from './socket-wire.ts'
@@ -97,6 +98,16 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
     for (const one of packed) {
       line.packed.push(one)
       line.bytes += bytesOf(one)
+    }
+    this.#shorten(line)
+  }
+
+  /** The threads are behind, not the reader, who would be cut for it: what is in front travels as it is. */
+  #shorten(line: Line): void {
+    while (this.#line === line && line.bytes > BEHIND_BYTES) {
+      const [first] = line.packed
+      if (first === undefined || isSent(first)) return
+      first.giveUp()
     }
   }
 }

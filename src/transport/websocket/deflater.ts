@@ -15,7 +15,7 @@ const IN_THREAD_BYTES = 16_384
 /** Above, large frames travel as they are: to compress them would hold them up. */
 const MAX_WAITING = 64
 /** A thread is waited for so long: they are the application's as well, which may keep them all at work. */
-const PATIENCE_MS = 3_000
+const PATIENCE_MS = 250
 /** Each compressed message ends with an empty block, of which these bytes are left out (RFC 7692, 7.2.1). */
 const TAIL_BYTES = 4
 
@@ -36,6 +36,8 @@ export class Deflater {
   /** Pieces that many frames have in common, each with itself compressed. */
   readonly #middles = new WeakMap<Buffer, Buffer | PendingFrame>()
   readonly #pool = new Pool()
+  /** Somebody had to go on without a thread, and none has come to an end since: what is large travels as it is. */
+  #isLate = false
 
   constructor(thresholdBytes: number, clock: Clock) {
     this.thresholdBytes = thresholdBytes
@@ -86,14 +88,18 @@ export class Deflater {
 
   /** `undefined` where too much waits. `made` is given nothing where it cannot be compressed, and gives what is sent. */
   #inThread(payload: Buffer, bytes: number, made: (data?: Buffer) => Buffer): PendingFrame | undefined {
-    if (this.#pool.waiting >= MAX_WAITING) return undefined
-    const pending = new PendingFrame(bytes)
+    if (this.#isLate || this.#pool.waiting >= MAX_WAITING) return undefined
+    const pending = new PendingFrame(bytes, () => {
+      this.#isLate = true
+      pending.done(made())
+    })
     // Else its readers would be taken for slow ones.
-    const timer = patience(this.#clock, PATIENCE_MS, () => pending.done(made()))
+    const timer = patience(this.#clock, PATIENCE_MS, () => pending.giveUp())
     this.#pool.add((leave) => {
       deflateRaw(payload, optionsFor(payload.length), (error, data) => {
         leave()
         timer.cancel()
+        this.#isLate = false
         pending.done(made(error === null ? data : undefined))
       })
     })
@@ -107,14 +113,21 @@ export class PendingFrame {
   readonly bytes: number
   /** The frame as it travels, when it is done. */
   frame: Frame | undefined
+  readonly #sendAsItIs: () => void
   #awaiting: AwaitsFrame[] = []
 
-  constructor(bytes: number) {
+  constructor(bytes: number, sendAsItIs: () => void) {
     this.bytes = bytes
+    this.#sendAsItIs = sendAsItIs
   }
 
   await(who: AwaitsFrame): void {
     this.#awaiting.push(who)
+  }
+
+  /** It is waited for no longer, by nobody. */
+  giveUp(): void {
+    if (this.frame === undefined) this.#sendAsItIs()
   }
 
   /** The first time counts. */
@@ -148,6 +161,10 @@ export class PendingPieces {
 
   await(who: AwaitsFrame): void {
     this.#middle.await(who)
+  }
+
+  giveUp(): void {
+    this.#middle.giveUp()
   }
 }
 
