@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util'
 import type { MemorySize } from './measure/bench-memory.ts'
 import type { Pace } from './measure/bench-workload.ts'
 import { berylBefore, overTls, PEERS, type Peer, peerNamed } from './peers/catalog.ts'
-import type { Scale } from './workloads/catalog.ts'
+import { type Scale, standardWorkloads } from './workloads/catalog.ts'
+import { growthAxes } from './workloads/growth.ts'
 
 export type Mode = 'compare' | 'growth' | 'heap' | 'cluster' | 'presence'
 
@@ -99,33 +100,48 @@ export function readOptions(argv: readonly string[]): Options {
   }
 }
 
-const CLUSTER_PARTS: readonly string[] = ['receiving', 'sending', 'latency', 'interest', 'workers']
-/** The options that only the comparison and the growth runs know. */
-const NOT_OF_CLUSTERS = ['peers', 'before', 'joins'] as const
+/** The names that `--only` knows in each mode. */
+const PARTS: { readonly [mode in Mode]: () => readonly string[] } = {
+  compare: () => [...standardWorkloads(FULL.scale).map(({ id }) => id), 'storm', 'memory'],
+  growth: () => [...growthAxes(1).map(({ id }) => id), 'variants', 'history', 'deflate'],
+  cluster: () => ['receiving', 'sending', 'latency', 'interest', 'workers'],
+  heap: () => [],
+  presence: () => [],
+}
+
+/** The options that a mode has no use for. */
+const FOREIGN: { readonly [mode in Mode]: readonly ('only' | 'peers' | 'before' | 'joins')[] } = {
+  compare: [],
+  growth: [],
+  cluster: ['peers', 'before', 'joins'],
+  heap: ['only', 'joins'],
+  presence: ['only', 'peers', 'before'],
+}
 
 type Modes = { readonly [mode in 'growth' | 'heap' | 'cluster' | 'presence']: boolean }
 
 function modeOf(
   values: Modes & { readonly tls: boolean } & {
-    readonly [option in (typeof NOT_OF_CLUSTERS)[number]]?: string
+    readonly [option in (typeof FOREIGN)[Mode][number]]?: string
   },
 ): Mode {
   const modes = (['growth', 'heap', 'cluster', 'presence'] as const).filter((mode) => values[mode])
   if (modes.length > 1) throw new TypeError(`--${modes.join(' and --')}: wanted one of them`)
   const mode = modes[0] ?? 'compare'
-  const foreign = NOT_OF_CLUSTERS.find((option) => values[option] !== undefined)
+  const foreign = FOREIGN[mode].find((option) => values[option] !== undefined)
   if (values.tls && mode !== 'compare') throw new TypeError(`--tls has no effect on --${mode}`)
-  if (mode === 'cluster' && foreign !== undefined)
-    throw new TypeError(`--${foreign} has no effect on --cluster`)
+  if (foreign !== undefined) throw new TypeError(`--${foreign} has no effect on --${mode}`)
   return mode
 }
 
-/** @throws TypeError where `--cluster` has no such part */
+/** @throws TypeError where the mode has no such part: nothing would be measured, and that be taken for a run. */
 function chosenParts(only: string | undefined, mode: Mode): readonly string[] | undefined {
   const chosen = only?.split(',')
-  const unknown = chosen?.find((id) => mode === 'cluster' && !CLUSTER_PARTS.includes(id))
+  const parts = PARTS[mode]()
+  const unknown = chosen?.find((id) => !parts.includes(id))
   if (unknown === undefined) return chosen
-  throw new TypeError(`--only: --cluster has no part "${unknown}"; there are ${CLUSTER_PARTS.join(', ')}`)
+  const run = mode === 'compare' ? 'the comparison' : `--${mode}`
+  throw new TypeError(`--only: ${run} has no part "${unknown}"; there are ${parts.join(', ')}`)
 }
 
 type Defaults = Pick<Options, 'pace' | 'scale' | 'memory' | 'cluster' | 'keepServers'>

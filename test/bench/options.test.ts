@@ -25,3 +25,27 @@ test('--node names a version that npm does not have', (t) => {
   t.after(() => delete process.env.npm_config_offline)
   assert.throws(() => nodeFromNpm('0.0.999'), { message: /^--node: npx has no Node 0\.0\.999: \S/ })
 })
+
+for (const [argv, message] of [
+  [
+    ['--only=fan-out,jions'],
+    /^--only: the comparison has no part "jions"; there are fan-out, .*, storm, memory$/,
+  ],
+  [
+    ['--growth', '--only=joins'],
+    /^--only: --growth has no part "joins"; there are subscribers, .*, deflate$/,
+  ],
+  [['--cluster', '--only=storm'], /^--only: --cluster has no part "storm"; there are receiving, /],
+  [['--presence', '--only=storm'], /^--only has no effect on --presence$/],
+  [['--presence', '--before=.'], /^--before has no effect on --presence$/],
+  [['--heap', '--joins=5'], /^--joins has no effect on --heap$/],
+] as const)
+  test(`${argv.join(' ')} is refused: a run that measures something else, or nothing, is none`, () => {
+    assert.throws(() => readOptions(argv), { name: 'TypeError', message })
+  })
+
+test('--only takes the parts of each mode', () => {
+  assert.deepEqual(readOptions(['--only=joins,storm,memory']).only, ['joins', 'storm', 'memory'])
+  assert.deepEqual(readOptions(['--growth', '--only=topics,deflate']).only, ['topics', 'deflate'])
+  assert.deepEqual(readOptions(['--cluster', '--only=latency']).only, ['latency'])
+})
