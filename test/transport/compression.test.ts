@@ -9,7 +9,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
 import { systemClock } from '../../src/ground/clock.ts'
-import { type BerylOptions, Binary, beryl, defineChannel } from '../../src/index.ts'
+import { type BerylOptions, Binary, beryl, defineChannel, mount } from '../../src/index.ts'
 import { resolveOptions } from '../../src/node/options.ts'
 import { type FakeClock, fakeClock, memoryNetwork } from '../../src/testing/index.ts'
 import { record } from '../limits/stage.ts'
@@ -67,8 +67,14 @@ class Member {
   readonly peer: Peer
   readonly heard: (string | Buffer)[] = []
 
-  static async join(t: TestContext, port: number, extensions?: string, version = '2.0.0'): Promise<Member> {
-    const path = `/socket/websocket?vsn=${version}`
+  static async join(
+    t: TestContext,
+    port: number,
+    extensions?: string,
+    version = '2.0.0',
+    entrance = '/socket',
+  ): Promise<Member> {
+    const path = `${entrance}/websocket?vsn=${version}`
     const peer = await Peer.open({ port, path, ...(extensions === undefined ? {} : { extensions }) })
     t.after(() => peer.socket.destroy())
     const member = new Member(peer)
@@ -228,7 +234,7 @@ test('W123 replies are compressed as well, each by itself', async (t) => {
   assert.equal(member.peer.compressed, 3)
 })
 
-test('W124 a broadcast of another node is compressed once on each node, whatever the number of its clients and entrances', async (t) => {
+test('W124 a broadcast of another node is compressed once on each node, whatever the number of its clients', async (t) => {
   const network = memoryNetwork()
   const here = await serve(t, { pubsub: network.adapter() })
   const there = await serve(t, { pubsub: network.adapter() })
@@ -242,6 +248,24 @@ test('W124 a broadcast of another node is compressed once on each node, whatever
   here.app.channels.broadcast('room:1', 'said', { text: words(3_000) })
   for (const each of [...members, member]) await each.next()
   assert.equal(deflates.callCount(), 3)
+})
+
+test('W124 nor is it compressed for each entrance', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(beryl, { channels: [room], compression: 'shared' })
+  await app.register(mount, { path: '/admin/socket' })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const member = await Member.join(t, port, OFFER)
+  const admin = await Member.join(t, port, OFFER, '2.0.0', '/admin/socket')
+  const inLoop = count(t, 'deflateRawSync')
+  const inThread = count(t, 'deflateRaw')
+  for (const bytes of [2_000, 100_000]) {
+    app.channels.broadcast('room:1', 'said', { text: words(bytes) })
+    for (const each of [member, admin]) assert.deepEqual(await each.payload(), { text: words(bytes) })
+  }
+  assert.deepEqual([inLoop.callCount(), inThread.callCount()], [1, 1])
 })
 
 test('W125 a large message is compressed in a thread, once for all; what follows it waits, in order', async (t) => {
