@@ -84,7 +84,7 @@ export class Doorkeeper implements OpenWay {
 
   /** Looks at the head of the request. The slot that it takes is given back when the reply ends without an upgrade. */
   examine(request: FastifyRequest, reply: FastifyReply, approach?: Approach): Refusal | undefined {
-    const forbidden = this.checkOrigin(request)
+    const forbidden = this.checkTurn(reply) ?? this.checkOrigin(request)
     if (forbidden !== undefined) return forbidden
     const { closedBecause } = this.#entrance
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
@@ -108,6 +108,14 @@ export class Doorkeeper implements OpenWay {
     const handshake = { transport, codec, protocol, slot, reply, params, token, admission: undefined }
     ;(request.raw as Greeted)[this.#key] = handshake
     return undefined
+  }
+
+  /**
+   * Refuses a request that was sent before the answer to the one in front of it on its connection (pipelining). Until its own answer
+   * has the connection Node does not tell of the end of that: whatever such a request holds it would hold for ever.
+   */
+  checkTurn({ raw }: FastifyReply): Refusal | undefined {
+    return raw.socket === null ? PIPELINED : undefined
   }
 
   /** Refuses the pages that may not connect. */
@@ -199,6 +207,7 @@ type Greeted = IncomingMessage & { [key: symbol]: Handshake | undefined }
 
 const TIMED_OUT = Symbol('too slow')
 const CLOSED = Symbol('closed')
+const PIPELINED: Refusal = { reason: 'pipelined', statusCode: 400 }
 const TOO_SLOW: Refusal = { reason: 'too slow', statusCode: 503, limit: 'limits.handshakeTimeoutMs' }
 
 function refused(reason: string, names: RefusedNames): Refusal {

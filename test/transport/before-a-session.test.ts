@@ -220,6 +220,34 @@ for (const [server, options] of Object.entries(servers)) {
   }
 }
 
+test('W135 a request that its client sent behind one that waits leaves no place taken when it is gone', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  app.get('/slow', () => never())
+  await app.register(beryl, {
+    longPoll: true,
+    limits: { connections: 1 },
+    connect: ({ params }) => (params.user === 'eve' ? reject() : {}),
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  for (const path of ['/socket/websocket', '/socket/longpoll']) {
+    const served = once(app.server, 'connection') as Promise<[Socket]>
+    const client = connectTcp(portOf(app), '127.0.0.1').on('error', () => {})
+    const head = 'HTTP/1.1\r\nhost: a\r\n\r\n'
+    const arrived = new Promise<void>((resolve) => {
+      app.server.on('request', ({ url }) => void (url?.startsWith(path) && resolve()))
+    })
+    client.write(`GET /slow ${head}GET ${path}?vsn=2.0.0&user=eve ${head}`)
+    await arrived
+    const [socket] = await served
+    const gone = once(socket, 'close')
+    client.destroy()
+    await gone
+    const { statusCode } = await app.inject(`${PATH}?vsn=2.0.0`)
+    assert.equal(statusCode, 426, path)
+  }
+})
+
 async function serve(t: TestContext, server: object, options: BerylOptions = {}): Promise<FastifyInstance> {
   const app = Fastify({ ...server, forceCloseConnections: true }) as FastifyInstance
   app.addHook('onError', async () => {})

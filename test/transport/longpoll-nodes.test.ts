@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import beryl, { type BerylOptions, Binary, defineChannel } from 'fastify-beryl'
@@ -215,6 +215,29 @@ test('W120 a client that goes while it polls elsewhere is missed as any other', 
   assert.deepEqual((await poller.at(apps[2]).poll()).messages, [said('unheard')])
   await clock.advance(GONE_MS)
   await until('it is gone', () => apps[0].channels.status().connections === 0)
+})
+
+test('W130 a client that asks again at the same node of others has one answer under way there, too', {
+  timeout: 10_000,
+}, async (t) => {
+  const { apps } = await threeNodes(t, { backpressure: { maxBufferedBytes: false } })
+  const [own, other] = apps
+  const poller = (await joined(apps)).at(other)
+  const body = 'x'.repeat(1_000_000)
+  for (let n = 0; n < 32; n++)
+    own.channels.localBroadcast('room:1' as never, 'said' as never, { body } as never)
+  await turns()
+  await other.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = other.server.address() as { port: number }
+  const accepted = once(other.server, 'connection')
+  const socket = connect(port, '127.0.0.1').on('error', () => {})
+  t.after(() => socket.destroy())
+  socket.pause().write(`GET ${poller.url} HTTP/1.1\r\nhost: a\r\n\r\n`)
+  const [served] = (await accepted) as [Socket]
+  const cut = once(served, 'close')
+  await until('it is answered', () => served.bytesWritten > 0)
+  assert.equal((await poller.poll()).messages.length, 32)
+  await cut
 })
 
 test('W120 a node that closes lets the clients of others ask elsewhere, and loses nothing of theirs', async (t) => {

@@ -181,6 +181,31 @@ test('W110 the second of two polls gets the messages, the first ends with 204', 
   assert.deepEqual((await second).json<{ messages: string[] }>().messages, [JSON.stringify(said('one'))])
 })
 
+test('W135 what is sent on a connection behind a poll that waits is refused, and holds nothing', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1').on('error', () => {})
+  t.after(() => socket.destroy())
+  const asked = (line: string, header = 'a: b'): string => `${line} HTTP/1.1\r\nhost: a\r\n${header}\r\n\r\n`
+  const poll = asked(`GET ${poller.url}`)
+  const arrived = once(app.server, 'request')
+  const post = `${asked(`POST ${poller.url}`, 'content-length: 2')}[]`
+  socket.write(`${poll}${poll}${asked('GET /socket/longpoll?vsn=2.0.0')}${post}`)
+  await arrived
+  await turns()
+  say(app, 'kept')
+  const text = Buffer.concat(await socket.toArray()).toString()
+  assert.deepEqual(text.match(/HTTP\/1.1 \d+|"status":\d+/g), [
+    ...['HTTP/1.1 200', '"status":200'],
+    ...Array.from({ length: 3 }, () => ['HTTP/1.1 400', '"status":500']).flat(),
+  ])
+  assert.equal(app.channels.status().connections, 1)
+  // The session lives: neither the POST nor the second poll came to it.
+  assert.deepEqual((await poller.poll()).messages, [said('kept')])
+})
+
 test('W110 a POST is one frame, or one a line, and is answered when they are taken', async (t) => {
   const { app, release } = await serve(t)
   const poller = await joined(app)
@@ -359,6 +384,33 @@ test('W130 bodies that do not come hold up neither others nor a close', { timeou
   await Promise.all(cut)
 })
 
+test('W130 a close does not wait for bodies in front of which their requests were answered', {
+  timeout: 30_000,
+}, async (t) => {
+  const { app } = await serve(t, { limits: { payloadBytes: 1_000 } })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const { url } = await joined(app)
+  const heads: readonly [string, string][] = [
+    [`POST ${url}`, 'content-length: 200000'],
+    [`POST ${url}`, 'origin: https://evil.example\r\ncontent-length: 9'],
+    ['POST /socket/longpoll?token=none', 'transfer-encoding: chunked'],
+    ['OPTIONS /socket/longpoll', 'content-length: 9'],
+    ['PUT /socket/longpoll', 'content-length: 9'],
+  ]
+  for (const [line, header] of heads) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    t.after(() => socket.destroy())
+    socket.write(`${line} HTTP/1.1\r\nhost: a\r\n${header}\r\n\r\n1`)
+    const text = Buffer.concat(await socket.toArray()).toString()
+    assert.match(text, /^HTTP\/1.1 [24]/, line)
+  }
+  // One without a body keeps its connection.
+  const preflight = await fetch(`http://127.0.0.1:${port}/socket/longpoll`, { method: 'OPTIONS' })
+  assert.equal(preflight.headers.get('connection'), 'keep-alive')
+  await app.close()
+})
+
 test('W130 a client that takes nothing of its answer is cut when it counts as gone', {
   timeout: 30_000,
 }, async (t) => {
@@ -378,6 +430,29 @@ test('W130 a client that takes nothing of its answer is cut when it counts as go
   socket.pause().write(`GET ${poller.url} HTTP/1.1\r\nhost: a\r\n\r\n`)
   const [served] = (await accepted) as [Socket]
   await once(served, 'close')
+})
+
+test('W130 a client that asks again without having taken its answer has one answer under way', {
+  timeout: 10_000,
+}, async (t) => {
+  const { app } = await serve(t, {
+    backpressure: { maxBufferedBytes: false },
+    limits: { payloadBytes: false },
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const poller = await joined(app)
+  for (let n = 0; n < 32; n++) say(app, 'x'.repeat(1_000_000))
+  await turns()
+  const accepted = once(app.server, 'connection')
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+  t.after(() => socket.destroy())
+  socket.pause().write(`GET ${poller.url} HTTP/1.1\r\nhost: a\r\n\r\n`)
+  const [served] = (await accepted) as [Socket]
+  const cut = once(served, 'close')
+  await once(app.server, 'request')
+  await turns()
+  assert.equal((await poller.poll()).messages.length, 32)
+  await cut
 })
 
 /** A push whose text is cut within a character. */

@@ -61,16 +61,13 @@ export function sendRefusal(reply: FastifyReply, statusCode: number): void {
   sendJson(reply, AGAIN, statusCode)
 }
 
+type SendDone = (error: Error | null, payload?: unknown) => void
+
 /** The last to see an answer. An error, or the answer of a hook of others, is said in the client's words. */
-export function reword(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  payload: unknown,
-  done: (error: Error | null, payload?: unknown) => void,
-): void {
+export function reword(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: SendDone): void {
   // A connection that is kept behind an answer given now would hold up the close for as long as Fastify keeps connections.
-  if (isAnyClosing && closing.has(reply.server.server) && request.raw.httpVersionMajor === 1)
-    reply.header('connection', 'close')
+  if ((isAnyClosing && closing.has(reply.server.server)) || isUnread(request.raw))
+    endConnection(request, reply)
   const { statusCode } = reply
   if (statusCode < 400 || heldOf(reply.raw)?.isWorded) return done(null, payload)
   if (payload instanceof Readable) payload.destroy()
@@ -87,6 +84,32 @@ export function expectError(
 ): void {
   unsetWorded(reply.raw)
   done()
+}
+
+/** Ends the connection behind an answer without words, where its request has a body that was not read. */
+export function endUnread(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: SendDone,
+): void {
+  if (isUnread(request.raw)) endConnection(request, reply)
+  done(null, payload)
+}
+
+/**
+ * True where a request is answered in front of its body. That may never come, and its connection is none that Node counts as idle: a
+ * close would wait for its client.
+ */
+function isUnread(request: IncomingMessage): boolean {
+  if (request.method === 'GET' || request.complete) return false
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
+  return length !== '0' || encoding !== undefined
+}
+
+/** HTTP/2 forbids the header. */
+function endConnection({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.httpVersionMajor === 1) reply.header('connection', 'close')
 }
 
 function wordFor(method: string, statusCode: number): number {

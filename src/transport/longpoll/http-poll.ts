@@ -40,7 +40,16 @@ export class HttpPoll implements Waiting, Held {
     this.#isTaken = isTaken(raw)
     this.#isOut = this.#isTaken
     // Of a socket whose client takes some, Node begins to count anew.
-    if (!this.#isTaken) raw.setTimeout(this.#patienceMs, cut)
+    if (!this.#isTaken) raw.setTimeout(this.#patienceMs, cutLate)
+  }
+
+  /** False while a part of the answer waits for its client to take it. */
+  get isTaken(): boolean {
+    return this.#isTaken
+  }
+
+  cut(): void {
+    if (!this.#isTaken) this.#reply.raw.destroy()
   }
 
   get sentBytes(): number {
@@ -60,6 +69,6 @@ function isTaken(response: ServerResponse & { readonly stream?: Writable }): boo
 
 // Shared by all polls
 
-function cut(this: ServerResponse): void {
+function cutLate(this: ServerResponse): void {
   this.destroy()
 }

@@ -15,6 +15,8 @@ export interface Waiting {
   answer(body: string): void
   /** Grows while the operating system takes what was answered. */
   readonly sentBytes: number
+  /** Its client has asked anew: what was not taken of the answer is for nobody. */
+  cut(): void
 }
 
 /** The status of a POST whose frames were taken, or with which the session ended. */
@@ -141,6 +143,7 @@ export class PollWire implements Wire, BodySender {
   poll(last: number, bytes: number, waiting: Waiting): void {
     this.bytesRead += bytes
     this.#confirm(last)
+    this.#answered?.cut()
     this.#answer(204)
     // A hook that sees the answer may end the session.
     if (this.#state === 'gone') return waiting.answer(this.#body(410))

@@ -70,6 +70,8 @@ export class RelaySeat {
     const key = `${from} ${id}`
     const waiting: Waiting = {
       sentBytes: 0,
+      // The node that asked has the connection, and sees as well that its client asks anew there.
+      cut: () => {},
       answer: (body) => {
         this.#polls.delete(key)
         this.#answer(from, id, body)

@@ -10,6 +10,7 @@ import { addressOf } from '../handshake.ts'
 import { logSerializers, withTrailingSlash } from '../mounting.ts'
 import { eachServer } from '../servers.ts'
 import {
+  endUnread,
   expectError,
   PostAnswers,
   reword,
@@ -143,6 +144,8 @@ class LongPollRoute {
   readonly #pollers: Pollers
   readonly #path: string
   readonly #postAnswers: PostAnswers
+  /** The polls for sessions of other nodes whose clients have not taken all of the answer yet. */
+  readonly #untaken = new Map<string, HttpPoll>()
 
   constructor(options: LongPollRouteOptions, path: string, { entrance, door, relay }: LongPollWay) {
     const { limits, longPoll } = options
@@ -183,11 +186,21 @@ class LongPollRoute {
         },
         handler: (request, reply) => this.#post(request, reply),
       },
-      { ...shared, method: 'OPTIONS', onRequest, handler: answerPreflight },
+      // Both are answered in front of a body, for which Fastify would wait.
+      {
+        ...shared,
+        method: 'OPTIONS',
+        onRequest: (request, reply, done) => {
+          if (this.#greet(request, reply, done)) answerPreflight(request, reply)
+        },
+        handler: (_request, reply) => reply,
+      },
       {
         logSerializers,
         method: ['PUT', 'PATCH', 'DELETE', 'HEAD'],
-        handler: (_request, reply) => reply.header('cache-control', NOT_CACHED).code(400).send(),
+        onRequest: (_request, reply) => void reply.header('cache-control', NOT_CACHED).code(400).send(),
+        onSend: endUnread,
+        handler: (_request, reply) => reply,
       },
     ]
   }
@@ -196,7 +209,7 @@ class LongPollRoute {
   #greet(request: FastifyRequest, reply: FastifyReply, done: Done): boolean {
     try {
       const hasOrigin = hasHeader(request.raw, 'origin')
-      const refusal = hasOrigin ? this.#door.checkOrigin(request) : undefined
+      const refusal = this.#door.checkTurn(reply) ?? (hasOrigin ? this.#door.checkOrigin(request) : undefined)
       if (refusal !== undefined) this.#refuse(request, reply, refusal)
       else if (hasOrigin || !this.#options.checksOrigin)
         allowOrigin(request, reply, this.#options.checksOrigin)
@@ -227,10 +240,19 @@ class LongPollRoute {
 
   #pollElsewhere(request: FastifyRequest, reply: FastifyReply, token: string, claims: Claims): void {
     if (this.#relay.count >= this.#options.limits.connections) return sendRefusal(reply, 503)
+    const { session } = claims
+    this.#untaken.get(session)?.cut()
     let cancel = (): void => {}
-    const poll = new HttpPoll(reply, { gaveUp: () => cancel() }, this.#patienceMs)
+    const gaveUp = (): void => {
+      cancel()
+      if (this.#untaken.get(session) === poll) this.#untaken.delete(session)
+    }
+    const poll = new HttpPoll(reply, { gaveUp }, this.#patienceMs)
     cancel = this.#relay.poll(this.#relayed(claims, token), request.url.length, {
-      answered: (body) => poll.answer(body.toString()),
+      answered: (body) => {
+        poll.answer(body.toString())
+        if (!poll.isTaken) this.#untaken.set(session, poll)
+      },
       gone: () => this.#open(request, reply, claims),
       // It is asked again, with the same token: whatever was lost comes with the next answer.
       lost: () => poll.answer(`{"messages":[],"status":204,"token":"${token}"}`),
