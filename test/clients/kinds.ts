@@ -123,13 +123,7 @@ export const clientKinds: readonly ClientKind[] = [
       'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
     },
     codes: { restart: [1011], disconnect: [1011] },
-    async start() {
-      // It knows no fetch.
-      const before = Reflect.get(globalThis, 'XMLHttpRequest')
-      Reflect.set(globalThis, 'XMLHttpRequest', NodeXhr)
-      const { open } = await polling(phoenix17 as PollingLibrary)
-      return { open, close: async () => void Reflect.set(globalThis, 'XMLHttpRequest', before) }
-    },
+    start: () => withXhr(() => polling(phoenix17 as PollingLibrary)),
   },
   {
     name: 'phoenix 1.8.16 by long polling in Chromium',
@@ -143,7 +137,18 @@ export const clientKinds: readonly ClientKind[] = [
     needs: [],
     skips: NO_HEARTBEATS,
     codes: SESSION_GONE,
-    start: fallingBack,
+    start: (server) => fallingBack(server, phoenix18 as unknown as PollingLibrary),
+  },
+  {
+    name: 'phoenix 1.7 behind a proxy that cuts WebSockets, by its own fallback',
+    needs: [],
+    skips: {
+      ...NO_HEARTBEATS,
+      'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
+    },
+    // It hears the end of the WebSocket that it has left, too.
+    codes: { restart: [1011, 1006], disconnect: [1011, 1006] },
+    start: (server) => withXhr(() => fallingBack(server, phoenix17 as PollingLibrary)),
   },
 ]
 
@@ -178,10 +183,26 @@ async function polling({ Socket, Presence, LongPoll }: PollingLibrary): Promise<
   return { open: async () => new Agent(library), close: async () => {} }
 }
 
+/** phoenix.js 1.7 knows no fetch. */
+async function withXhr(start: () => Promise<ClientSource>): Promise<ClientSource> {
+  const before = Reflect.get(globalThis, 'XMLHttpRequest')
+  Reflect.set(globalThis, 'XMLHttpRequest', NodeXhr)
+  const source = await start()
+  return {
+    ...source,
+    async close() {
+      Reflect.set(globalThis, 'XMLHttpRequest', before)
+      await source.close()
+    },
+  }
+}
+
 /** WebSockets open, and carry nothing: phoenix.js pings, hears nothing, and polls. */
-async function fallingBack(server: ClientServer): Promise<ClientSource> {
+async function fallingBack(
+  server: ClientServer,
+  { Socket, Presence }: PollingLibrary,
+): Promise<ClientSource> {
   const proxy = await CuttingProxy.start(() => Number(server.origin.split(':')[1]))
-  const { Socket, Presence } = phoenix18 as unknown as PollingLibrary
   const options = { transport: WebSocket, longPollFallbackMs: 300 }
   const library = { Socket, Presence, rejoinMs: 500, prepare: await readBinary(), options }
   return {
