@@ -28,7 +28,7 @@ import type { ResolvedLongPollOptions } from './options.ts'
 import { goneMs } from './poll-wire.ts'
 import { Pollers, type PostAnswer, readPostAnswer } from './pollers.ts'
 import type { PollRelay, Relayed } from './relay.ts'
-import type { Claims } from './token.ts'
+import { type Claims, isToken } from './token.ts'
 
 export interface LongPollRouteOptions {
   readonly path: string
@@ -234,7 +234,7 @@ class LongPollRoute {
     const wire = claims?.owner
     if (claims !== undefined && wire === undefined && claims.node !== this.#entrance.node)
       return this.#pollElsewhere(request, reply, token, claims)
-    if (wire === undefined || claims === undefined) return this.#open(request, reply, claims)
+    if (wire === undefined || claims === undefined) return this.#open(request, reply, isToken(token))
     wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire, this.#patienceMs))
   }
 
@@ -253,7 +253,7 @@ class LongPollRoute {
         poll.answer(body.toString())
         if (!poll.isTaken) this.#untaken.set(session, poll)
       },
-      gone: () => this.#open(request, reply, claims),
+      gone: () => this.#open(request, reply, true),
       // It is asked again, with the same token: whatever was lost comes with the next answer.
       lost: () => poll.answer(`{"messages":[],"status":204,"token":"${token}"}`),
     })
@@ -263,11 +263,11 @@ class LongPollRoute {
     return { node, token, path: this.#path, pubsubTimeoutMs: this.#options.longPoll.pubsubTimeoutMs }
   }
 
-  /** @param former of a session that is gone */
-  #open(request: FastifyRequest, reply: FastifyReply, former: Claims | undefined): void {
-    this.#admit(request, reply, former === undefined ? request.url : urlWithoutToken(request.raw)).then(
+  /** @param isReturning The client shows the token of a session that is gone. */
+  #open(request: FastifyRequest, reply: FastifyReply, isReturning: boolean): void {
+    this.#admit(request, reply, isReturning ? urlWithoutToken(request.raw) : request.url).then(
       (admission) => {
-        if (admission !== undefined) this.#begin(request, reply, admission, former !== undefined)
+        if (admission !== undefined) this.#begin(request, reply, admission, isReturning)
       },
       (error: unknown) => void reply.send(asError(error)),
     )

@@ -90,6 +90,12 @@ export class Tokens {
   }
 }
 
+/** True for what one of these servers gave once, be it one that has started anew since and cannot read it. */
+export function isToken(text: string): boolean {
+  const headEnd = text.lastIndexOf('.')
+  return HEAD.test(text.slice(0, Math.max(0, headEnd))) && NUMBER.test(text.slice(headEnd + 1))
+}
+
 /** True where `given` up to `end` is `right`. Takes as long for what differs at its beginning as for what differs at its end. */
 function isSame(given: string, end: number, right: string): boolean {
   if (right.length !== end) return false
