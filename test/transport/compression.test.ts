@@ -71,14 +71,12 @@ class Member {
     t: TestContext,
     port: number,
     extensions?: string,
-    version = '2.0.0',
-    entrance = '/socket',
+    path = '/socket/websocket?vsn=2.0.0',
   ): Promise<Member> {
-    const path = `${entrance}/websocket?vsn=${version}`
     const peer = await Peer.open({ port, path, ...(extensions === undefined ? {} : { extensions }) })
     t.after(() => peer.socket.destroy())
     const member = new Member(peer)
-    if (version === '1.0.0') peer.text('{"topic":"room:1","event":"phx_join","payload":{},"ref":"1"}')
+    if (path.endsWith('vsn=1.0.0')) peer.text('{"topic":"room:1","event":"phx_join","payload":{},"ref":"1"}')
     else member.push('phx_join', {})
     await member.next()
     return member
@@ -189,7 +187,7 @@ test('W123 one broadcast is the same message for all: compressed for those who a
 test('W123 so are bytes, and messages of version 1', async (t) => {
   const { app, port } = await serve(t)
   const [plain, compressed] = [await Member.join(t, port), await Member.join(t, port, OFFER)]
-  const old = await Member.join(t, port, OFFER, '1.0.0')
+  const old = await Member.join(t, port, OFFER, '/socket/websocket?vsn=1.0.0')
   const text = words(3_000)
   app.channels.broadcast('room:1', 'shared', Buffer.from(text))
   const binary = Buffer.concat([Buffer.from([2, 6, 6]), Buffer.from(`room:1shared${text}`)])
@@ -258,7 +256,7 @@ test('W124 nor is it compressed for each entrance', async (t) => {
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   const member = await Member.join(t, port, OFFER)
-  const admin = await Member.join(t, port, OFFER, '2.0.0', '/admin/socket')
+  const admin = await Member.join(t, port, OFFER, '/admin/socket/websocket?vsn=2.0.0')
   const inLoop = count(t, 'deflateRawSync')
   const inThread = count(t, 'deflateRaw')
   for (const bytes of [2_000, 100_000]) {

@@ -106,7 +106,7 @@ export class DeflateWire extends SocketWire implements AwaitsFrame {
   #shorten(line: Line): void {
     while (this.#line === line && line.bytes > BEHIND_BYTES) {
       const [first] = line.packed
-      if (first === undefined || isSent(first)) return
+      if (first === undefined || isSent(first) || first.frame !== undefined) return
       first.giveUp()
     }
   }
