@@ -25,6 +25,8 @@ spawn(
   [
     '--import',
     'tsx',
+    '--import',
+    new URL('support/deadline.mjs', import.meta.url).href,
     '--expose-gc',
     '--test',
     // Many wait for browsers and brokers most of the time: on two cores, two at a time would leave a quarter of them idle.

@@ -7,27 +7,37 @@ import type { Answer, Client, ConnectOptions } from './client.ts'
 import { readBinaryModule } from './read-binary.ts'
 import type { ClientServer } from './server.ts'
 
-const PAGE = `<!doctype html><script type="module">
-  import { Presence, Socket } from '/phoenix.mjs'
-  import { Agent } from '/agent.mjs'
-  globalThis.agent = new Agent({ Socket, Presence, options: {} })
-</script>`
+const LIBRARIES = ['phoenix', 'phoenix-1.7']
+/** The options of an agent that polls, beside those of its socket. */
+const POLLED = 'rejoinMs: 500, prepare: readBinary'
 
-const POLLING_PAGE = `<!doctype html><script type="module">
-  import { LongPoll, Presence, Socket } from '/phoenix.mjs'
+/** The pages in which clients live: the versions of phoenix.js of npm, each by WebSockets, by polls, and with its own way from one to the other. */
+const PAGES: Readonly<Record<string, string>> = Object.fromEntries(
+  LIBRARIES.flatMap((library) => [
+    [`/${library}`, pageOf(library, 'options: {}')],
+    [`/${library}/polling`, pageOf(library, `${POLLED}, options: { transport: LongPoll }`)],
+    [`/${library}/falling-back`, pageOf(library, `${POLLED}, options: { longPollFallbackMs: 300 }`)],
+  ]),
+)
+
+function pageOf(library: string, rest: string): string {
+  return `<!doctype html><script type="module">
+  import { LongPoll, Presence, Socket } from '/${library}.mjs'
   import { Agent } from '/agent.mjs'
   import { readBinary } from '/decode.mjs'
-  globalThis.agent = new Agent({ Socket, Presence, rejoinMs: 500, prepare: readBinary, options: { transport: LongPoll } })
+  globalThis.agent = new Agent({ Socket, Presence, ${rest} })
 </script>`
+}
 
-/** Serves a page with the `phoenix` of npm and the agent that drives it. */
-export function servePage(app: FastifyInstance): void {
-  app.get('/', (_request, reply) => reply.type('text/html').send(PAGE))
-  app.get('/polling', (_request, reply) => reply.type('text/html').send(POLLING_PAGE))
+/** Serves the pages with phoenix.js and the agent that drives it. */
+export function servePages(app: FastifyInstance): void {
+  for (const [path, page] of Object.entries(PAGES))
+    app.get(path, (_request, reply) => reply.type('text/html').send(page))
   app.get('/decode.mjs', (_request, reply) => reply.type('text/javascript').send(readBinaryModule()))
-  app.get('/phoenix.mjs', async (_request, reply) =>
-    reply.type('text/javascript').send(await readFile(new URL(import.meta.resolve('phoenix')), 'utf8')),
-  )
+  for (const library of LIBRARIES)
+    app.get(`/${library}.mjs`, async (_request, reply) =>
+      reply.type('text/javascript').send(await readFile(new URL(import.meta.resolve(library)), 'utf8')),
+    )
   app.get('/agent.mjs', async (_request, reply) => reply.type('text/javascript').send(await agentModule()))
 }
 
@@ -52,8 +62,8 @@ export class ChromiumClients {
   }
 
   /** @param page The path of the page in which each client lives. */
-  static async launch(server: ClientServer, page: string): Promise<ChromiumClients> {
-    return new ChromiumClients(await launchChromium(), `http://${server.origin}${page}`)
+  static async launch({ origin }: Pick<ClientServer, 'origin'>, page: string): Promise<ChromiumClients> {
+    return new ChromiumClients(await launchChromium(), `http://${origin}${page}`)
   }
 
   async open(): Promise<Client> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { need } from '../support/need.ts'
-import { servePage } from './chromium-clients.ts'
+import { servePages } from './chromium-clients.ts'
 import type { Client } from './client.ts'
 import { type ClientKind, type ClientSource, clientKinds } from './kinds.ts'
 import { ClientServer } from './server.ts'
@@ -10,7 +10,7 @@ import { clientFacts, type Stage } from './suite.ts'
 for (const kind of clientKinds) describe(kind.name, need(...kind.needs), () => tryClient(kind))
 
 function tryClient(kind: ClientKind): void {
-  const server = new ClientServer(servePage, kind.options)
+  const server = new ClientServer(servePages, kind.options)
   let source: ClientSource | undefined
   let clients: Client[] = []
 
@@ -24,8 +24,11 @@ function tryClient(kind: ClientKind): void {
     for (const client of leaving) await client.disconnect()
   })
   after(async () => {
-    await source?.close()
-    await server.stop()
+    try {
+      await source?.close()
+    } finally {
+      await server.stop()
+    }
   })
 
   async function client(): Promise<Client> {

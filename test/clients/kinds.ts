@@ -41,7 +41,14 @@ const V1_ONLY = 'it speaks version 1 of the protocol, which has no binary frames
 const OF_WEBSOCKETS: EndCodes = { restart: [1012], disconnect: [1001] }
 /** The client's own word for a poll that is answered 410. */
 const SESSION_GONE: EndCodes = { restart: [3410, 1011], disconnect: [3410] }
+const OLD_SESSION_GONE: EndCodes = { restart: [1011], disconnect: [1011] }
+/** It hears the end of the WebSocket that it has left, too. */
+const OLD_SESSION_GONE_BEHIND: EndCodes = { restart: [1011, 1006], disconnect: [1011, 1006] }
 const NO_HEARTBEATS = { 'gets its heartbeats answered': 'a client that polls sends none' }
+const OF_OLD_POLLERS = {
+  ...NO_HEARTBEATS,
+  'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
+}
 const NO_PRESENCE = 'its Presence is two functions over the state: no onJoin, onLeave, onSync'
 
 interface RejoiningChannel {
@@ -98,7 +105,7 @@ export const clientKinds: readonly ClientKind[] = [
     needs: ['chromium'],
     skips: {},
     codes: OF_WEBSOCKETS,
-    start: (server) => ChromiumClients.launch(server, '/'),
+    start: (server) => ChromiumClients.launch(server, '/phoenix'),
   },
   compressed(inNode('phoenix 1.8.16, compressed', phoenix18 as unknown as Omit<Library, 'options'>)),
   compressed({
@@ -106,7 +113,7 @@ export const clientKinds: readonly ClientKind[] = [
     needs: ['chromium'],
     skips: {},
     codes: OF_WEBSOCKETS,
-    start: (server) => ChromiumClients.launch(server, '/'),
+    start: (server) => ChromiumClients.launch(server, '/phoenix'),
   }),
   {
     name: 'phoenix 1.8.16 by long polling',
@@ -118,11 +125,8 @@ export const clientKinds: readonly ClientKind[] = [
   {
     name: 'phoenix 1.7 by long polling',
     needs: [],
-    skips: {
-      ...NO_HEARTBEATS,
-      'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
-    },
-    codes: { restart: [1011], disconnect: [1011] },
+    skips: OF_OLD_POLLERS,
+    codes: OLD_SESSION_GONE,
     start: () => withXhr(() => polling(phoenix17 as PollingLibrary)),
   },
   {
@@ -130,7 +134,7 @@ export const clientKinds: readonly ClientKind[] = [
     needs: ['chromium'],
     skips: NO_HEARTBEATS,
     codes: SESSION_GONE,
-    start: (server) => ChromiumClients.launch(server, '/polling'),
+    start: (server) => ChromiumClients.launch(server, '/phoenix/polling'),
   },
   {
     name: 'phoenix 1.8.16 behind a proxy that cuts WebSockets, by its own fallback',
@@ -142,13 +146,30 @@ export const clientKinds: readonly ClientKind[] = [
   {
     name: 'phoenix 1.7 behind a proxy that cuts WebSockets, by its own fallback',
     needs: [],
-    skips: {
-      ...NO_HEARTBEATS,
-      'carries the authToken to connect, in the sub-protocol': NO_AUTH_TOKEN,
-    },
-    // It hears the end of the WebSocket that it has left, too.
-    codes: { restart: [1011, 1006], disconnect: [1011, 1006] },
+    skips: OF_OLD_POLLERS,
+    codes: OLD_SESSION_GONE_BEHIND,
     start: (server) => withXhr(() => fallingBack(server, phoenix17 as PollingLibrary)),
+  },
+  {
+    name: 'phoenix 1.7 by long polling in Chromium',
+    needs: ['chromium'],
+    skips: OF_OLD_POLLERS,
+    codes: OLD_SESSION_GONE,
+    start: (server) => ChromiumClients.launch(server, '/phoenix-1.7/polling'),
+  },
+  {
+    name: 'phoenix 1.8.16 behind a proxy that cuts WebSockets, in Chromium',
+    needs: ['chromium'],
+    skips: NO_HEARTBEATS,
+    codes: SESSION_GONE,
+    start: (server) => fallingBackInChromium(server, '/phoenix/falling-back'),
+  },
+  {
+    name: 'phoenix 1.7 behind a proxy that cuts WebSockets, in Chromium',
+    needs: ['chromium'],
+    skips: OF_OLD_POLLERS,
+    codes: OLD_SESSION_GONE_BEHIND,
+    start: (server) => fallingBackInChromium(server, '/phoenix-1.7/falling-back'),
   },
 ]
 
@@ -202,19 +223,60 @@ async function fallingBack(
   server: ClientServer,
   { Socket, Presence }: PollingLibrary,
 ): Promise<ClientSource> {
-  const proxy = await CuttingProxy.start(() => Number(server.origin.split(':')[1]))
-  const options = { transport: WebSocket, longPollFallbackMs: 300 }
-  const library = { Socket, Presence, rejoinMs: 500, prepare: await readBinary(), options }
+  const proxy = await cuttingProxy(server)
+  const prepare = await readBinary()
+  // Each its own memory of having fallen back, as windows have: Node 26 has one for the process.
+  const open = async (): Promise<Client> => {
+    const options = { transport: WebSocket, longPollFallbackMs: 300, sessionStorage: new Memory() }
+    return new Agent({ Socket, Presence, rejoinMs: 500, prepare, options })
+  }
   return {
-    url: `ws://127.0.0.1:${proxy.port}/socket`,
-    open: async () => new Agent(library),
+    url: socketBehind(proxy),
+    open,
     async close() {
       await proxy.close()
-      // Where there is a sessionStorage, as in Node 26, phoenix.js remembers that it fell back.
-      const wanted = 'sessionStorage' in globalThis ? 1 : 10
-      assert.ok(proxy.opened >= wanted, 'WebSockets opened')
+      haveOpened(proxy)
     },
   }
+}
+
+/** As much of a window's `sessionStorage` as phoenix.js wants. */
+class Memory extends Map<string, string> {
+  getItem(key: string): string | null {
+    return this.get(key) ?? null
+  }
+
+  setItem(key: string, value: string): void {
+    this.set(key, value)
+  }
+}
+
+/** As {@link fallingBack}; the pages come through the proxy, too. */
+async function fallingBackInChromium(server: ClientServer, page: string): Promise<ClientSource> {
+  const proxy = await cuttingProxy(server)
+  const clients = await ChromiumClients.launch({ origin: `127.0.0.1:${proxy.port}` }, page)
+  return {
+    url: socketBehind(proxy),
+    open: () => clients.open(),
+    async close() {
+      await clients.close()
+      await proxy.close()
+      haveOpened(proxy)
+    },
+  }
+}
+
+function cuttingProxy(server: ClientServer): Promise<CuttingProxy> {
+  return CuttingProxy.start(() => Number(server.origin.split(':')[1]))
+}
+
+function socketBehind({ port }: CuttingProxy): string {
+  return `ws://127.0.0.1:${port}/socket`
+}
+
+/** One at least of each fact, as a client begins with it. */
+function haveOpened({ opened }: CuttingProxy): void {
+  assert.ok(opened >= 10, `WebSockets opened: ${opened}`)
 }
 
 function inNode(
