@@ -88,7 +88,7 @@ export class Doorkeeper implements OpenWay {
     if (forbidden !== undefined) return forbidden
     const { closedBecause } = this.#entrance
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
-    checkNoBody(request.headers)
+    if (approach === undefined) checkNoBody(request.headers)
     const params = parseParams(approach?.url ?? request.raw.url ?? '', this.#options.pathEnd)
     const codec = negotiate(params.vsn)
     if (codec === undefined) return refused('vsn', { wanted: 'vsn 1.0.0 or 2.0.0', got: show(params.vsn) })

@@ -234,6 +234,20 @@ test('W110 a POST is one frame, or one a line, and is answered when they are tak
   ])
 })
 
+test('W110 a POST is read whatever its head says that it is, be that no type at all', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  const types = ['', 'json', 'a/b/c', 'undefined', 'application/json, text/plain', 'text/plain; charset']
+  for (const type of types) {
+    const { statusCode, body } = await poller.post('[null,"7","phoenix","heartbeat",{}]', {
+      'content-type': type,
+    })
+    assert.deepEqual([statusCode, body], [200, '{"status":200}'], type)
+  }
+  await turns()
+  assert.equal((await poller.poll()).messages.length, types.length)
+})
+
 test('W110 a client that is not read for want of room has its POST answered when it is read again', async (t) => {
   const { app, release } = await serve(t, { limits: { pendingHandlers: 1 } })
   const poller = await joined(app)
@@ -398,13 +412,18 @@ test('W130 a close does not wait for bodies in front of which their requests wer
     ['OPTIONS /socket/longpoll', 'content-length: 9'],
     ['PUT /socket/longpoll', 'content-length: 9'],
   ]
-  for (const [line, header] of heads) {
+  const answer = async ([line, header]: readonly [string, string]): Promise<string> => {
     const socket = connect(port, '127.0.0.1').on('error', () => {})
     t.after(() => socket.destroy())
     socket.write(`${line} HTTP/1.1\r\nhost: a\r\n${header}\r\n\r\n1`)
-    const text = Buffer.concat(await socket.toArray()).toString()
-    assert.match(text, /^HTTP\/1.1 [24]/, line)
+    return Buffer.concat(await socket.toArray()).toString()
   }
+  for (const head of heads) assert.match(await answer(head), /^HTTP\/1.1 [24]/, head[0])
+  // A poll is answered as if it had none, and so is one that begins a session.
+  say(app, 'kept')
+  await turns()
+  assert.match(await answer([`GET ${url}`, 'content-length: 9']), /"status":200/)
+  assert.match(await answer(['GET /socket/longpoll', 'transfer-encoding: chunked']), /"status":410/)
   // One without a body keeps its connection.
   const preflight = await fetch(`http://127.0.0.1:${port}/socket/longpoll`, { method: 'OPTIONS' })
   assert.equal(preflight.headers.get('connection'), 'keep-alive')
@@ -844,7 +863,7 @@ test('W114 a message whose end comes while the server closes keeps no connection
 
 test('W115 CORS is as checkOrigin says, and never a star where credentials travel', async (t) => {
   const listed = await serve(t, { checkOrigin: ['https://example.com'] })
-  const ask = (app: FastifyInstance, origin: string, method: 'GET' | 'OPTIONS' = 'GET') =>
+  const ask = (app: FastifyInstance, origin: string, method: 'GET' | 'OPTIONS' | 'PUT' = 'GET') =>
     app.inject({
       method,
       url: '/socket/longpoll?vsn=2.0.0',
@@ -866,6 +885,10 @@ test('W115 CORS is as checkOrigin says, and never a star where credentials trave
   const evil = await ask(listed.app, 'https://evil.example')
   assert.deepEqual([evil.statusCode, evil.json()], [200, { status: 403 }])
   assert.equal(evil.headers['access-control-allow-origin'], undefined)
+  // Methods that are not taken are no exception.
+  const put = await ask(listed.app, 'https://example.com', 'PUT')
+  assert.deepEqual([put.statusCode, put.headers['access-control-allow-origin']], [400, 'https://example.com'])
+  assert.deepEqual((await ask(listed.app, 'https://evil.example', 'PUT')).json(), { status: 403 })
   const poller = await joined(listed.app)
   const stolen = await poller.post('[]', { origin: 'https://evil.example' })
   assert.deepEqual(stolen.json(), { status: 403 })
@@ -1025,13 +1048,27 @@ test('W116 an entrance takes no token of another one', async (t) => {
     assert.deepEqual([answer.statusCode, answer.json()], [401, { status: 403 }])
 })
 
+test('W116 a token is the same where a client escapes what need not be', async (t) => {
+  const { app } = await serve(t)
+  const poller = await joined(app)
+  const { token = '' } = poller
+  say(app, 'kept')
+  await turns()
+  poller.token = token.replaceAll('.', '%2E')
+  assert.deepEqual((await poller.poll()).messages, [said('kept')])
+  // Broken escapes are no token, and a parameter as any other.
+  poller.token = `${token}%2`
+  assert.equal((await poller.poll()).status, 410)
+  assert.equal(app.channels.status().connections, 2)
+})
+
 test('W116 hooks that are added behind the plugin are asked, too', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
   await app.register(beryl, { longPoll: true })
   app.addHook('preHandler', async (_request, reply) => reply.code(429).send('slowly'))
-  const { statusCode, body } = await new Poller(app).get()
-  assert.deepEqual([statusCode, body], [429, '{"status":500}'])
+  const { statusCode, headers, body } = await new Poller(app).get()
+  assert.deepEqual([statusCode, headers['cache-control'], body], [429, 'no-store', '{"status":500}'])
 })
 
 test('W116 an error in the place of an answer is said in the words of the client', async (t) => {

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../ground/clock.ts'
 import { onCloseCalled } from '../closing.ts'
 import { eachServer } from '../servers.ts'
+import { hasHeader } from './asked.ts'
 import { heldOf, setWorded, unsetWorded } from './held.ts'
 import type { PostAnswer } from './pollers.ts'
 
@@ -71,6 +72,8 @@ export function reword(request: FastifyRequest, reply: FastifyReply, payload: un
   const { statusCode } = reply
   if (statusCode < 400 || heldOf(reply.raw)?.isWorded) return done(null, payload)
   if (payload instanceof Readable) payload.destroy()
+  // Every poll of a session may have the same URL: an answer that were kept would be given to the next one.
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
   reply.removeHeader('content-encoding').removeHeader('content-length').header('content-type', JSON_TYPE)
   done(null, `{"status":${wordFor(request.method, statusCode)}}`)
 }
@@ -102,9 +105,9 @@ export function endUnread(
  * close would wait for its client.
  */
 function isUnread(request: IncomingMessage): boolean {
-  if (request.method === 'GET' || request.complete) return false
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-  return length !== '0' || encoding !== undefined
+  if (request.complete) return false
+  if (hasHeader(request, 'transfer-encoding')) return true
+  return hasHeader(request, 'content-length') && request.headers['content-length'] !== '0'
 }
 
 /** HTTP/2 forbids the header. */

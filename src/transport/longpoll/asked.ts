@@ -23,7 +23,17 @@ export function tokenIn(request: IncomingMessage): string {
   const header = hasHeader(request, TOKEN_HEADER) ? request.headers[TOKEN_HEADER] : undefined
   if (typeof header === 'string') return header
   const start = lastParam(url)
-  return start === -1 ? '' : url.slice(start + PARAM.length, endOfParam(url, start))
+  return start === -1 ? '' : decoded(url.slice(start + PARAM.length, endOfParam(url, start)))
+}
+
+/** Ours has nothing that needs escapes, and clients there are who escape all but letters and digits. */
+function decoded(param: string): string {
+  if (!param.includes('%')) return param
+  try {
+    return decodeURIComponent(param)
+  } catch {
+    return param
+  }
 }
 
 /** The URL without the token: whatever else is named so is a parameter of the application's. */

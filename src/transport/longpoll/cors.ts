@@ -21,9 +21,8 @@ function varyByOrigin(reply: FastifyReply): void {
 
 /** The answer to the question of a browser whether a page may send what it is about to. */
 export function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const asked = headers['access-control-request-headers']
-  if (asked !== undefined) reply.header('access-control-allow-headers', asked)
   return reply
+    .header('access-control-allow-headers', headers['access-control-request-headers'] ?? '')
     .header('access-control-allow-methods', 'get, post, options')
     .header('access-control-max-age', SECONDS_OF_PREFLIGHT)
     .header('cache-control', 'max-age=0, private, must-revalidate')

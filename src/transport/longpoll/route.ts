@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Clock } from '../../ground/clock.ts'
 import { Deadline } from '../../ground/deadline.ts'
@@ -44,6 +45,9 @@ export interface LongPollWay {
   readonly door: Doorkeeper
   readonly relay: PollRelay
 }
+
+/** A type of which Fastify reads the body: it answers 415 to any other, and to an empty one. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
 /** Phoenix's word to caches, where an answer has no body. */
 const NOT_CACHED = 'max-age=0, private, must-revalidate'
@@ -103,6 +107,12 @@ function warnOfTimeouts(app: FastifyInstance, { windowMs }: ResolvedLongPollOpti
 }
 
 type Done = (error?: Error) => void
+
+/** A body is read whatever its head says that it is: a type that is none is one of which nothing is known. */
+function readWhateverType(headers: IncomingHttpHeaders): void {
+  const type = headers['content-type']
+  if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream'
+}
 
 /** A POST, of which the head has come. */
 class Posting implements Held {
@@ -198,7 +208,9 @@ class LongPollRoute {
       {
         logSerializers,
         method: ['PUT', 'PATCH', 'DELETE', 'HEAD'],
-        onRequest: (_request, reply) => void reply.header('cache-control', NOT_CACHED).code(400).send(),
+        onRequest: (request, reply, done) => {
+          if (this.#greet(request, reply, done)) reply.header('cache-control', NOT_CACHED).code(400).send()
+        },
         onSend: endUnread,
         handler: (_request, reply) => reply,
       },
@@ -318,6 +330,7 @@ class LongPollRoute {
     const room = this.#pollers.room(claims.session, bytes, reply.raw)
     if (typeof room === 'number') return sendPostAnswer(reply, { status: room })
     hold(reply.raw, new Posting(claims, token, room))
+    readWhateverType(raw.headers)
     done()
   }
 
