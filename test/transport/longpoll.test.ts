@@ -125,6 +125,22 @@ test('W109 clients poll at <path>/longpoll, where the option is on', async (t) =
   assert.equal((await without.inject('/socket/longpoll?vsn=2.0.0')).statusCode, 404)
 })
 
+test('W109 a WebSocket that is asked for at the path of polls is refused, and begins no session', async (t) => {
+  const { app } = await serve(t)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { url } = await joined(app)
+  for (const path of ['/socket/longpoll?vsn=2.0.0', url]) {
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+    t.after(() => socket.destroy())
+    const asked = ['connection: upgrade', 'upgrade: websocket', 'sec-websocket-version: 13']
+    const key = `sec-websocket-key: ${Buffer.alloc(16).toString('base64')}`
+    socket.write([`GET ${path} HTTP/1.1`, 'host: a', ...asked, key, '', ''].join('\r\n'))
+    const text = Buffer.concat(await socket.toArray()).toString()
+    assert.match(text, /^HTTP\/1.1 400 .*\r\n\r\n\{"status":500\}$/s)
+  }
+  assert.equal(app.channels.status().connections, 1)
+})
+
 test('W109 connect sees the parameters and the authToken, and what it refuses is 403 in the body', async (t) => {
   const asked: unknown[] = []
   const { app } = await serve(t, {

@@ -49,6 +49,9 @@ export interface LongPollWay {
 /** A type of which Fastify reads the body: it answers 415 to any other, and to an empty one. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
+/** A request for a WebSocket: it is at the wrong path. */
+const UPGRADE: Refusal = { reason: 'upgrade', statusCode: 400 }
+
 /** Phoenix's word to caches, where an answer has no body. */
 const NOT_CACHED = 'max-age=0, private, must-revalidate'
 
@@ -221,7 +224,11 @@ class LongPollRoute {
   #greet(request: FastifyRequest, reply: FastifyReply, done: Done): boolean {
     try {
       const hasOrigin = hasHeader(request.raw, 'origin')
-      const refusal = this.#door.checkTurn(reply) ?? (hasOrigin ? this.#door.checkOrigin(request) : undefined)
+      const refusal =
+        this.#door.checkTurn(reply) ??
+        // The type does not tell, but Node does. Nothing is polled here: @fastify/websocket would open, and close.
+        ((request.raw as { upgrade?: boolean }).upgrade ? UPGRADE : undefined) ??
+        (hasOrigin ? this.#door.checkOrigin(request) : undefined)
       if (refusal !== undefined) this.#refuse(request, reply, refusal)
       else if (hasOrigin || !this.#options.checksOrigin)
         allowOrigin(request, reply, this.#options.checksOrigin)
