@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { isDeepStrictEqual } from 'node:util'
 import { longPollDifferences } from './longpoll-differences.ts'
 import { presenceStateFirst } from './presence-order.ts'
 import { isArrival, type Scenario, type Step, type WireEvent } from './transcript.ts'
@@ -6,7 +7,10 @@ import { isArrival, type Scenario, type Step, type WireEvent } from './transcrip
 /** Turns what Phoenix did into what we do. */
 export type Change = (steps: readonly Step[]) => readonly Step[]
 
-/** One of our intended differences, with every recorded scenario in which it can be seen. */
+/**
+ * One of our intended differences, with every recorded scenario in which it can be seen. A name that ends with `*` stands for all with
+ * this beginning: the difference is seen in those that the change makes another.
+ */
 export interface Difference {
   readonly what: string
   readonly scenarios: Readonly<Record<string, Change>>
@@ -182,14 +186,23 @@ export function expected(scenario: Scenario): { scenario: Scenario; because: rea
   const because: string[] = []
   let { steps } = scenario
   for (const { what, scenarios } of differences) {
-    const change = scenarios[scenario.name]
-    if (change === undefined) continue
-    const changed = change(steps)
-    assert.notDeepEqual(changed, steps, `${scenario.name}: "${what}" changes nothing`)
-    steps = changed
-    because.push(what)
+    for (const [name, change] of Object.entries(scenarios)) {
+      if (!isNamed(scenario, name)) continue
+      const changed = change(steps)
+      if (isDeepStrictEqual(changed, steps)) {
+        assert.notEqual(name, scenario.name, `${scenario.name}: "${what}" changes nothing`)
+        continue
+      }
+      steps = changed
+      because.push(what)
+    }
   }
   return { scenario: { ...scenario, steps }, because }
+}
+
+/** True where a name of a difference is that of a scenario, or the beginning of it. */
+export function isNamed(scenario: Scenario, name: string): boolean {
+  return name.endsWith('*') ? scenario.name.startsWith(name.slice(0, -1)) : scenario.name === name
 }
 
 // Changes

@@ -45,58 +45,13 @@ export const longPollDifferences: readonly Difference[] = [
   },
   {
     what: 'each answer with messages has a token of its own, which names the last of them',
-    scenarios: named(newTokens, [
-      'heartbeat',
-      'join_slower_than_window',
-      'messages_buffered_between_polls',
-      'ndjson_bad_base64',
-      'ndjson_batch',
-      'ndjson_batch_over_100',
-      'poll_empty_204',
-      'poll_woken_by_message',
-      'post_ndjson_with_charset',
-      'post_without_content_type',
-      'server_sends_ascii_binary',
-      'slow_join_delays_post',
-      'two_polls_at_once',
-      'unjoined_push_and_rejected_join',
-    ]),
+    scenarios: { 'longpoll/*': newTokens },
   },
   {
     what: 'CORS is as checkOrigin says: the origin itself where there is one, and never a star',
-    scenarios: named(ownOrigin, [
-      'connect_param_token_is_read_as_session_token',
-      'heartbeat',
-      'join_slower_than_window',
-      'messages_buffered_between_polls',
-      'ndjson_bad_base64',
-      'ndjson_batch',
-      'ndjson_batch_over_100',
-      'open',
-      'open_allowed_origin',
-      'open_bad_vsn',
-      'open_refused_by_connect',
-      'open_v1',
-      'options_preflight',
-      'other_methods',
-      'body_over_8mb',
-      'poll_empty_204',
-      'poll_woken_by_message',
-      'post_bad_token',
-      'post_ndjson_with_charset',
-      'post_without_content_type',
-      'server_sends_ascii_binary',
-      'session_gone_after_inactivity',
-      'slow_join_delays_post',
-      'two_polls_at_once',
-      'unjoined_push_and_rejected_join',
-    ]),
+    scenarios: { 'longpoll/*': ownOrigin },
   },
 ]
-
-function named(change: Change, names: readonly string[]): Record<string, Change> {
-  return Object.fromEntries(names.map((name) => [`longpoll/${name}`, change]))
-}
 
 /** The answer to each POST of a poller, by where it stands. */
 function postAnswers(steps: readonly Step[]): Set<Step> {
