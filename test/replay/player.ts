@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { inspect } from 'node:util'
 import { OpaqueRefs, sameEvent } from './compare.ts'
+import { PollingClient } from './polling-client.ts'
 import { RawClient } from './raw-client.ts'
 import type { RecordedServer } from './recorded-server.ts'
 import {
@@ -15,7 +16,7 @@ import {
 /** An idle connection may be closed so much later than recorded: we look for silence now and then. */
 const IDLE_SLACK_MS = 1_000
 
-/** One poll, and the time after which a client that does not poll is gone. */
+/** One poll of the longest window, and the time after which a client that does not poll is gone. */
 const POLLER_GONE_MS = 3_000 + 4_500
 
 /**
@@ -24,8 +25,12 @@ const POLLER_GONE_MS = 3_000 + 4_500
  *
  * @throws an AssertionError that names the step and says what arrived instead
  */
-export async function play(server: RecordedServer, scenario: Scenario): Promise<void> {
-  const player = new Player(server, scenario)
+export async function play(
+  server: RecordedServer,
+  scenario: Scenario,
+  Client: typeof RawClient | typeof PollingClient = RawClient,
+): Promise<void> {
+  const player = new Player(server, scenario, Client)
   try {
     await player.play()
   } finally {
@@ -36,7 +41,8 @@ export async function play(server: RecordedServer, scenario: Scenario): Promise<
 class Player {
   readonly #server: RecordedServer
   readonly #scenario: Scenario
-  readonly #clients = new Map<string, RawClient>()
+  readonly #Client: typeof RawClient | typeof PollingClient
+  readonly #clients = new Map<string, RawClient | PollingClient>()
   /** The answers to requests, in order, of each that made some. */
   readonly #responses = new Map<string, Promise<WireEvent>[]>()
   /** The tokens of pollers, by those that were recorded. */
@@ -46,8 +52,9 @@ class Player {
   readonly #silent: boolean
   #now = 0
 
-  constructor(server: RecordedServer, scenario: Scenario) {
+  constructor(server: RecordedServer, scenario: Scenario, Client: typeof RawClient | typeof PollingClient) {
     this.#server = server
+    this.#Client = Client
     this.#scenario = scenario
     this.#silent = scenario.steps.some((step) => step.t === 'connect' && step.url.includes('/short/'))
   }
@@ -69,7 +76,8 @@ class Player {
   async leave(): Promise<void> {
     for (const client of this.#clients.values()) client.terminate()
     // Nobody polls any more.
-    if (this.#tokens.size > 0) await this.#server.clock.advance(POLLER_GONE_MS)
+    if (this.#tokens.size > 0 || this.#Client === PollingClient)
+      await this.#server.clock.advance(POLLER_GONE_MS)
     await this.#server.empty()
   }
 
@@ -88,7 +96,7 @@ class Player {
     if (protocols !== undefined) headers['sec-websocket-protocol'] = protocols.join(', ')
     if (offer !== undefined) headers['sec-websocket-extensions'] = offer
     const path = url.replace('ws://HOST', '')
-    this.#clients.set(s, new RawClient({ port: this.#server.port, path, headers }))
+    this.#clients.set(s, new this.#Client({ port: this.#server.port, path, headers }))
   }
 
   /** As a client does, with the token that it was given in the place of the recorded one. */
@@ -138,7 +146,7 @@ class Player {
   }
 
   /** Lets time pass until an idle client is closed. */
-  async #silence(client: RawClient): Promise<void> {
+  async #silence(client: RawClient | PollingClient): Promise<void> {
     const latest = this.#now + IDLE_SLACK_MS
     while (client.pending.length === 0 && this.#now < latest) await this.#moveTo(this.#now + 50)
   }
@@ -150,7 +158,7 @@ class Player {
     }
   }
 
-  #client(s: string): RawClient {
+  #client(s: string): RawClient | PollingClient {
     const client = this.#clients.get(s)
     assert.ok(client, `${this.#scenario.name}: no connection ${s}`)
     return client
@@ -174,10 +182,11 @@ function endOfArrivals(steps: readonly Step[], from: number): number {
   return end
 }
 
-function act(client: RawClient, step: Exclude<Action, { t: 'connect' | 'http_send' }>): void {
+function act(client: RawClient | PollingClient, step: Exclude<Action, { t: 'connect' | 'http_send' }>): void {
+  if (step.t === 'send') return client.send('hex' in step ? Buffer.from(step.hex, 'hex') : step.text)
+  if (step.t === 'client_terminate') return client.terminate()
+  assert.ok(client instanceof RawClient, `${step.t} by polls`)
   switch (step.t) {
-    case 'send':
-      return client.send('hex' in step ? Buffer.from(step.hex, 'hex') : step.text)
     case 'send_fragment':
       return client.fragment(step.text ?? Buffer.from(step.hex as string, 'hex'), step.fin)
     case 'send_raw':
@@ -186,8 +195,6 @@ function act(client: RawClient, step: Exclude<Action, { t: 'connect' | 'http_sen
       return client.ping(Buffer.from(step.hex, 'hex'))
     case 'client_close':
       return client.close(step.code, step.reason ?? '')
-    case 'client_terminate':
-      return client.terminate()
     default:
       step satisfies never
   }

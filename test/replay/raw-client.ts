@@ -4,10 +4,9 @@ import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { constants, inflateRawSync } from 'node:zlib'
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from '../support/peer.ts'
+import { Arrivals, Fences } from './arrivals.ts'
 import type { WireEvent } from './transcript.ts'
 
-/** More than any step takes on a slow machine: only a step that never happens waits so long. */
-const DEADLINE_MS = 20_000
 const MASK = Buffer.from([1, 2, 3, 4])
 
 export interface Handshake {
@@ -22,15 +21,13 @@ export interface Handshake {
  */
 export class RawClient {
   readonly #isV1: boolean
-  readonly #arrived: WireEvent[] = []
-  readonly #fences = new Map<string, () => void>()
+  readonly #arrivals = new Arrivals()
+  readonly #fences = new Fences()
   #socket: Socket | undefined
   #buffer = Buffer.alloc(0)
   #inflated = Buffer.alloc(0)
-  #wake: () => void = () => {}
   #phase: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting'
   #midMessage = false
-  #fenceCount = 0
 
   constructor({ port, path, headers }: Handshake) {
     this.#isV1 = !/[?&]vsn=2/.test(path)
@@ -55,26 +52,12 @@ export class RawClient {
   }
 
   get pending(): readonly WireEvent[] {
-    return this.#arrived
+    return this.#arrivals.pending
   }
 
   /** The next thing that arrived, or arrives. */
-  async next(): Promise<WireEvent> {
-    const deadline = setTimeout(this.#overdue, DEADLINE_MS)
-    while (this.#arrived.length === 0) {
-      if (this.#isOverdue) throw new Error('nothing arrived')
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-    clearTimeout(deadline)
-    return this.#arrived.shift() as WireEvent
-  }
-
-  #isOverdue = false
-  readonly #overdue = (): void => {
-    this.#isOverdue = true
-    this.#wake()
+  next(): Promise<WireEvent> {
+    return this.#arrivals.next()
   }
 
   /**
@@ -84,13 +67,7 @@ export class RawClient {
   async fence(): Promise<void> {
     for (let round = 0; round < 2; round++) {
       if (this.#phase !== 'open' || this.#midMessage) return
-      const ref = `fence-${this.#fenceCount++}`
-      const passed = new Promise<void>((resolve) => this.#fences.set(ref, resolve))
-      const heartbeat = this.#isV1
-        ? { topic: 'phoenix', event: 'heartbeat', payload: {}, ref }
-        : [null, ref, 'phoenix', 'heartbeat', {}]
-      this.send(JSON.stringify(heartbeat))
-      await passed
+      await this.#fences.pass(this.#isV1, (heartbeat) => this.send(heartbeat))
     }
   }
 
@@ -173,7 +150,7 @@ export class RawClient {
 
   #closed(code: number, reason: string, by: 'client' | 'server'): void {
     this.#phase = 'closed'
-    for (const passed of this.#fences.values()) passed()
+    this.#fences.end()
     this.#push({ t: 'close', code, reason, by })
   }
 
@@ -216,10 +193,7 @@ export class RawClient {
   }
 
   #takeText(text: string): void {
-    const fence = /"(fence-\d+)"/.exec(text)?.[1]
-    if (fence === undefined) return this.#push({ t: 'recv', text })
-    this.#fences.get(fence)?.()
-    this.#fences.delete(fence)
+    if (!this.#fences.take(text)) this.#push({ t: 'recv', text })
   }
 
   #takeClose(payload: Buffer): void {
@@ -230,8 +204,7 @@ export class RawClient {
   }
 
   #push(event: WireEvent): void {
-    this.#arrived.push(event)
-    this.#wake()
+    this.#arrivals.push(event)
   }
 }
 

@@ -223,14 +223,20 @@ export function mounts(clock: Clock, hasHistory = false): readonly BerylOptions[
     room(clock, 'never:*', { extra: { from: 'assigns' }, hasHistory }),
     presence,
   ]
-  const common = { channels, connect, connectionTopic: () => undefined, clock, limits: unmetered }
+  const common = {
+    channels,
+    connect,
+    connectionTopic: () => undefined,
+    clock,
+    limits: unmetered,
+    longPoll: { windowMs: 3_000 },
+  }
   return [
     {
       ...common,
       path: '/socket',
       connectionTopic: ({ assigns }) => `user:${(assigns as unknown as User).user}`,
       limits: { ...unmetered, payloadBytes: 10_000_000 },
-      longPoll: { windowMs: 3_000 },
     },
     {
       ...common,
@@ -244,7 +250,6 @@ export function mounts(clock: Clock, hasHistory = false): readonly BerylOptions[
       ...common,
       path: '/origin',
       checkOrigin: ['https://example.com', '//*.wild.com', '//other.com:8080'],
-      longPoll: { windowMs: 3_000 },
     },
     { ...common, path: '/max', limits: { ...unmetered, channelsPerConnection: 2 } },
     { ...common, path: '/sub', subprotocols: ['chat.v2', 'chat.v1'] },
