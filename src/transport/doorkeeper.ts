@@ -84,7 +84,7 @@ export class Doorkeeper implements OpenWay {
 
   /** Looks at the head of the request. The slot that it takes is given back when the reply ends without an upgrade. */
   examine(request: FastifyRequest, reply: FastifyReply, approach?: Approach): Refusal | undefined {
-    const forbidden = this.checkTurn(reply) ?? this.checkOrigin(request)
+    const forbidden = this.checkOrigin(request)
     if (forbidden !== undefined) return forbidden
     const { closedBecause } = this.#entrance
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
@@ -113,9 +113,17 @@ export class Doorkeeper implements OpenWay {
   /**
    * Refuses a request that was sent before the answer to the one in front of it on its connection (pipelining). Until its own answer
    * has the connection Node does not tell of the end of that: whatever such a request holds it would hold for ever.
+   *
+   * Over TLS an answer may end for Node a moment after its client has it, and has asked anew: so it gives a promise where there seems to
+   * be one in front, and looks again when Node has heard of all ends.
    */
-  checkTurn({ raw }: FastifyReply): Refusal | undefined {
-    return raw.socket === null ? PIPELINED : undefined
+  checkTurn({ raw }: FastifyReply): Promise<Refusal | undefined> | undefined {
+    if (raw.socket !== null) return undefined
+    return new Promise((resolve) => {
+      this.#entrance.clock.setImmediate(() =>
+        resolve(raw.socket === null || raw.destroyed ? PIPELINED : undefined),
+      )
+    })
   }
 
   /** Refuses the pages that may not connect. */

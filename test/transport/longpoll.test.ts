@@ -10,6 +10,7 @@ import {
 import { connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import beryl, {
@@ -28,6 +29,7 @@ import { Pollers } from '../../src/transport/longpoll/pollers.ts'
 import { Tokens, tokenOf } from '../../src/transport/longpoll/token.ts'
 import { Poller } from '../support/poller.ts'
 import { check } from '../support/property.ts'
+import { tls } from '../support/tls.ts'
 import { until } from '../support/until.ts'
 
 // Long polling on one node. The answers of a real Phoenix are replayed in test/replay, the way over other nodes is in
@@ -207,7 +209,7 @@ test('W135 what is sent on a connection behind a poll that waits is refused, and
   const asked = (line: string, header = 'a: b'): string => `${line} HTTP/1.1\r\nhost: a\r\n${header}\r\n\r\n`
   const poll = asked(`GET ${poller.url}`)
   const arrived = once(app.server, 'request')
-  const post = `${asked(`POST ${poller.url}`, 'content-length: 2')}[]`
+  const post = `${asked(`POST ${poller.url}`, 'connection: close\r\ncontent-length: 2')}[]`
   socket.write(`${poll}${poll}${asked('GET /socket/longpoll?vsn=2.0.0')}${post}`)
   await arrived
   await turns()
@@ -220,6 +222,111 @@ test('W135 what is sent on a connection behind a poll that waits is refused, and
   assert.equal(app.channels.status().connections, 1)
   // The session lives: neither the POST nor the second poll came to it.
   assert.deepEqual((await poller.poll()).messages, [said('kept')])
+})
+
+interface TlsClient {
+  /** The words that its first connection was told, one for each answer, and its end. */
+  readonly told: Promise<readonly string[]>
+  /** Waits, and the whole thread with it, until the client has its first answer and has asked anew. */
+  hold(): void
+}
+
+/**
+ * A client in a thread of its own, with two connections. Over TLS Node hears of the end of an answer in a later turn of the event loop than
+ * its client, where that turn has not read yet.
+ *
+ * @param first asked on the first connection
+ * @param then asked on each of both when the answer is there, where TOKEN stands for its token
+ */
+async function tlsClient(
+  t: TestContext,
+  app: FastifyInstance,
+  first: string,
+  then: readonly string[],
+): Promise<TlsClient> {
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const asked = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(TLS_CLIENT, { eval: true, workerData: { port, asked, first, then } })
+  t.after(() => worker.terminate())
+  return {
+    told: once(worker, 'message').then(([told]) => told as string[]),
+    hold: () => assert.equal(Atomics.wait(asked, 0, 0, 10_000), 'ok'),
+  }
+}
+
+const TLS_CLIENT = `
+const { once } = require('node:events')
+const { connect } = require('node:tls')
+const { parentPort, workerData } = require('node:worker_threads')
+const { port, asked, first, then } = workerData
+const sockets = [0, 1].map(() => connect({ port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', () => {}))
+const words = () => text.match(/"status":\\d+/g) ?? []
+let text = ''
+let isAsked = false
+Promise.all(sockets.map((socket) => once(socket, 'secureConnect'))).then(() => {
+  sockets[0].on('data', async (data) => {
+    text += data
+    if (words().length === 1 && !isAsked) {
+      isAsked = true
+      const token = /"token":"([^"]+)"/.exec(text)?.[1]
+      await Promise.all(then.map((request, at) => request && new Promise((done) => sockets[at].write(request.replace('TOKEN', token), done))))
+      Atomics.store(asked, 0, 1)
+      Atomics.notify(asked, 0)
+    } else if (words().length === 2) parentPort.postMessage(words())
+  })
+  sockets[0].on('close', () => parentPort.postMessage([...words(), 'closed']))
+  sockets[0].write(first)
+})
+`
+
+/** Calls `hold` when the next request has been answered, before the event loop goes on. */
+function holdBehindAnswer(app: FastifyInstance, client: () => TlsClient): Promise<void> {
+  return new Promise((resolve) => {
+    app.server.once('request', (_request: IncomingMessage, response: ServerResponse) => {
+      response.end = new Proxy(response.end, {
+        apply(target, self, args) {
+          Reflect.apply(target, self, args)
+          client().hold()
+        },
+      })
+      resolve()
+    })
+  })
+}
+
+const HEARTBEAT = JSON.stringify([null, '9', 'phoenix', 'heartbeat', {}])
+const overTls = { server: { https: tls } as FastifyServerOptions }
+const heartbeat = (url: string): string =>
+  `POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: ${HEARTBEAT.length}\r\n\r\n${HEARTBEAT}`
+
+test('W135 over TLS, too, a client that has its answer may ask anew at once', {
+  timeout: 30_000,
+}, async (t) => {
+  const { app } = await serve(t, {}, overTls)
+  const { url } = await joined(app)
+  let client = undefined as TlsClient | undefined
+  void holdBehindAnswer(app, () => client as TlsClient)
+  client = await tlsClient(t, app, heartbeat(url), [heartbeat(url)])
+  assert.deepEqual(await client.told, ['"status":200', '"status":200'])
+})
+
+test('W130 over TLS, too, a client that has its answer and polls on another connection keeps both', {
+  timeout: 30_000,
+}, async (t) => {
+  const { app } = await serve(t, {}, overTls)
+  const { url } = await joined(app)
+  let client = undefined as TlsClient | undefined
+  const polls = holdBehindAnswer(app, () => client as TlsClient)
+  const poll = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`
+  client = await tlsClient(t, app, poll(url), [
+    heartbeat(url),
+    poll(url.replace(/(?<=[?&]token=)[^&]+/, 'TOKEN')),
+  ])
+  await polls
+  await turns()
+  setImmediate(() => say(app, 'a'))
+  assert.deepEqual(await client.told, ['"status":200', '"status":200'])
 })
 
 test('W110 a POST is one frame, or one a line, and is answered when they are taken', async (t) => {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import type { Clock } from '../../ground/clock.ts'
 import { sendJson } from './answers.ts'
 import { type Held, hold } from './held.ts'
 import type { Waiting } from './poll-wire.ts'
@@ -11,21 +12,27 @@ export interface PollOwner {
   gaveUp(poll: Waiting): void
 }
 
+/** Of all polls of an entrance. */
+export interface PollTerms {
+  readonly clock: Clock
+  /** A client that takes nothing of its answer for so long is cut: its session may be over long before. */
+  readonly patienceMs: number
+}
+
 /** A poll that waits for its answer at the end of its own connection. */
 export class HttpPoll implements Waiting, Held {
   isWorded = false
   readonly #reply: FastifyReply
   readonly #owner: PollOwner
-  readonly #patienceMs: number
+  readonly #terms: PollTerms
   #isTaken = true
   /** The operating system had all of the answer at once: its end is no news. */
   #isOut = false
 
-  /** @param patienceMs A client that takes nothing of its answer for so long is cut: its session may be over long before. */
-  constructor(reply: FastifyReply, owner: PollOwner, patienceMs: number) {
+  constructor(reply: FastifyReply, owner: PollOwner, terms: PollTerms) {
     this.#reply = reply
     this.#owner = owner
-    this.#patienceMs = patienceMs
+    this.#terms = terms
     hold(reply.raw, this)
   }
 
@@ -40,7 +47,7 @@ export class HttpPoll implements Waiting, Held {
     this.#isTaken = isTaken(raw)
     this.#isOut = this.#isTaken
     // Of a socket whose client takes some, Node begins to count anew.
-    if (!this.#isTaken) raw.setTimeout(this.#patienceMs, cutLate)
+    if (!this.#isTaken) raw.setTimeout(this.#terms.patienceMs, cutLate)
   }
 
   /** False while a part of the answer waits for its client to take it. */
@@ -48,8 +55,12 @@ export class HttpPoll implements Waiting, Held {
     return this.#isTaken
   }
 
+  /** Over TLS Node may hear that an answer is out a moment after its client, who asks anew: it is heard out first. */
   cut(): void {
-    if (!this.#isTaken) this.#reply.raw.destroy()
+    if (this.#isTaken) return
+    this.#terms.clock.setImmediate(() => {
+      if (!this.#isTaken) this.#reply.raw.destroy()
+    })
   }
 
   get sentBytes(): number {

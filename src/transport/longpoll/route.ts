@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+  RouteOptions,
+} from 'fastify'
 import type { Clock } from '../../ground/clock.ts'
 import { Deadline } from '../../ground/deadline.ts'
 import { asError } from '../../ground/foreign.ts'
@@ -24,7 +30,7 @@ import { authTokenOf, hasHeader, tokenIn, urlWithoutToken } from './asked.ts'
 import type { BodyRoom } from './body-budget.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
 import { type Held, heldOf, hold, isGone } from './held.ts'
-import { HttpPoll } from './http-poll.ts'
+import { HttpPoll, type PollTerms } from './http-poll.ts'
 import type { ResolvedLongPollOptions } from './options.ts'
 import { goneMs } from './poll-wire.ts'
 import { Pollers, type PostAnswer, readPostAnswer } from './pollers.ts'
@@ -156,6 +162,7 @@ class LongPollRoute {
   readonly #relay: PollRelay
   readonly #pollers: Pollers
   readonly #path: string
+  readonly #pollTerms: PollTerms
   readonly #postAnswers: PostAnswers
   /** The polls for sessions of other nodes whose clients have not taken all of the answer yet. */
   readonly #untaken = new Map<string, HttpPoll>()
@@ -168,6 +175,7 @@ class LongPollRoute {
     this.#door = door
     this.#pollers = new Pollers({ ...longPoll, path, payloadBytes, clock: entrance.clock })
     this.#path = path
+    this.#pollTerms = { clock: entrance.clock, patienceMs: goneMs(longPoll) }
     this.#postAnswers = new PostAnswers(entrance.clock)
     this.#relay = relay
     relay.serve(path, this.#pollers)
@@ -179,33 +187,42 @@ class LongPollRoute {
   }
 
   #makeRoutes(): LongPollRoute['routes'] {
-    const onRequest: RouteOptions['onRequest'] = (request, reply, done) => {
-      if (this.#greet(request, reply, done)) done()
-    }
+    const awaitTurn: onRequestHookHandler = (request, reply, done) => this.#awaitTurn(request, reply, done)
     const shared = { logSerializers, exposeHeadRoute: false, onSend: reword, onError: expectError } as const
     return [
       {
         ...shared,
         method: 'GET',
-        onRequest,
+        onRequest: [
+          awaitTurn,
+          (request, reply, done) => {
+            if (this.#greet(request, reply, done)) done()
+          },
+        ],
         handler: (request, reply) => this.#get(request, reply),
       },
       {
         ...shared,
         method: 'POST',
         bodyLimit: this.#pollers.bodyBytes,
-        onRequest: (request, reply, done) => {
-          if (this.#greet(request, reply, done)) this.#expectBody(request, reply, done)
-        },
+        onRequest: [
+          awaitTurn,
+          (request, reply, done) => {
+            if (this.#greet(request, reply, done)) this.#expectBody(request, reply, done)
+          },
+        ],
         handler: (request, reply) => this.#post(request, reply),
       },
       // Both are answered in front of a body, for which Fastify would wait.
       {
         ...shared,
         method: 'OPTIONS',
-        onRequest: (request, reply, done) => {
-          if (this.#greet(request, reply, done)) answerPreflight(request, reply)
-        },
+        onRequest: [
+          awaitTurn,
+          (request, reply, done) => {
+            if (this.#greet(request, reply, done)) answerPreflight(request, reply)
+          },
+        ],
         handler: (_request, reply) => reply,
       },
       {
@@ -220,12 +237,20 @@ class LongPollRoute {
     ]
   }
 
+  #awaitTurn(request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const turn = this.#door.checkTurn(reply)
+    if (turn === undefined) return done()
+    void turn.then((refusal) => {
+      if (refusal === undefined) done()
+      else this.#refuse(request, reply, refusal)
+    })
+  }
+
   /** The pages that may not connect are told nothing else. False where the request is answered. */
   #greet(request: FastifyRequest, reply: FastifyReply, done: Done): boolean {
     try {
       const hasOrigin = hasHeader(request.raw, 'origin')
       const refusal =
-        this.#door.checkTurn(reply) ??
         // The type does not tell, but Node does. Nothing is polled here: @fastify/websocket would open, and close.
         ((request.raw as { upgrade?: boolean }).upgrade ? UPGRADE : undefined) ??
         (hasOrigin ? this.#door.checkOrigin(request) : undefined)
@@ -254,7 +279,7 @@ class LongPollRoute {
     if (claims !== undefined && wire === undefined && claims.node !== this.#entrance.node)
       return this.#pollElsewhere(request, reply, token, claims)
     if (wire === undefined || claims === undefined) return this.#open(request, reply, isToken(token))
-    wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire, this.#patienceMs))
+    wire.poll(claims.last, request.url.length, new HttpPoll(reply, wire, this.#pollTerms))
   }
 
   #pollElsewhere(request: FastifyRequest, reply: FastifyReply, token: string, claims: Claims): void {
@@ -266,7 +291,7 @@ class LongPollRoute {
       cancel()
       if (this.#untaken.get(session) === poll) this.#untaken.delete(session)
     }
-    const poll = new HttpPoll(reply, { gaveUp }, this.#patienceMs)
+    const poll = new HttpPoll(reply, { gaveUp }, this.#pollTerms)
     cancel = this.#relay.poll(this.#relayed(claims, token), request.url.length, {
       answered: (body) => {
         poll.answer(body.toString())
@@ -316,10 +341,6 @@ class LongPollRoute {
   }
 
   // Messages
-
-  get #patienceMs(): number {
-    return goneMs(this.#options.longPoll)
-  }
 
   /** Looks at the head: nothing is read of a body that is too long, or for nobody. */
   #expectBody({ raw }: FastifyRequest, reply: FastifyReply, done: Done): void {

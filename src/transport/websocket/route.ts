@@ -126,7 +126,11 @@ function websocketRoute(served: Served): Omit<RouteOptions, 'url'> {
     exposeHeadRoute: false,
     logSerializers,
     onRequest: (request, reply, done) =>
-      ask(entrance, request, reply, done, () => door.examine(request, reply)),
+      ask(entrance, request, reply, done, () => {
+        const turn = door.checkTurn(reply)
+        if (turn === undefined) return door.examine(request, reply)
+        return turn.then((refusal) => refusal ?? door.examine(request, reply))
+      }),
     preHandler: (request, reply, done) => ask(entrance, request, reply, done, () => door.admit(request)),
     handler: (request, reply) => openInProcess(door, entrance, request, reply),
     onResponse: endRefused,
