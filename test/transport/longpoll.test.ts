@@ -1194,6 +1194,32 @@ test('W116 hooks that are added behind the plugin are asked, too', async (t) => 
   assert.deepEqual([statusCode, headers['cache-control'], body], [429, 'no-store', '{"status":500}'])
 })
 
+test('W116 a hook that answers with success says it in the words of the client, too', async (t) => {
+  let payload: unknown
+  let code = 200
+  const { app } = await serve(
+    t,
+    {},
+    {
+      scope: (app) => app.addHook('onRequest', async (_request, reply) => reply.code(code).send(payload)),
+    },
+  )
+  const ask = async (answer: unknown): Promise<string[]> => {
+    payload = answer
+    const poller = new Poller(app)
+    return [(await poller.get()).body, (await poller.post('[]')).body]
+  }
+  const comesBack = ['{"status":500}', '{"status":500}']
+  assert.deepEqual(await ask({ maintenance: true }), comesBack)
+  assert.deepEqual(await ask({ status: 200, data: null }), comesBack)
+  assert.deepEqual(await ask('<!doctype html>'), comesBack)
+  assert.deepEqual(await ask('null'), comesBack)
+  assert.deepEqual(await ask(Buffer.from('{"status":403}')), comesBack)
+  assert.deepEqual(await ask({ status: 403 }), ['{"status":403}', '{"status":403}'])
+  code = 302
+  assert.deepEqual(await ask('elsewhere'), ['elsewhere', 'elsewhere'])
+})
+
 test('W116 an error in the place of an answer is said in the words of the client', async (t) => {
   let fails = false
   const { app } = await serve(
@@ -1298,6 +1324,23 @@ test('W117 errors of the application are said in the words of the client, and re
   )
   const { statusCode, body } = await new Poller(app).get()
   assert.deepEqual([statusCode, body, errors], [500, '{"status":500}', ['no database']])
+})
+
+test('W117 so are they where its error handler answers every error with 200', async (t) => {
+  const { app } = await serve(
+    t,
+    {
+      connect: () => {
+        throw new Error('no database')
+      },
+    },
+    {
+      scope: (instance) =>
+        instance.setErrorHandler((_error, _request, reply) => reply.code(200).send({ ok: false })),
+    },
+  )
+  const { statusCode, body } = await new Poller(app).get()
+  assert.deepEqual([statusCode, body], [200, '{"status":500}'])
 })
 
 test('W117 a door whose callback fails is a door that is shut for now; a promise of checkOrigin is a no', async (t) => {

@@ -64,18 +64,35 @@ export function sendRefusal(reply: FastifyReply, statusCode: number): void {
 
 type SendDone = (error: Error | null, payload?: unknown) => void
 
-/** The last to see an answer. An error, or the answer of a hook of others, is said in the client's words. */
+/** The last to see an answer. An error, or the answer of a hook or an error handler of others, is said in the client's words. */
 export function reword(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: SendDone): void {
   // A connection that is kept behind an answer given now would hold up the close for as long as Fastify keeps connections.
   if ((isAnyClosing && closing.has(reply.server.server)) || isUnread(request.raw))
     endConnection(request, reply)
   const { statusCode } = reply
-  if (statusCode < 400 || heldOf(reply.raw)?.isWorded) return done(null, payload)
+  if (heldOf(reply.raw)?.isWorded || (statusCode < 400 && isAnswer(request, statusCode, payload)))
+    return done(null, payload)
   if (payload instanceof Readable) payload.destroy()
   // Every poll of a session may have the same URL: an answer that were kept would be given to the next one.
   if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
   reply.removeHeader('content-encoding').removeHeader('content-length').header('content-type', JSON_TYPE)
   done(null, `{"status":${wordFor(request.method, statusCode)}}`)
+}
+
+/** True where the client can take what others answered: with a redirect, the answer to a preflight, or a word that it knows. */
+function isAnswer({ method }: FastifyRequest, statusCode: number, payload: unknown): boolean {
+  return statusCode >= 300 || method === 'OPTIONS' || isWord(payload)
+}
+
+/** The two words that need nothing else beside them. */
+function isWord(payload: unknown): boolean {
+  if (typeof payload !== 'string') return false
+  try {
+    const said: unknown = JSON.parse(payload)?.status
+    return said === 403 || said === 500
+  } catch {
+    return false
+  }
 }
 
 /** A hook of others failed where our answer had been given: it is that error which is to be said now. */
@@ -117,7 +134,7 @@ function endConnection({ raw }: FastifyRequest, reply: FastifyReply): void {
 
 function wordFor(method: string, statusCode: number): number {
   if (statusCode === 401 || statusCode === 403) return 403
-  if (method === 'GET' || statusCode >= 500) return 500
+  if (method === 'GET' || statusCode >= 500 || statusCode < 400) return 500
   return statusCode === 413 ? 413 : 400
 }
 
