@@ -1399,4 +1399,7 @@ test('W118 longPoll is refused where it cannot work', async () => {
   const short = String(await refused({ longPoll: { secret: 'hunter2' } }))
   assert.match(short, /longPoll\.secret.*32 bytes/)
   assert.equal(short.includes('hunter2'), false)
+  assert.match(short, /got 7 bytes$/)
+  const number = String(await refused({ longPoll: { secret: 123_456_789 as never } }))
+  assert.match(number, /got a number$/)
 })

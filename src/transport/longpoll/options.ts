@@ -1,4 +1,5 @@
 import { isUint8Array } from 'node:util/types'
+import { berylError, show } from '../../ground/errors.ts'
 import { refuseOption, section, whole } from '../../ground/option-checks.ts'
 
 /** Long polling, at `<path>/longpoll`. */
@@ -43,10 +44,15 @@ export function resolveLongPoll(value: unknown): ResolvedLongPollOptions | undef
 
 /** A secret is not shown, not even one that is too short. */
 function secretOf(secret: unknown): Uint8Array {
+  const bytes = bytesOf(secret)
+  if (bytes !== undefined && bytes.length >= MIN_SECRET_BYTES) return bytes
   const wanted = `a string or bytes, of at least ${MIN_SECRET_BYTES} bytes: openssl rand -base64 32 makes one`
-  const bytes = bytesOf(secret) ?? refuseOption('longPoll.secret', wanted, secret)
-  if (bytes.length >= MIN_SECRET_BYTES) return bytes
-  return refuseOption('longPoll.secret', wanted, { bytes: bytes.length })
+  throw berylError('BERYL_ERR_OPTION_INVALID', 'longPoll.secret', wanted, kindOf(secret, bytes?.length))
+}
+
+function kindOf(secret: unknown, bytes: number | undefined): string {
+  if (bytes !== undefined) return `${bytes} bytes`
+  return typeof secret === 'object' ? show(secret) : `a ${typeof secret}`
 }
 
 function bytesOf(secret: unknown): Uint8Array | undefined {
