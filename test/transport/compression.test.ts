@@ -613,6 +613,27 @@ test('W128 a compression that is none is refused', () => {
   assert.equal(resolveOptions({ compression: true }).compression, true)
 })
 
+test('W122 a @fastify/websocket of the application, registered before, that agrees to none is told in a warning', async (t) => {
+  const warned = async (
+    perMessageDeflate: boolean,
+    compression: BerylOptions['compression'],
+  ): Promise<string[]> => {
+    const lines: string[] = []
+    const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => lines.push(line) } } })
+    t.after(() => app.close())
+    await app.register(websocket, { options: { perMessageDeflate } })
+    await app.register(beryl, { channels: [room], compression })
+    await app.ready()
+    return lines.map((line) => JSON.parse(line).msg)
+  }
+  const [message = '', ...more] = await warned(false, 'shared')
+  assert.match(message, /compression does nothing.*serverNoContextTakeover: true/)
+  assert.deepEqual(more, [])
+  assert.equal((await warned(false, true)).length, 1)
+  assert.deepEqual(await warned(true, 'shared'), [])
+  assert.deepEqual(await warned(false, false), [])
+})
+
 test('where the @fastify/websocket of the application agrees to contexts, clients may keep theirs', async (t) => {
   const app = Fastify()
   t.after(() => app.close())

@@ -43,10 +43,7 @@ export interface Ours {
  */
 export async function ensureWebSocketServer(app: FastifyInstance, ours: Ours): Promise<boolean> {
   if (app.hasDecorator('websocketServer')) {
-    if (!known.has(app.websocketServer))
-      app.log.info(
-        '@fastify/websocket was registered before fastify-beryl: its own option perMessageDeflate applies',
-      )
+    if (!known.has(app.websocketServer)) tellOfTheirs(app, ours)
     known.add(app.websocketServer)
     app.addHook('onReady', async () => checkRoutedOnce(app, []))
     return false
@@ -70,6 +67,17 @@ export async function ensureWebSocketServer(app: FastifyInstance, ours: Ours): P
   const own = listenersOf(server).filter((each) => !others.includes(each))
   app.addHook('onReady', async () => checkRoutedOnce(app, own))
   return true
+}
+
+/** Their server was made with their option: nothing of ours changes it any more. */
+function tellOfTheirs({ log, websocketServer }: FastifyInstance, { compression }: Ours): void {
+  const before = '@fastify/websocket was registered before fastify-beryl'
+  const theirs = Boolean(websocketServer.options?.perMessageDeflate)
+  if (compression === false || theirs) log.info(`${before}: its own option perMessageDeflate applies`)
+  else
+    log.warn(
+      `${before}, without perMessageDeflate, so that the option compression does nothing: give it options: { perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true } }, or register it behind`,
+    )
 }
 
 /** The servers that an entrance uses already. */
