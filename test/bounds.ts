@@ -116,7 +116,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'transport/longpoll/relay-seat.ts field #polls': 'limits.connections: one for each session',
   'transport/longpoll/relay-seat.ts field #posts': 'body-budget.ts, for 2 s without a page',
   'transport/longpoll/relay-seat.ts timer setTimeout': 'one for each POST whose pages are not all there',
-  'transport/longpoll/route.ts field #untaken':
+  'transport/longpoll/polls.ts field #untaken':
     'one for each session that polls here, until its connection is gone',
   'transport/longpoll/route.ts listener once': 'one for each server that closes',
   'transport/longpoll/held.ts listener on':
