@@ -88,6 +88,7 @@ export class Doorkeeper implements OpenWay {
     if (forbidden !== undefined) return forbidden
     const { closedBecause } = this.#entrance
     if (closedBecause !== undefined) return { reason: closedBecause, statusCode: 503 }
+    // A poll may announce one, which nobody reads.
     if (approach === undefined) checkNoBody(request.headers)
     const params = parseParams(approach?.url ?? request.raw.url ?? '', this.#options.pathEnd)
     const codec = negotiate(params.vsn)

@@ -225,41 +225,45 @@ test('W135 what is sent on a connection behind a poll that waits is refused, and
 })
 
 interface TlsClient {
+  readonly app: FastifyInstance
+  /** Resolves when its first request has come. */
+  readonly asked: Promise<void>
   /** The words that its first connection was told, one for each answer, and its end. */
   readonly told: Promise<readonly string[]>
-  /** Waits, and the whole thread with it, until the client has its first answer and has asked anew. */
-  hold(): void
+}
+
+/** The requests of a client, made of the URL of its session. */
+type Requests = (url: string) => {
+  /** Asked on the first connection. */
+  readonly first: string
+  /** Asked on each of both when the answer is there, where TOKEN stands for its token. */
+  readonly next: readonly string[]
 }
 
 /**
  * A client in a thread of its own, with two connections. Over TLS Node hears of the end of an answer in a later turn of the event loop than
- * its client, where that turn has not read yet.
- *
- * @param first asked on the first connection
- * @param then asked on each of both when the answer is there, where TOKEN stands for its token
+ * its client: the server gives the first answer, and stands still until the client has it and has asked anew.
  */
-async function tlsClient(
-  t: TestContext,
-  app: FastifyInstance,
-  first: string,
-  then: readonly string[],
-): Promise<TlsClient> {
+async function tlsClient(t: TestContext, requests: Requests): Promise<TlsClient> {
+  const { app } = await serve(t, {}, { server: { https: tls } as FastifyServerOptions })
+  const { url } = await joined(app)
+  const isAsked = new Int32Array(new SharedArrayBuffer(4))
+  const asked = holdBehindAnswer(app, () => assert.equal(Atomics.wait(isAsked, 0, 0, 10_000), 'ok'))
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
-  const asked = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(TLS_CLIENT, { eval: true, workerData: { port, asked, first, then } })
+  const worker = new Worker(TLS_CLIENT, {
+    eval: true,
+    workerData: { port, asked: isAsked, ...requests(url) },
+  })
   t.after(() => worker.terminate())
-  return {
-    told: once(worker, 'message').then(([told]) => told as string[]),
-    hold: () => assert.equal(Atomics.wait(asked, 0, 0, 10_000), 'ok'),
-  }
+  return { app, asked, told: once(worker, 'message').then(([told]) => told as string[]) }
 }
 
 const TLS_CLIENT = `
 const { once } = require('node:events')
 const { connect } = require('node:tls')
 const { parentPort, workerData } = require('node:worker_threads')
-const { port, asked, first, then } = workerData
+const { port, asked, first, next } = workerData
 const sockets = [0, 1].map(() => connect({ port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', () => {}))
 const words = () => text.match(/"status":\\d+/g) ?? []
 let text = ''
@@ -270,7 +274,7 @@ Promise.all(sockets.map((socket) => once(socket, 'secureConnect'))).then(() => {
     if (words().length === 1 && !isAsked) {
       isAsked = true
       const token = /"token":"([^"]+)"/.exec(text)?.[1]
-      await Promise.all(then.map((request, at) => request && new Promise((done) => sockets[at].write(request.replace('TOKEN', token), done))))
+      await Promise.all(next.map((request, at) => request && new Promise((done) => sockets[at].write(request.replace('TOKEN', token), done))))
       Atomics.store(asked, 0, 1)
       Atomics.notify(asked, 0)
     } else if (words().length === 2) parentPort.postMessage(words())
@@ -281,13 +285,13 @@ Promise.all(sockets.map((socket) => once(socket, 'secureConnect'))).then(() => {
 `
 
 /** Calls `hold` when the next request has been answered, before the event loop goes on. */
-function holdBehindAnswer(app: FastifyInstance, client: () => TlsClient): Promise<void> {
+function holdBehindAnswer(app: FastifyInstance, hold: () => void): Promise<void> {
   return new Promise((resolve) => {
     app.server.once('request', (_request: IncomingMessage, response: ServerResponse) => {
       response.end = new Proxy(response.end, {
         apply(target, self, args) {
           Reflect.apply(target, self, args)
-          client().hold()
+          hold()
         },
       })
       resolve()
@@ -296,37 +300,28 @@ function holdBehindAnswer(app: FastifyInstance, client: () => TlsClient): Promis
 }
 
 const HEARTBEAT = JSON.stringify([null, '9', 'phoenix', 'heartbeat', {}])
-const overTls = { server: { https: tls } as FastifyServerOptions }
-const heartbeat = (url: string): string =>
+const pollOf = (url: string): string => `GET ${url} HTTP/1.1\r\nhost: a\r\n\r\n`
+const heartbeatOf = (url: string): string =>
   `POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: ${HEARTBEAT.length}\r\n\r\n${HEARTBEAT}`
 
 test('W135 over TLS, too, a client that has its answer may ask anew at once', {
   timeout: 30_000,
 }, async (t) => {
-  const { app } = await serve(t, {}, overTls)
-  const { url } = await joined(app)
-  let client = undefined as TlsClient | undefined
-  void holdBehindAnswer(app, () => client as TlsClient)
-  client = await tlsClient(t, app, heartbeat(url), [heartbeat(url)])
-  assert.deepEqual(await client.told, ['"status":200', '"status":200'])
+  const { told } = await tlsClient(t, (url) => ({ first: heartbeatOf(url), next: [heartbeatOf(url)] }))
+  assert.deepEqual(await told, ['"status":200', '"status":200'])
 })
 
 test('W130 over TLS, too, a client that has its answer and polls on another connection keeps both', {
   timeout: 30_000,
 }, async (t) => {
-  const { app } = await serve(t, {}, overTls)
-  const { url } = await joined(app)
-  let client = undefined as TlsClient | undefined
-  const polls = holdBehindAnswer(app, () => client as TlsClient)
-  const poll = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`
-  client = await tlsClient(t, app, poll(url), [
-    heartbeat(url),
-    poll(url.replace(/(?<=[?&]token=)[^&]+/, 'TOKEN')),
-  ])
-  await polls
+  const { app, asked, told } = await tlsClient(t, (url) => ({
+    first: pollOf(url),
+    next: [heartbeatOf(url), pollOf(url.replace(/(?<=[?&]token=)[^&]+/, 'TOKEN'))],
+  }))
+  await asked
   await turns()
   setImmediate(() => say(app, 'a'))
-  assert.deepEqual(await client.told, ['"status":200', '"status":200'])
+  assert.deepEqual(await told, ['"status":200', '"status":200'])
 })
 
 test('W110 a POST is one frame, or one a line, and is answered when they are taken', async (t) => {
@@ -1179,7 +1174,7 @@ test('W116 a token is the same where a client escapes what need not be', async (
   await turns()
   poller.token = token.replaceAll('.', '%2E')
   assert.deepEqual((await poller.poll()).messages, [said('kept')])
-  // Broken escapes are no token, and a parameter as any other.
+  // Broken escapes are no token, and a parameter like the others.
   poller.token = `${token}%2`
   assert.equal((await poller.poll()).status, 410)
   assert.equal(app.channels.status().connections, 2)

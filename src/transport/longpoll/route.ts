@@ -109,42 +109,26 @@ class LongPollRoute {
   }
 
   #makeRoutes(): LongPollRoute['routes'] {
-    const awaitTurn: onRequestHookHandler = (request, reply, done) => this.#awaitTurn(request, reply, done)
     const shared = { logSerializers, exposeHeadRoute: false, onSend: reword, onError: expectError } as const
     return [
       {
         ...shared,
         method: 'GET',
-        onRequest: [
-          awaitTurn,
-          (request, reply, done) => {
-            if (this.#greet(request, reply, done)) done()
-          },
-        ],
+        onRequest: this.#inTurn((_request, _reply, done) => done()),
         handler: (request, reply) => this.#polls.get(request, reply),
       },
       {
         ...shared,
         method: 'POST',
         bodyLimit: this.#at.pollers.bodyBytes,
-        onRequest: [
-          awaitTurn,
-          (request, reply, done) => {
-            if (this.#greet(request, reply, done)) this.#posts.expect(request, reply, done)
-          },
-        ],
+        onRequest: this.#inTurn((request, reply, done) => this.#posts.expect(request, reply, done)),
         handler: (request, reply) => this.#posts.post(request, reply),
       },
       // Both are answered in front of a body, for which Fastify would wait.
       {
         ...shared,
         method: 'OPTIONS',
-        onRequest: [
-          awaitTurn,
-          (request, reply, done) => {
-            if (this.#greet(request, reply, done)) answerPreflight(request, reply)
-          },
-        ],
+        onRequest: this.#inTurn((request, reply) => void answerPreflight(request, reply)),
         handler: (_request, reply) => reply,
       },
       {
@@ -155,6 +139,16 @@ class LongPollRoute {
         },
         onSend: endUnread,
         handler: (_request, reply) => reply,
+      },
+    ]
+  }
+
+  /** Hooks that go on with a request which was not sent too early, of a page that may connect. */
+  #inTurn(goOn: (request: FastifyRequest, reply: FastifyReply, done: Done) => void): onRequestHookHandler[] {
+    return [
+      (request, reply, done) => this.#awaitTurn(request, reply, done),
+      (request, reply, done) => {
+        if (this.#greet(request, reply, done)) goOn(request, reply, done)
       },
     ]
   }

@@ -65,15 +65,19 @@ export class Tokens {
     date: () => number,
     ownerOf: (session: string) => Owner | undefined,
   ): Shown<Owner> | undefined {
-    const headEnd = token.lastIndexOf('.')
-    const number = token.slice(headEnd + 1)
-    if (headEnd === -1 || !NUMBER.test(number)) return undefined
+    const headEnd = endOfHead(token)
+    if (headEnd === -1) return undefined
     const nodeEnd = token.indexOf('.', VERSION.length + 1)
     const session = token.slice(VERSION.length + 1, token.indexOf('.', nodeEnd + 1))
     const owner = ownerOf(session)
     const isKnown = owner !== undefined && isSame(token, headEnd, owner.head)
     if (!isKnown && !this.#isSigned(token.slice(0, headEnd), date())) return undefined
-    return { node: token.slice(VERSION.length + 1, nodeEnd), session, last: Number(number), owner }
+    return {
+      node: token.slice(VERSION.length + 1, nodeEnd),
+      session,
+      last: Number(token.slice(headEnd + 1)),
+      owner,
+    }
   }
 
   #isSigned(head: string, date: number): boolean {
@@ -92,8 +96,13 @@ export class Tokens {
 
 /** True for what one of these servers gave once, be it one that has started anew since and cannot read it. */
 export function isToken(text: string): boolean {
-  const headEnd = text.lastIndexOf('.')
-  return HEAD.test(text.slice(0, Math.max(0, headEnd))) && NUMBER.test(text.slice(headEnd + 1))
+  return HEAD.test(text.slice(0, Math.max(0, endOfHead(text))))
+}
+
+/** The place of the dot between head and number; -1 where there is no number. */
+function endOfHead(text: string): number {
+  const end = text.lastIndexOf('.')
+  return NUMBER.test(text.slice(end + 1)) ? end : -1
 }
 
 /** True where `given` up to `end` is `right`. Takes as long for what differs at its beginning as for what differs at its end. */
