@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { AgedMap } from '../ground/aged-map.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { LimitName, Telemetry } from '../ground/telemetry.ts'
 import type { SupervisorEvent } from '../supervision/events.ts'
@@ -28,7 +29,7 @@ class ClientLines {
   readonly #lines: LogLines
   readonly #clock: Clock
   /** When a client (and level) last had a line, oldest first. Holds a second's worth. */
-  readonly #writtenAt = new Map<string, number>()
+  readonly #writtenAt = new AgedMap<string, number>()
   readonly #leftOut = { debug: 0, info: 0, warn: 0, error: 0, fatal: 0 }
 
   constructor(lines: LogLines, clock: Clock) {
@@ -57,10 +58,7 @@ class ClientLines {
   }
 
   #forget(now: number): void {
-    for (const [key, at] of this.#writtenAt) {
-      if (now - at < CLIENT_LINE_MS) return
-      this.#writtenAt.delete(key)
-    }
+    this.#writtenAt.deleteWhile((at) => now - at >= CLIENT_LINE_MS)
   }
 }
 

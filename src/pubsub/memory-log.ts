@@ -1,3 +1,4 @@
+import { AgedMap } from '../ground/aged-map.ts'
 import { randomText } from '../ground/chance.ts'
 import type { Clock } from '../ground/clock.ts'
 import {
@@ -31,7 +32,7 @@ class TopicLog {
   readonly key = randomText(KEY_BYTES)
   entries = new LogEntries()
   /** Each id with its offset, in that order. */
-  ids: Map<string, number> | undefined
+  ids: AgedMap<string, number> | undefined
   entriesUntil = 0
   until = 0
 
@@ -45,8 +46,10 @@ class TopicLog {
     this.entries.push(text)
     this.entriesUntil = now + ttlMs
     const { last } = this.entries
-    this.ids ??= id === undefined ? undefined : new Map()
-    if (id !== undefined) this.ids?.set(id, last)
+    if (id !== undefined) {
+      this.ids ??= new AgedMap()
+      this.ids.set(id, last)
+    }
     this.keep(size)
     return last
   }
@@ -54,10 +57,7 @@ class TopicLog {
   keep(size: number): void {
     const { entries, ids } = this
     entries.keep(size)
-    for (const [id, offset] of ids ?? []) {
-      if (offset > entries.base) return
-      ids?.delete(id)
-    }
+    ids?.deleteWhile((offset) => offset <= entries.base)
   }
 
   /** Lets the entries age. */
@@ -75,8 +75,8 @@ class TopicLog {
  */
 export class MemoryLog implements PubSubLog {
   readonly #options: MemoryLogOptions
-  /** Those that were used last are last. */
-  readonly #topics = new Map<string, TopicLog>()
+  /** In the order in which they were used last. */
+  readonly #topics = new AgedMap<string, TopicLog>()
   #bytes = 0
   /** Nothing more could go when there was so much and a part more: nobody looks for room before. */
   #stuckAt = 0
@@ -140,7 +140,7 @@ export class MemoryLog implements PubSubLog {
     if (log === undefined) {
       log = new TopicLog()
       this.#bytes += log.bytes
-    } else this.#topics.delete(topic)
+    }
     this.#topics.set(topic, log)
     this.#age(log, now)
     log.until = Math.max(log.until, now + (log.entries.last === 0 ? ttlMs : KEEP_MS))
@@ -156,10 +156,8 @@ export class MemoryLog implements PubSubLog {
 
   /** Looks at the topic that was used longest ago: with each use one is looked at, so that none is looked for. */
   #sweep(now: number): void {
-    for (const [topic, log] of this.#topics) {
-      if (now >= log.until) this.forget(topic)
-      return
-    }
+    const { oldest } = this.#topics
+    if (oldest !== undefined && now >= oldest.value.until) this.forget(oldest.key)
   }
 
   /** Where the topics alone are too much, looking through all of them each time would take all the time there is. */
@@ -180,11 +178,12 @@ export class MemoryLog implements PubSubLog {
   #makeRoom(inUse: string): boolean {
     const { maxBytes } = this.#options
     const enough = maxBytes * ROOM_AGAIN
-    for (const topic of [...this.#topics.keys()]) {
+    for (const { key: topic } of this.#topics.entries()) {
       if (this.#bytes <= enough) break
       if (topic !== inUse && this.#listener?.hears(topic) !== true) this.forget(topic)
     }
-    const longest = [...this.#topics.values()].sort((a, b) => b.bytes - a.bytes)
+    const logs = this.#topics.entries().map(({ value }) => value)
+    const longest = logs.sort((a, b) => b.bytes - a.bytes)
     for (const log of longest) {
       if (this.#bytes <= enough) break
       this.#halve(log)
