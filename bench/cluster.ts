@@ -2,6 +2,7 @@ import { type Ground, wanted } from './compare.ts'
 import { benchInterest, type InterestSample } from './measure/bench-interest.ts'
 import { benchRelay, type Relay, startAlone, startPairs, stopPairs } from './measure/bench-relay.ts'
 import type { WorkloadResult } from './measure/bench-workload.ts'
+import { ALL_CORES } from './measure/cores.ts'
 import { Redis } from './measure/redis.ts'
 import type { Options } from './options.ts'
 import { NODES, type Peer, PROCESSES } from './peers/catalog.ts'
@@ -85,8 +86,8 @@ async function benchRelays(options: Options, ground: Ground, redis: Redis): Prom
 async function benchWorkers(options: Options, ground: Ground): Promise<WorkloadResult[]> {
   const servers = serversOf(options, ground)
   // On one core they would take turns.
-  const pinned = servers.pinned && !hasCoreForEach
-  const pairs = await startAlone([PROCESSES.one, PROCESSES.workers], { ...servers, pinned })
+  const cores = servers.cores !== undefined && hasCoreForEach ? ALL_CORES : servers.cores
+  const pairs = await startAlone([PROCESSES.one, PROCESSES.workers], { ...servers, cores })
   const results: WorkloadResult[] = []
   try {
     for (const relay of workerRelays(options)) {
@@ -137,8 +138,8 @@ async function benchTopics(options: Options, ground: Ground, redis: Redis): Prom
   return samples
 }
 
-function serversOf({ profile }: Options, { pinned, node }: Ground) {
-  return { pinned, node, profileTo: profile ? profileFolder() : undefined }
+function serversOf({ profile }: Options, { cores, node }: Ground) {
+  return { cores, node, profileTo: profile ? profileFolder() : undefined }
 }
 
 function report(found: ClusterReport, options: Options, ground: Ground): void {

@@ -3,7 +3,7 @@ import { cluster } from './cluster.ts'
 import { compare } from './compare.ts'
 import { growth } from './growth.ts'
 import { heap } from './heap.ts'
-import { canPin, pinLoad } from './measure/cores.ts'
+import { ALL_CORES, canPin, pinLoad, SERVER_CORE } from './measure/cores.ts'
 import { type NodeBinary, nodeFromNpm, OWN_NODE } from './measure/node.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import { presence } from './presence-storm.ts'
@@ -22,7 +22,8 @@ async function main(): Promise<void> {
   if (pinned) pinLoad()
   else
     console.error('Servers and load share cores, for want of taskset or of a second core: figures vary more.')
-  const ground = { pinned, node, maxConnections: openFileLimit() - OTHER_FILES }
+  const cores = pinned ? (options.allCores ? ALL_CORES : SERVER_CORE) : undefined
+  const ground = { cores, node, maxConnections: openFileLimit() - OTHER_FILES }
   await { compare, growth, heap, cluster, presence }[options.mode](options, ground)
 }
 

@@ -26,6 +26,8 @@ export interface Options {
   /** Beginning of the names of the files written. */
   readonly out: string
   readonly profile: boolean
+  /** True where servers may use the load's core, too. */
+  readonly allCores: boolean
   /** Of the servers, where that is another than the bench's own. */
   readonly nodeVersion: string | undefined
 }
@@ -52,6 +54,7 @@ export const USAGE = `npm run bench -- [options]
   --run-ms=n           how long one run loads one server
   --joins=n            connections of the workload "joins", and members of --presence
   --node=24            run the servers on this version of Node, from the npm package "node"
+  --all-cores          servers may use the core of the load, too, as threads of V8 do outside of a bench
   --profile            write a CPU profile of every server
   --out=name           names of the result files begin so (default: mode and date)`
 
@@ -67,6 +70,7 @@ export function readOptions(argv: readonly string[]): Options {
       presence: { type: 'boolean', default: false },
       tls: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      'all-cores': { type: 'boolean', default: false },
       only: { type: 'string' },
       peers: { type: 'string' },
       before: { type: 'string' },
@@ -95,6 +99,7 @@ export function readOptions(argv: readonly string[]): Options {
       values.out ??
       `${values.tls ? 'tls' : mode}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`,
     profile: values.profile,
+    allCores: values['all-cores'],
     tls: values.tls,
     nodeVersion: nodeVersion(values.node),
   }

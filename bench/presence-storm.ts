@@ -47,11 +47,11 @@ async function benchStorm(
   peer: Peer,
   members: number,
   { profile }: Options,
-  { pinned, node }: Ground,
+  { cores, node }: Ground,
 ): Promise<StormSample> {
   const server = await ServerProcess.start({
     peer,
-    pinned,
+    cores,
     node,
     profileTo: profile ? profileFolder() : undefined,
   })

@@ -2,29 +2,34 @@ import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import type { NodeBinary } from './node.ts'
 
-/** The core on which every server runs, and the one of the load. */
-const SERVER_CORE = 0
+/** Before the load was moved to one of them. */
+const CORES = availableParallelism()
 const LOAD_CORE = 1
+
+/** The core on which every server runs, where it runs on one. */
+export const SERVER_CORE = '0'
+/** For servers with threads, or processes, of their own. The load keeps to its core, which they share. */
+export const ALL_CORES = `0-${CORES - 1}`
 
 /** True where servers and load can be kept apart: two cores and `taskset` (Linux). */
 export function canPin(): boolean {
-  return availableParallelism() >= 2 && spawnSync('taskset', ['-V']).status === 0
+  return CORES >= 2 && spawnSync('taskset', ['-V']).status === 0
 }
 
 /** Where servers run. */
 export interface Place {
-  /** True where servers and load have a core each. */
-  readonly pinned: boolean
+  /** The cores that servers may use, as `taskset` lists them; undefined where nothing keeps servers and load apart. */
+  readonly cores: string | undefined
   readonly node: NodeBinary
 }
 
-/** The command that runs a server with `argv`, on the core of the servers. */
+/** The command that runs a server with `argv`, on the cores of the servers. */
 export function serverCommand(
-  { pinned, node }: Place,
+  { cores, node }: Place,
   argv: readonly string[],
 ): [command: string, argv: string[]] {
-  if (!pinned) return [node.path, [...argv]]
-  return ['taskset', ['-c', String(SERVER_CORE), node.path, ...argv]]
+  if (cores === undefined) return [node.path, [...argv]]
+  return ['taskset', ['-c', cores, node.path, ...argv]]
 }
 
 /** Moves this process, with all of its threads, to the core of the load. */

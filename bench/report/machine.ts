@@ -11,13 +11,13 @@ export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly memoryGiB: number
-  /** True where servers and load had a core each. */
-  readonly pinned: boolean
+  /** Those that servers could use; undefined where nothing kept servers and load apart. */
+  readonly serverCores: string | undefined
   /** Commit of this repository, with `+` where the working tree differed. */
   readonly commit: string
 }
 
-export function describeMachine({ pinned, node }: Place): Machine {
+export function describeMachine({ cores, node }: Place): Machine {
   return {
     date: new Date().toISOString(),
     node: node.version,
@@ -25,7 +25,7 @@ export function describeMachine({ pinned, node }: Place): Machine {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    pinned,
+    serverCores: cores,
     commit: commit(),
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
-import { nodeFromNpm } from '../../bench/measure/node.ts'
+import { ALL_CORES, SERVER_CORE, serverCommand } from '../../bench/measure/cores.ts'
+import { nodeFromNpm, OWN_NODE } from '../../bench/measure/node.ts'
 import { readOptions, USAGE } from '../../bench/options.ts'
 
 test('--node takes a version of Node, and is none by default', () => {
@@ -8,6 +10,17 @@ test('--node takes a version of Node, and is none by default', () => {
   for (const version of ['24', '22.12', '24.1.0'])
     assert.equal(readOptions(['--node', version]).nodeVersion, version)
   assert.match(USAGE, /--node=24 /)
+})
+
+test('servers have a core of their own, with --all-cores every one, and where nothing is kept apart what there is', () => {
+  assert.deepEqual([readOptions([]).allCores, readOptions(['--all-cores']).allCores], [false, true])
+  const command = (cores: string | undefined) => serverCommand({ cores, node: OWN_NODE }, ['server.js'])
+  assert.deepEqual(command(SERVER_CORE), ['taskset', ['-c', '0', OWN_NODE.path, 'server.js']])
+  assert.deepEqual(command(ALL_CORES), [
+    'taskset',
+    ['-c', `0-${availableParallelism() - 1}`, OWN_NODE.path, 'server.js'],
+  ])
+  assert.deepEqual(command(undefined), [OWN_NODE.path, ['server.js']])
 })
 
 for (const version of ['lts', 'v24', '24.x', '>=24', '../node', '']) {
