@@ -1,3 +1,4 @@
+import { AgedMap } from '../ground/aged-map.ts'
 import type { Clock, Timer } from '../ground/clock.ts'
 
 /** A topic without local members is kept so long: who reloads a page comes back to it. */
@@ -8,7 +9,7 @@ export class Lingering {
   readonly #clock: Clock
   readonly #over: (name: string) => void
   /** Name → when its time is over. */
-  readonly #names = new Map<string, number>()
+  readonly #names = new AgedMap<string, number>()
   #timer: Timer | undefined
 
   /** @param over called for each whose time is over */
@@ -35,7 +36,8 @@ export class Lingering {
   #look(): void {
     this.#timer = undefined
     const now = this.#clock.now()
-    for (const [name, at] of this.#names) {
+    for (let first = this.#names.oldest; first !== undefined; first = this.#names.oldest) {
+      const { key: name, value: at } = first
       if (at > now) {
         this.#timer = this.#clock.setTimeout(() => this.#look(), at - now)
         return

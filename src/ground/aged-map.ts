@@ -66,6 +66,12 @@ export class AgedMap<K, V> {
     return true
   }
 
+  clear(): void {
+    this.#places.clear()
+    this.#oldest = undefined
+    this.#newest = undefined
+  }
+
   /** Deletes the oldest, one after the other, as long as `isOver` says so. */
   deleteWhile(isOver: (value: V) => boolean): void {
     while (this.#oldest !== undefined && isOver(this.#oldest.value)) this.delete(this.#oldest.key)

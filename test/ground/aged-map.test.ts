@@ -9,6 +9,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('set' as const), key: fc.constantFrom(...KEYS) }),
   fc.record({ kind: fc.constant('delete' as const), key: fc.constantFrom(...KEYS) }),
   fc.record({ kind: fc.constant('while' as const), upTo: fc.nat(60) }),
+  fc.record({ kind: fc.constant('clear' as const) }),
 )
 
 test('it is a Map in which whatever is set becomes the newest, also what was there', (t) => {
@@ -20,7 +21,10 @@ test('it is a Map in which whatever is set becomes the newest, also what was the
         model.delete(one.key)
         model.set(one.key, at)
       } else if (one.kind === 'delete') assert.equal(map.delete(one.key), model.delete(one.key))
-      else {
+      else if (one.kind === 'clear') {
+        map.clear()
+        model.clear()
+      } else {
         map.deleteWhile((setAt) => setAt < one.upTo)
         for (const [key, setAt] of [...model]) if (setAt < one.upTo) model.delete(key)
       }
