@@ -70,8 +70,14 @@ export class Mailbox<M> {
   #shift(waiting: M[]): M {
     const message = waiting[this.#head] as M
     this.#head += 1
-    if (this.#head === waiting.length) this.clear()
+    // Half of it is gone: each message is moved once at the most, and one that was handled is let go though others always wait.
+    if (this.#head * 2 >= waiting.length) this.#keep(waiting.slice(this.#head))
     return message
+  }
+
+  #keep(rest: M[]): void {
+    this.#waiting = rest.length === 0 ? undefined : rest
+    this.#head = 0
   }
 
   /** @returns whether it was handled at once; otherwise the rest follows when it is done. */

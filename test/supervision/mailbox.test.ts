@@ -93,3 +93,26 @@ test('100,000 messages that wait are handled in order, in linear time and withou
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(last, 99_999)
 })
+
+test('a message that was handled is kept no longer, though another one always waits', async () => {
+  const handled: WeakRef<object>[] = []
+  let done = (): void => {}
+  const receive = (): Promise<void> =>
+    new Promise((resolve) => {
+      done = resolve
+    })
+  const box = new Mailbox<object>({ receive, crashed: assert.fail })
+  box.push({})
+  box.push({})
+  for (let n = 0; n < 100; n++) {
+    const message = { n }
+    handled.push(new WeakRef(message))
+    box.push(message)
+    done()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(box.length, 1)
+  }
+  globalThis.gc?.()
+  const kept = handled.filter((message) => message.deref() !== undefined).length
+  assert.ok(kept < 10, `${kept} of 100 are kept`)
+})
