@@ -170,12 +170,14 @@ export class Shards implements Way {
 
   #arrange(layout: Layout): void {
     const owners = new Set(layout.flatMap((owner) => owner?.address ?? []))
+    const [known, home] = [this.#layout, this.#home]
     this.#layout = layout
     for (const owner of owners) if (!this.#uplinks.has(owner)) this.#uplinks.set(owner, this.#uplinkTo(owner))
     const retired = [...this.#uplinks].filter(([address]) => !owners.has(address))
     if (this.#home !== undefined && !owners.has(this.#home)) this.#home = undefined
     this.#findHome()
-    this.#move()
+    // Most surveys find what the last one found, and topics may be many.
+    if (this.#home !== home || !hasSameOwners(layout, known)) this.#move()
     for (const [address, uplink] of retired) {
       this.#uplinks.delete(address)
       void uplink.stop()
@@ -234,4 +236,11 @@ export class Shards implements Way {
     if (status === 'up') this.#begin()
     this.#init.changed(status, status === 'up' ? undefined : this.error)
   }
+}
+
+function hasSameOwners(one: Layout, other: Layout): boolean {
+  return (
+    one.length === other.length &&
+    one.every((owner, partition) => owner?.address === other[partition]?.address)
+  )
 }

@@ -15,12 +15,15 @@ function layout(...owners: (readonly [address: string, epoch: number])[]): Layou
 function stage() {
   const clock = fakeClock()
   const engines = { A: new FakeEngine(), B: new FakeEngine(), C: new FakeEngine() }
-  const engine = { view: layout(['A', 1], ['B', 2]), isAway: false, surveys: 0 }
+  const engine = { view: layout(['A', 1], ['B', 2]), isAway: false, surveys: 0, lookups: 0 }
   const driver: ShardedDriver = {
     name: 'fake',
     address: 'nowhere',
     maxMessageBytes: 1_000,
-    partitionOf: (topic) => ({ a: 0, b: 1 })[topic[0] ?? ''],
+    partitionOf(topic) {
+      engine.lookups++
+      return { a: 0, b: 1 }[topic[0] ?? '']
+    },
     at: (address) => engines[address as keyof typeof engines],
     scout: () => ({
       async survey() {
@@ -110,6 +113,23 @@ test('X29: topics follow their partition to its next owner, with those who wait;
   assert.deepEqual(asked(C), [['a1']])
   assert.equal(A.link.isClosed, true)
   assert.deepEqual(adapter.links?.map(({ address }) => address).toSorted(), ['B', 'C'])
+  await adapter.stop()
+})
+
+test('X29: a survey that finds what the last one found looks at no topic', async () => {
+  const { adapter, clock, engine, start } = stage()
+  await start()
+  const both = Promise.all([adapter.subscribe('a1'), adapter.subscribe('b1')])
+  await clock.advance(0)
+  await both
+  const { surveys, lookups } = engine
+  engine.view = layout(['A', 4], ['B', 2])
+  await clock.advance(10_000)
+  assert.ok(engine.surveys >= surveys + 5)
+  assert.equal(engine.lookups, lookups)
+  engine.view = layout(['A', 4], ['A', 5])
+  await clock.advance(2_000)
+  assert.ok(engine.lookups > lookups)
   await adapter.stop()
 })
 
