@@ -7,7 +7,7 @@ import { berylError } from '../ground/errors.ts'
 import { asError } from '../ground/foreign.ts'
 import { refuseOption, section } from '../ground/option-checks.ts'
 import { closeCodes } from '../ground/refusals.ts'
-import type { BerylLoad } from '../node/channels.ts'
+import type { BerylLoad, BerylStatus } from '../node/channels.ts'
 import '../plugin.ts'
 import type { TelemetryListener, TelemetryName, TreeState } from '../ground/telemetry.ts'
 import type { PubSubReport } from '../pubsub/door.ts'
@@ -98,26 +98,30 @@ class Metrics {
   readonly #prefix: string
   readonly #names: string[] = []
   readonly #endings: (() => void)[] = []
+  // Each looks at all clients.
+  readonly #load: () => BerylLoad
+  readonly #status: () => BerylStatus
 
   constructor(app: FastifyInstance, register: Registry, prefix: string) {
     this.#app = app
     this.#register = register
     this.#prefix = prefix
+    this.#load = onceATurn(() => app.channels.load())
+    this.#status = onceATurn(() => app.channels.status())
   }
 
   // A metric is in the registry as soon as it is made.
 
   /** Metrics that are looked at when Prometheus asks. */
   gauges(): void {
-    const { channels } = this.#app
-    this.#gauge('connections', 'Clients that are connected', () => channels.status().connections)
-    this.#gauge('channels', 'Topics that clients have joined', () => channels.status().channels)
-    this.#gauge('topics', 'Topics that somebody hears', () => channels.status().topics)
+    this.#gauge('connections', 'Clients that are connected', () => this.#status().connections)
+    this.#gauge('channels', 'Topics that clients have joined', () => this.#status().channels)
+    this.#gauge('topics', 'Topics that somebody hears', () => this.#status().topics)
     for (const [name, [metric, help]] of Object.entries(LOAD) as [
       keyof BerylLoad,
       readonly [string, string],
     ][]) {
-      this.#gauge(metric, help, () => channels.load()[name])
+      this.#gauge(metric, help, () => this.#load()[name])
     }
     this.#states()
     this.#pubsub()
@@ -125,8 +129,7 @@ class Metrics {
 
   /** The way to the other nodes. */
   #pubsub(): void {
-    const { channels } = this.#app
-    const report = (): Partial<PubSubReport> => channels.status().pubsub ?? {}
+    const report = (): Partial<PubSubReport> => this.#status().pubsub ?? {}
     this.#gauge('pubsub_up', '1 while the other nodes are within reach', () =>
       report().status === 'up' ? 1 : 0,
     )
@@ -223,12 +226,12 @@ class Metrics {
   }
 
   #states(): void {
-    const { channels } = this.#app
+    const status = this.#status
     new Gauge({
       ...this.#config('state', 'The state of the tree: 1 for the one that it is in'),
       labelNames: ['state'],
       collect() {
-        const { state } = channels.status()
+        const { state } = status()
         for (const each of STATES) this.set({ state: each }, each === state ? 1 : 0)
       },
     })
@@ -280,6 +283,20 @@ class Metrics {
     const fullName = this.#prefix + name
     this.#names.push(fullName)
     return { name: fullName, help, registers: [this.#register] }
+  }
+}
+
+/** A look that serves all who look in the same turn, as the metrics of one scrape do. */
+function onceATurn<T>(look: () => T): () => T {
+  let seen: { readonly value: T } | undefined
+  return () => {
+    if (seen === undefined) {
+      seen = { value: look() }
+      queueMicrotask(() => {
+        seen = undefined
+      })
+    }
+    return seen.value
   }
 }
 

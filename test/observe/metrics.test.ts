@@ -85,6 +85,22 @@ test('what happens is counted, and what is there is shown', async (t) => {
   assert.equal((await scrape(app)).beryl_message_seconds_count, 6)
 })
 
+test('the clients are looked at once for each scrape, however many metrics tell of them', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(beryl, { channels: [makeRoom(new Gates())] })
+  await app.register(berylMetrics, { register: new Registry(), path: '/metrics' })
+  const client = await connect(app)
+  const looks = [t.mock.method(app.channels, 'load'), t.mock.method(app.channels, 'status')]
+  assert.equal((await scrape(app)).beryl_channels, 0)
+  await client.join('room:1', {})
+  assert.equal((await scrape(app)).beryl_channels, 1)
+  assert.deepEqual(
+    looks.map(({ mock }) => mock.callCount()),
+    [2, 2],
+  )
+})
+
 test('the metrics end with the instance: its registry is as it was, and nobody measures any more', async () => {
   const register = new Registry()
   const start = async (): Promise<FastifyInstance> => {
