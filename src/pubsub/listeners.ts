@@ -16,8 +16,9 @@ interface Told {
 
 /** The server's own listeners of a topic. Each hears all in one order: what a listener broadcasts is told when all have heard what it heard. */
 export class TopicListeners {
-  /** Never changed in place: it may be told from. */
-  #listeners: ReadonlySet<TopicListener> = new Set()
+  #listeners = new Set<TopicListener>()
+  /** Somebody is told from these: they are changed no more, but copied. */
+  #isToldFrom = false
   /** All that is told in a row; `undefined` at rest. */
   #row: Told[] | undefined
 
@@ -26,18 +27,24 @@ export class TopicListeners {
   }
 
   add(listener: TopicListener): void {
-    this.#listeners = new Set(this.#listeners).add(listener)
+    this.#own().add(listener)
   }
 
   remove(listener: TopicListener): void {
-    const others = new Set(this.#listeners)
-    others.delete(listener)
-    this.#listeners = others
+    this.#own().delete(listener)
+  }
+
+  /** One copy for each broadcast at the most, which costs as much: thousands may listen, and come and go. */
+  #own(): Set<TopicListener> {
+    if (this.#isToldFrom) this.#listeners = new Set(this.#listeners)
+    this.#isToldFrom = false
+    return this.#listeners
   }
 
   /** Calls all of them; each failure, also of a promise, is given to `failed` and harms nobody. */
   notify(broadcast: Broadcast, failed: (error: unknown) => void): void {
     const told: Told = { broadcast, listeners: this.#listeners, failed }
+    this.#isToldFrom = true
     if (this.#row === undefined) this.#tellAll([told])
     else if (this.#row.length < MAX_IN_A_ROW) {
       broadcast.keep()
@@ -52,6 +59,7 @@ export class TopicListeners {
       for (const told of row) this.#tell(told)
     } finally {
       this.#row = undefined
+      this.#isToldFrom = false
     }
   }
 

@@ -3,6 +3,7 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { Broadcast } from '../../src/pubsub/broadcast.ts'
 import { type TopicListener, TopicListeners } from '../../src/pubsub/listeners.ts'
+import { check } from '../support/property.ts'
 import { delivered, threeNodes } from './lab.ts'
 
 const fails = (error: unknown): void => assert.fail(String(error))
@@ -67,6 +68,48 @@ test('W131 one that comes while others are told hears what is broadcast from the
   listeners.add(early)
   broadcast(1)
   assert.deepEqual(heard, ['late 3'])
+})
+
+test('each broadcast is heard by those who listened when it was made and still do, whoever comes and goes meanwhile', (t) => {
+  const NAMES = ['ann', 'bob', 'cem', 'dot']
+  const act = fc.record({
+    does: fc.constantFrom('comes' as const, 'goes' as const, 'broadcast' as const),
+    name: fc.constantFrom(...NAMES),
+  })
+  // The acts from outside, and those of listeners: a list for each time that one of them hears something.
+  const cases = fc.tuple(
+    fc.array(act, { maxLength: 12 }),
+    fc.array(fc.array(act, { maxLength: 4 }), { maxLength: 12 }),
+  )
+  check(t, 500, cases, ([first, answers]) => {
+    const listeners = new TopicListeners()
+    const there = new Map<string, TopicListener>()
+    const expected: { n: number; left: TopicListener[] }[] = []
+    const play = ({ does, name }: { does: 'comes' | 'goes' | 'broadcast'; name: string }): void => {
+      const known = there.get(name)
+      if (does === 'comes' && known === undefined) {
+        const listener: TopicListener = ({ payload }) => hear(listener, payload as number)
+        there.set(name, listener)
+        listeners.add(listener)
+      } else if (does === 'goes' && known !== undefined) {
+        there.delete(name)
+        listeners.remove(known)
+        for (const one of expected) one.left = one.left.filter((each) => each !== known)
+      } else if (does === 'broadcast') {
+        expected.push({ n: made, left: [...there.values()] })
+        listeners.notify(new Broadcast('room:1', 'said', made++), fails)
+      }
+    }
+    const hear = (who: TopicListener, n: number): void => {
+      const next = expected.find(({ left }) => left.length > 0)
+      assert.deepEqual([next?.n, next?.left.shift()], [n, who])
+      for (const each of answers.shift() ?? []) play(each)
+    }
+    let made = 0
+    for (const each of first) play(each)
+    assert.ok(expected.every(({ left }) => left.length === 0))
+    assert.equal(listeners.isEmpty, there.size === 0)
+  })
 })
 
 test('W131 bytes are told as they were when they were broadcast', () => {
