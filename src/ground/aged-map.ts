@@ -58,6 +58,12 @@ export class AgedMap<K, V> {
     this.#append(place)
   }
 
+  /** Another value for a key that is there: it stays as old as it is. */
+  replace(key: K, value: V): void {
+    const place = this.#places.get(key)
+    if (place !== undefined) place.value = value
+  }
+
   delete(key: K): boolean {
     const place = this.#places.get(key)
     if (place === undefined) return false

@@ -1,43 +1,78 @@
+import { AgedMap } from '../ground/aged-map.ts'
 import { Changes, entryOf, entryText, noPresences, type Presences } from './diff.ts'
 import type { Row } from './row.ts'
 import { eachRow, type Rows, withoutRow, withRow } from './rows.ts'
 
 /** One topic: key → rows. Most topics have one key, which then needs no map. */
 class Topic {
-  /** The keys that clients are not shown, because the topic has too many. Made on first use. */
-  hidden: Set<string> | undefined
   #only: readonly [key: string, rows: Rows] | undefined
-  #keys: Map<string, Rows> | undefined
+  /** The oldest keys, which clients are shown. */
+  #shown: Map<string, Rows> | undefined
+  /** All others, where there are too many for clients. */
+  #hidden: AgedMap<string, Rows> | undefined
 
   get size(): number {
-    return this.#keys?.size ?? (this.#only === undefined ? 0 : 1)
+    return this.#shownSize + (this.#hidden?.size ?? 0)
+  }
+
+  get #shownSize(): number {
+    return this.#shown?.size ?? (this.#only === undefined ? 0 : 1)
   }
 
   get(key: string): Rows | undefined {
-    return this.#keys === undefined ? this.#onlyOf(key) : this.#keys.get(key)
+    if (this.#only?.[0] === key) return this.#only[1]
+    return this.#shown?.get(key) ?? this.#hidden?.get(key)
   }
 
-  set(key: string, rows: Rows): void {
-    if (this.#keys === undefined && (this.#only === undefined || this.#only[0] === key)) {
-      this.#only = [key, rows]
-      return
-    }
-    this.#keys ??= new Map(this.entries())
-    this.#only = undefined
-    this.#keys.set(key, rows)
+  hides(key: string): boolean {
+    return this.#hidden?.has(key) ?? false
+  }
+
+  /** Adds a key, which is hidden where `shownKeys` are shown already. */
+  add(key: string, rows: Rows, shownKeys: number): void {
+    if (this.#shownSize < shownKeys) return this.#show(key, rows)
+    this.#hidden ??= new AgedMap()
+    this.#hidden.set(key, rows)
+  }
+
+  /** Another collection of rows for a key that is there. */
+  replace(key: string, rows: Rows): void {
+    if (this.hides(key)) this.#hidden?.replace(key, rows)
+    else this.#show(key, rows)
   }
 
   delete(key: string): void {
-    this.#keys?.delete(key)
     if (this.#only?.[0] === key) this.#only = undefined
+    else if (this.#shown?.delete(key) !== true) this.#hidden?.delete(key)
   }
 
-  entries(): Iterable<readonly [key: string, rows: Rows]> {
-    return this.#keys ?? (this.#only === undefined ? NO_KEYS : [this.#only])
+  /** Shows the oldest key that is hidden. Gives its rows. */
+  showNext(): Rows | undefined {
+    const next = this.#hidden?.oldest
+    if (next === undefined) return undefined
+    this.#hidden?.delete(next.key)
+    this.#show(next.key, next.value)
+    return next.value
   }
 
-  #onlyOf(key: string): Rows | undefined {
-    return this.#only?.[0] === key ? this.#only[1] : undefined
+  /** The oldest first. */
+  shown(): Iterable<readonly [key: string, rows: Rows]> {
+    return this.#shown ?? (this.#only === undefined ? NO_KEYS : [this.#only])
+  }
+
+  /** The oldest first: each is younger than those that are shown. */
+  hidden(): readonly { readonly key: string; readonly value: Rows }[] {
+    return this.#hidden?.entries() ?? []
+  }
+
+  #show(key: string, rows: Rows): void {
+    if (this.#shown === undefined && (this.#only === undefined || this.#only[0] === key)) {
+      this.#only = [key, rows]
+      return
+    }
+    this.#shown ??= new Map(this.shown())
+    this.#only = undefined
+    this.#shown.set(key, rows)
   }
 }
 
@@ -116,42 +151,43 @@ export class View {
   add(row: Row): void {
     const topic = this.#topics.get(row.topic) ?? this.#open(row.topic)
     const rows = topic.get(row.key)
-    topic.set(row.key, withRow(rows, row))
-    if (rows === undefined && topic.size - (topic.hidden?.size ?? 0) > this.#shownKeys) {
-      topic.hidden ??= new Set()
-      topic.hidden.add(row.key)
-    }
-    this.#batch(row).join(row, topic.hidden?.has(row.key) ?? false)
+    if (rows === undefined) topic.add(row.key, row, this.#shownKeys)
+    else topic.replace(row.key, withRow(rows, row))
+    this.#batch(row).join(row, topic.hides(row.key))
   }
 
   remove(row: Row): void {
     const topic = this.#topics.get(row.topic)
     const rows = topic?.get(row.key)
     if (topic === undefined || rows === undefined) return
-    const hidden = topic.hidden?.has(row.key) ?? false
-    this.#batch(row).leave(row, hidden)
+    const isHidden = topic.hides(row.key)
+    this.#batch(row).leave(row, isHidden)
     const rest = withoutRow(rows, row)
-    if (rest !== undefined) topic.set(row.key, rest)
-    else this.#removeKey(topic, row, hidden)
+    if (rest === undefined) this.#removeKey(topic, row, isHidden)
   }
 
   /** All keys of a topic, or the `limit` oldest. */
   list(name: string, limit = Number.POSITIVE_INFINITY): Presences {
     const presences = noPresences()
     let left = limit
-    for (const [key, rows] of this.#observe(name)?.entries() ?? NO_KEYS) {
-      if (left-- <= 0) break
+    const topic = this.#observe(name)
+    for (const [key, rows] of topic?.shown() ?? NO_KEYS) {
+      if (left-- <= 0) return presences
       presences[key] = entryOf(rows)
+    }
+    if (left <= 0) return presences
+    for (const { key, value } of topic?.hidden() ?? []) {
+      if (left-- <= 0) break
+      presences[key] = entryOf(value)
     }
     return presences
   }
 
   /** The keys of a topic that clients see, in JSON. To be read when nothing waits to be told: right behind {@link View.take}. */
   shown(name: string): string {
-    const topic = this.#topics.get(name)
     let entries = ''
-    for (const [key, rows] of topic?.entries() ?? NO_KEYS)
-      if (!topic?.hidden?.has(key)) entries += `${entries === '' ? '' : ','}${entryText(key, rows)}`
+    for (const [key, rows] of this.#topics.get(name)?.shown() ?? NO_KEYS)
+      entries += `${entries === '' ? '' : ','}${entryText(key, rows)}`
     return `{${entries}}`
   }
 
@@ -200,19 +236,10 @@ export class View {
     return batch
   }
 
-  #removeKey(topic: Topic, { topic: name, key }: Row, hidden: boolean): void {
+  #removeKey(topic: Topic, { topic: name, key }: Row, isHidden: boolean): void {
     topic.delete(key)
     if (topic.size === 0) this.#topics.delete(name)
-    if (hidden) topic.hidden?.delete(key)
-    else this.#showNext(topic)
-  }
-
-  #showNext(topic: Topic): void {
-    for (const key of topic.hidden ?? []) {
-      topic.hidden?.delete(key)
-      const rows = topic.get(key)
-      for (const row of eachRow(rows)) this.#batch(row).show(row)
-      return
-    }
+    if (isHidden) return
+    for (const row of eachRow(topic.showNext())) this.#batch(row).show(row)
   }
 }

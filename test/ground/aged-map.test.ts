@@ -8,6 +8,7 @@ const KEYS = ['a', 'b', 'c', 'd', 'e']
 const step = fc.oneof(
   fc.record({ kind: fc.constant('set' as const), key: fc.constantFrom(...KEYS) }),
   fc.record({ kind: fc.constant('delete' as const), key: fc.constantFrom(...KEYS) }),
+  fc.record({ kind: fc.constant('replace' as const), key: fc.constantFrom(...KEYS) }),
   fc.record({ kind: fc.constant('while' as const), upTo: fc.nat(60) }),
   fc.record({ kind: fc.constant('clear' as const) }),
 )
@@ -21,7 +22,10 @@ test('it is a Map in which whatever is set becomes the newest, also what was the
         model.delete(one.key)
         model.set(one.key, at)
       } else if (one.kind === 'delete') assert.equal(map.delete(one.key), model.delete(one.key))
-      else if (one.kind === 'clear') {
+      else if (one.kind === 'replace') {
+        map.replace(one.key, at)
+        if (model.has(one.key)) model.set(one.key, at)
+      } else if (one.kind === 'clear') {
         map.clear()
         model.clear()
       } else {
