@@ -3,6 +3,7 @@ import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Message, sameRef, type TopicMessage } from '../protocol/message.ts'
 import { topicId } from '../protocol/topic.ts'
+import type { Broadcast } from '../pubsub/broadcast.ts'
 import type { TopicWaiter } from '../pubsub/confirmation.ts'
 import { WAIT_MS } from '../pubsub/hearing.ts'
 import { answer, refuseMessage } from './answer.ts'
@@ -69,6 +70,10 @@ export class JoiningTopic extends JoinAnswer implements PendingTopic, TopicWaite
     const placed = this.#backlog.put(message)
     if (placed === 'left') answer(this.outlet, message.joinRef, message, 'ok', {})
     else if (placed === 'full') refuseMessage(this.outlet, message.joinRef, message, { reason: 'overloaded' })
+  }
+
+  inform(info: Broadcast): void {
+    this.#channel?.inform(info)
   }
 
   /** True where a leave is of this join, not of one that waits: it is served at once. */

@@ -5,7 +5,7 @@ import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Histories } from '../history/histories.ts'
 import type { Frame, PiecedFrame } from '../protocol/frame.ts'
 import type { Codec, JsonText, Message, Ref } from '../protocol/message.ts'
-import type { Subscriber } from '../pubsub/broadcast.ts'
+import type { Broadcast, Subscriber } from '../pubsub/broadcast.ts'
 import type { TopicWaiter } from '../pubsub/confirmation.ts'
 import type { Breath } from './breath.ts'
 import type { Connection } from './connection.ts'
@@ -33,6 +33,8 @@ export interface PendingTopic extends WaitingTopic {
   /** True where a leave has come already for the last join that the client made. */
   readonly isLeaving: boolean
   receive(message: Message): void
+  /** Takes what the server has for the channel, where there is one already. */
+  inform(info: Broadcast): void
   /** The server goes: as {@link close}. */
   shutdown(reason: TerminateReason): void
   /** The server will not have it: the client is told, and stays away. */

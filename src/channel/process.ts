@@ -267,10 +267,6 @@ export class ChannelProcess extends Telling implements JoinedTopic, SocketHost, 
 
   // For the socket of the handlers
 
-  get connectionTopic(): string | undefined {
-    return this.outlet.connectionTopic
-  }
-
   get connectionId(): string {
     return this.outlet.id
   }

@@ -41,6 +41,10 @@ export class ConnectionsInbox implements NodeInbox {
     checkInfo(this.#routers.match(info.topic), info.event, info.onWire())
   }
 
+  inform(info: Broadcast, target: ChannelTarget): void {
+    this.#sessions()?.inform(info, target)
+  }
+
   dismiss(target: ChannelTarget, reason: string | undefined): void {
     this.#sessions()?.dismiss(target, reason)
   }

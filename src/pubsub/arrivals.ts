@@ -12,6 +12,8 @@ export interface NodeInbox {
   disconnect(connectionTopic: string): void
   /** For all topics of a group that somebody on this node has joined. */
   group(name: string, event: string, payload: unknown): void
+  /** Hands an info to the channels of a target that names their connections. */
+  inform(info: Broadcast, target: ChannelTarget): void
   /** Ends the channels of a target, and the joins that are being decided. */
   dismiss(target: ChannelTarget, reason: string | undefined): void
   /** @throws where the channel of the topic takes no such info: nodes of two versions may differ */

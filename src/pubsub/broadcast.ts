@@ -67,8 +67,6 @@ export interface Subscriber {
   readonly connectionId: string
   /** Where it stands among the subscribers of its topic. The pubsub's own. */
   slot: number
-  /** The name under which `channels.disconnect` finds its connection. */
-  readonly connectionTopic: string | undefined
   /** Must neither throw nor change who is subscribed before it returns. */
   deliver(broadcast: Broadcast): void
   /** Takes what the server has for the channel itself. As {@link deliver}. */

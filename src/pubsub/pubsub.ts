@@ -15,7 +15,7 @@ import type { TopicListener } from './listeners.ts'
 import type { LoggedBroadcast } from './logged.ts'
 import { CONTROL, nodeTopic, Sender, topicTopic } from './sender.ts'
 import { TopicSubscribers } from './subscribers.ts'
-import type { ChannelTarget } from './target.ts'
+import { type ChannelTarget, namesConnections } from './target.ts'
 
 /** Is told what becomes of the pubsub. */
 export interface PubSubWatcher {
@@ -282,7 +282,8 @@ export class PubSub implements Process {
 
   /** As {@link inform}, to the channels of this node alone. */
   localInform(info: Broadcast, target: ChannelTarget): void {
-    this.#topics.get(target.topic)?.inform(info, target)
+    if (namesConnections(target)) this.#inbox.inform(info, target)
+    else this.#topics.get(target.topic)?.inform(info)
   }
 
   /** @throws `BERYL_ERR_MESSAGE_TOO_LONG` where an entry of a topic's log is more than the adapter carries */

@@ -1,7 +1,6 @@
 import type { Broadcast, Subscriber } from './broadcast.ts'
 import type { Confirmation } from './confirmation.ts'
 import { type TopicListener, TopicListeners } from './listeners.ts'
-import { type ChannelTarget, isMeant } from './target.ts'
 
 /** The subscribers of a topic on this node: dense, so that a broadcast is one loop; O(1) to join and to leave. */
 export class TopicSubscribers {
@@ -75,9 +74,9 @@ export class TopicSubscribers {
       }
   }
 
-  /** Hands an info to those that it is meant for. */
-  inform(info: Broadcast, target: ChannelTarget): void {
-    for (const subscriber of this.#all) if (isMeant(target, subscriber)) subscriber.inform(info)
+  /** Hands an info to all of them. */
+  inform(info: Broadcast): void {
+    for (const subscriber of this.#all) subscriber.inform(info)
   }
 
   /** Tells the subscribers of a connection what passes them by. */

@@ -8,13 +8,7 @@ export interface ChannelTarget<T extends string = string> {
   readonly connectionTopic?: string | undefined
 }
 
-interface Addressee {
-  readonly connectionId: string
-  readonly connectionTopic: string | undefined
-}
-
-/** True where a channel of the target's topic is meant. */
-export function isMeant({ connectionId, connectionTopic }: ChannelTarget, channel: Addressee): boolean {
-  if (connectionId !== undefined && connectionId !== channel.connectionId) return false
-  return connectionTopic === undefined || connectionTopic === channel.connectionTopic
+/** True where few are meant, who are found by their connections; else all of the topic are. */
+export function namesConnections({ connectionId, connectionTopic }: ChannelTarget): boolean {
+  return connectionId !== undefined || connectionTopic !== undefined
 }

@@ -8,6 +8,7 @@ import type { CloseCode } from '../ground/refusals.ts'
 import type { LimitName } from '../ground/telemetry.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { type Codec, MalformedFrame, type Message, type TopicMessage } from '../protocol/message.ts'
+import type { Broadcast } from '../pubsub/broadcast.ts'
 import type { Admission, Renew } from './admission.ts'
 import { type BacklogLimit, BEHIND_BYTES, type SlowReader } from './backlog.ts'
 import { decide, isHeartbeat } from './decide.ts'
@@ -45,6 +46,11 @@ export class Session extends Holder<SessionRuntime<Session>> implements Outlet, 
 
   get log(): FastifyBaseLogger {
     return this.runtime.host.log.child({ connectionId: this.id })
+  }
+
+  /** Hands an info to this client's channel on its topic, also where the join of that is being decided. */
+  inform(info: Broadcast): void {
+    this.held(info.topic)?.inform(info)
   }
 
   /** The server ends this client's channel on a topic, or the join that is being decided. */

@@ -4,7 +4,8 @@ import type { Clock } from '../ground/clock.ts'
 import { Deadline } from '../ground/deadline.ts'
 import type { Probe } from '../ground/telemetry.ts'
 import { patience, Watch } from '../ground/watch.ts'
-import type { ChannelTarget } from '../pubsub/target.ts'
+import type { Broadcast } from '../pubsub/broadcast.ts'
+import { type ChannelTarget, namesConnections } from '../pubsub/target.ts'
 import { Exit } from '../supervision/exit.ts'
 import type { ExitReason } from '../supervision/exit-reason.ts'
 import type { Process } from '../supervision/process.ts'
@@ -207,6 +208,11 @@ export class Sessions implements Process {
     }
   }
 
+  /** Hands an info to the channels of a target on this node. */
+  inform(info: Broadcast, target: ChannelTarget): void {
+    for (const session of this.#meant(target)) session.inform(info)
+  }
+
   /** Ends the channels of a target on this node, and the joins that are being decided. */
   dismiss(target: ChannelTarget, reason: string | undefined): void {
     for (const session of this.#meant(target)) session.dismiss(target.topic, reason)
@@ -215,7 +221,7 @@ export class Sessions implements Process {
   /** Few where the target says which, or all. A copy: who is dismissed may end. */
   #meant(target: ChannelTarget): Session[] {
     const { connectionId, connectionTopic } = target
-    if (connectionId === undefined && connectionTopic === undefined) return [...this.#sessions.values()]
+    if (!namesConnections(target)) return [...this.#sessions.values()]
     const session = this.#sessions.get(connectionId ?? '')
     const some = connectionId === undefined ? this.#byConnectionTopic.get(connectionTopic ?? '') : [session]
     return [...(some ?? [])].filter(

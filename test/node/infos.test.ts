@@ -280,11 +280,13 @@ test('W106 an info that comes while snapshot reads runs behind the reply; more t
   const joining = client.join('room:1', {})
   await client.settle()
   app.channels.info({ topic: 'room:1' }, 'ping' as never, 1 as never)
+  app.channels.info({ topic: 'room:1', connectionId: client.id }, 'ping' as never, 2 as never)
   await client.settle()
   reads.shift()?.release()
   const topic = await joining
   assert.equal(topic.reply, 'state')
   assert.equal(await topic.expectPush('told'), 1)
+  assert.equal(await topic.expectPush('told'), 2)
   const flooded = client.join('room:2', {})
   await client.settle()
   for (let n = 0; n < 3; n++) app.channels.info({ topic: 'room:2' }, 'ping' as never, n as never)

@@ -11,7 +11,6 @@ import { PubSub } from '../../src/pubsub/pubsub.ts'
 /** A subscriber that remembers what it was given. */
 export class Listener implements Subscriber {
   readonly connectionId: string
-  readonly connectionTopic: string | undefined = undefined
   readonly heard: [event: string, payload: unknown][] = []
   slot = -1
 
@@ -28,7 +27,7 @@ export class Listener implements Subscriber {
   }
 }
 
-const NO_INBOX = { push() {}, disconnect() {}, group() {}, dismiss() {}, checkInfo() {} }
+const NO_INBOX = { push() {}, disconnect() {}, group() {}, inform() {}, dismiss() {}, checkInfo() {} }
 
 export function makePubSub(name: string, adapter: PubSubAdapter, telemetry: Telemetry): PubSub {
   return new PubSub(name, new AdapterDoor(adapter, telemetry, systemClock), NO_INBOX, telemetry)
@@ -70,6 +69,7 @@ export class Node {
       push: (...push: unknown[]) => void this.pushes.push(push),
       disconnect: (topic: string) => void this.disconnects.push(topic),
       group() {},
+      inform() {},
       dismiss() {},
       checkInfo() {},
     }

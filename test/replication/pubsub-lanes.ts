@@ -34,7 +34,7 @@ export class PubSubOf {
   }
 
   #start(): PubSub {
-    const inbox = { push() {}, disconnect() {}, group() {}, dismiss() {}, checkInfo() {} }
+    const inbox = { push() {}, disconnect() {}, group() {}, inform() {}, dismiss() {}, checkInfo() {} }
     const pubsub = new PubSub(this.#name, this.#door, inbox, this.#telemetry)
     void pubsub.start()
     return pubsub
