@@ -72,6 +72,8 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'session/sessions.ts field #byConnectionTopic':
     'limits.connections: a connection has one topic at the most',
   'session/sessions.ts field #closing': 'limits.connections',
+  'session/pending-joins.ts field #byTopic':
+    'limits.connections × limits.channelsPerConnection, for limits.joinTimeoutMs',
   'session/topics.ts field #others': 'limits.channelsPerConnection',
   'session/meter.ts field #channelsDue': 'MAX_COUNTED: who owes nothing any more is forgotten',
   'session/in-flight.ts field #waiting': 'limits.channelsPerConnection: one for each topic',

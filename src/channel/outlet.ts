@@ -24,6 +24,7 @@ export interface WaitingTopic {
 /** A topic that a client is asking for. Messages for it wait. */
 export interface PendingTopic extends WaitingTopic {
   readonly isJoining: true
+  readonly connectionId: string
   readonly topic: string
   readonly joinRef: Ref
   /** When, on the monotonic clock. */

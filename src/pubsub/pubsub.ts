@@ -241,6 +241,11 @@ export class PubSub implements Process {
     return this.#topics.get(topic)?.size ?? 0
   }
 
+  /** The connections of the channels of this node that are subscribed to a topic. */
+  connections(topic: string): string[] {
+    return this.#topics.get(topic)?.connections ?? []
+  }
+
   /** The topics that somebody on this node hears. */
   topics(): string[] {
     return [...this.#topics.keys()]

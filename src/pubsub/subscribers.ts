@@ -51,6 +51,11 @@ export class TopicSubscribers {
     return this.#one === undefined ? (this.#subscribers ?? NOBODY) : [this.#one]
   }
 
+  /** The connections of all of them. */
+  get connections(): string[] {
+    return this.#all.map(({ connectionId }) => connectionId)
+  }
+
   listen(listener: TopicListener): void {
     this.#listeners ??= new TopicListeners()
     this.#listeners.add(listener)

@@ -2,10 +2,16 @@ import type { JoinedTopic, PendingTopic } from '../channel/outlet.ts'
 import type { JoinOutcome } from '../ground/telemetry.ts'
 import type { Message } from '../protocol/message.ts'
 import { Intake, type IntakeRuntime } from './intake.ts'
+import type { PendingJoins } from './pending-joins.ts'
 import { NOTHING_WAITS, type SessionLoad, Topics } from './topics.ts'
 
+/** The demands of a holder on the tree. */
+export interface HolderRuntime extends IntakeRuntime {
+  readonly joins: PendingJoins
+}
+
 /** The topics of one client, by name: those that it has joined, and those that it asks for. A class to extend, as {@link Intake}. */
-export abstract class Holder<R extends IntakeRuntime> extends Intake<R> {
+export abstract class Holder<R extends HolderRuntime> extends Intake<R> {
   /** Made with the first topic: many clients have none yet. */
   #topics: Topics | undefined
 
@@ -45,17 +51,20 @@ export abstract class Holder<R extends IntakeRuntime> extends Intake<R> {
   protected hold(pending: PendingTopic): void {
     this.#topics ??= new Topics()
     this.#topics.set(pending)
+    this.runtime.joins.add(pending)
   }
 
   /** The end: holds nothing from now on. Gives what it held. */
   protected letGo(): (PendingTopic | JoinedTopic)[] {
     const held = this.allHeld
     this.#topics = undefined
+    for (const topic of held) this.#decided(topic)
     return held
   }
 
   joined(pending: PendingTopic, channel: JoinedTopic): void {
     this.#topics?.set(channel)
+    this.#decided(pending)
     this.joinDecided(pending, 'ok')
   }
 
@@ -70,6 +79,11 @@ export abstract class Holder<R extends IntakeRuntime> extends Intake<R> {
 
   protected forget(topic: PendingTopic | JoinedTopic): void {
     this.#topics?.forget(topic)
+    this.#decided(topic)
     this.waitsNoMore(topic)
+  }
+
+  #decided(topic: PendingTopic | JoinedTopic): void {
+    if (topic.isJoining) this.runtime.joins.delete(topic)
   }
 }

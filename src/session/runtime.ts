@@ -1,7 +1,7 @@
-import type { ChannelRuntime } from '../channel/outlet.ts'
+import type { ChannelPubSub, ChannelRuntime } from '../channel/outlet.ts'
 import type { Router } from '../channel/router.ts'
 import type { JsonParse } from '../protocol/message.ts'
-import type { IntakeRuntime } from './intake.ts'
+import type { HolderRuntime } from './holder.ts'
 import type { Lateness, MeterRates } from './meter.ts'
 import type { OutboxRuntime } from './outbox.ts'
 
@@ -17,8 +17,15 @@ export interface SessionTerms {
   readonly joinTimeoutMs: number
 }
 
+/** The demands of all sessions on the pubsub. */
+export interface SessionPubSub extends ChannelPubSub {
+  /** The connections of the channels that are subscribed to a topic. */
+  connections(topic: string): string[]
+}
+
 /** Shared by all sessions of a tree that came in by one entrance. */
-export interface SessionRuntime<S> extends ChannelRuntime, IntakeRuntime, OutboxRuntime, SessionTerms {
+export interface SessionRuntime<S> extends ChannelRuntime, HolderRuntime, OutboxRuntime, SessionTerms {
+  readonly pubsub: SessionPubSub
   readonly parse: JsonParse
   readonly lateness: Lateness
   /** The session has ended; its connection is closing, or gone. Once. */

@@ -12,6 +12,7 @@ import type { Process } from '../supervision/process.ts'
 import type { Admission } from './admission.ts'
 import { Backlog } from './backlog.ts'
 import type { ResolvedSessionOptions } from './options.ts'
+import { PendingJoins } from './pending-joins.ts'
 import type { SessionRuntime, SessionTerms } from './runtime.ts'
 import { Session } from './session.ts'
 import type { SessionLoad } from './topics.ts'
@@ -25,7 +26,16 @@ const RESTART: TerminateReason = { kind: 'shutdown', reason: 'restart' }
 const DRAIN: TerminateReason = { kind: 'shutdown', reason: 'drain' }
 const DISCONNECT: TerminateReason = { kind: 'shutdown', reason: 'disconnect' }
 
-type MadeHere = 'breath' | 'closed' | 'gone' | 'backlog' | 'watch' | 'lateness' | 'received' | 'handled'
+type MadeHere =
+  | 'joins'
+  | 'breath'
+  | 'closed'
+  | 'gone'
+  | 'backlog'
+  | 'watch'
+  | 'lateness'
+  | 'received'
+  | 'handled'
 
 /**
  * The coordinator: who is connected. It supervises one session for each client, all of them temporary, and when it ends
@@ -42,6 +52,7 @@ export class Sessions implements Process {
   readonly #backlog: Backlog
   readonly #sessions = new Map<string, Session>()
   readonly #byConnectionTopic = new Map<string, Set<Session>>()
+  readonly #joins = new PendingJoins()
   /** Sessions that have ended and whose connection is not gone yet, with whom to tell when it is. */
   readonly #closing = new Map<Session, () => void>()
   #isRunning = true
@@ -61,6 +72,7 @@ export class Sessions implements Process {
     this.#runtime = {
       ...runtime,
       backlog: this.#backlog,
+      joins: this.#joins,
       breath: new Breath(clock),
       watch: this.#watch,
       lateness: this.#lateness,
@@ -218,16 +230,23 @@ export class Sessions implements Process {
     for (const session of this.#meant(target)) session.dismiss(target.topic, reason)
   }
 
-  /** Few where the target says which, or all. A copy: who is dismissed may end. */
+  /** A copy: who is dismissed may end. */
   #meant(target: ChannelTarget): Session[] {
-    const { connectionId, connectionTopic } = target
-    if (!namesConnections(target)) return [...this.#sessions.values()]
-    const session = this.#sessions.get(connectionId ?? '')
-    const some = connectionId === undefined ? this.#byConnectionTopic.get(connectionTopic ?? '') : [session]
-    return [...(some ?? [])].filter(
-      (one): one is Session =>
-        one !== undefined && (connectionTopic === undefined || one.connectionTopic === connectionTopic),
-    )
+    const { topic, connectionId, connectionTopic } = target
+    if (!namesConnections(target)) return this.#on(topic)
+    const named = this.#byConnectionTopic.get(connectionTopic ?? '') ?? []
+    const some = connectionId === undefined ? [...named] : this.#known([connectionId])
+    return some.filter((one) => connectionTopic === undefined || one.connectionTopic === connectionTopic)
+  }
+
+  /** The sessions that have joined a topic, and those that ask for it. */
+  #on(topic: string): Session[] {
+    const joined = this.#runtime.pubsub.connections(topic)
+    return this.#known(new Set([...joined, ...this.#joins.connections(topic)]))
+  }
+
+  #known(connectionIds: Iterable<string>): Session[] {
+    return Array.from(connectionIds, (id) => this.#sessions.get(id)).filter((one) => one !== undefined)
   }
 
   #remember(connectionTopic: string, session: Session): void {
