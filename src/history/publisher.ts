@@ -206,10 +206,11 @@ export class Publisher {
   /** Tries again what failed, when nothing of the topic is at work; one first, for the others would only fail with it. */
   #resume(topic: string, lane: Lane): void {
     if (lane.atWork.size > 0) return
-    const [first, ...others] = [...lane.failed, ...lane.waiting]
-    if (first === undefined) return this.#tidy(topic, lane)
+    // Only where there are any: a thousand that wait are not copied for each that goes.
+    if (lane.failed.length > 0) lane.waiting = [...lane.failed, ...lane.waiting]
     lane.failed = []
-    lane.waiting = others
+    const first = lane.waiting.shift()
+    if (first === undefined) return this.#tidy(topic, lane)
     const answer = this.#attempt(first)
     this.#follow(first, answer)
     void answer.then(() => this.#resume(topic, lane)).catch(() => {})
