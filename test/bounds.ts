@@ -88,7 +88,7 @@ export const BOUNDS: Readonly<Record<string, string>> = {
   'channel/join-backlog.ts field messages': 'limits.mailbox',
   'channel/queue.ts field #queued': 'limits.mailbox, and limits.timers',
   'channel/timers.ts field #timers': 'limits.timers',
-  'ground/aged-map.ts field #places': 'whoever has one has a row of its own',
+  'ground/aged-map.ts field #places': 'that of whoever has one: a row of its own, or the size of a history',
   'node/logger.ts field #writtenAt': 'who was written about within the last second',
   'transport/admissions.ts field #perIp': 'limits.connections: an address without a connection has no entry',
   'transport/doorkeeper.ts field #waiting': 'limits.pendingUpgrades',

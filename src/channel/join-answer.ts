@@ -32,6 +32,10 @@ export abstract class JoinAnswer {
     this.#predecessor = predecessor
   }
 
+  get connectionId(): string {
+    return this.outlet.id
+  }
+
   /** The limit of time is reached. */
   protected abstract timedOut(): void
 

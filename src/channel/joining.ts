@@ -54,10 +54,6 @@ export class JoiningTopic extends JoinAnswer implements PendingTopic, TopicWaite
     this.#question = new JoinQuestion(outlet, runtime.host, this.asked.message, id)
   }
 
-  get connectionId(): string {
-    return this.outlet.id
-  }
-
   get waiting(): number {
     return this.#backlog?.messages.length ?? 0
   }

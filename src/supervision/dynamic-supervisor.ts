@@ -11,14 +11,7 @@ import {
 } from './child-spec.ts'
 import { type ChildTemplate, DynamicChild, type Template } from './dynamic-child.ts'
 import { checkReason, type ExitReason } from './exit-reason.ts'
-import type {
-  HandleOf,
-  MaybePromise,
-  ProcessDetails,
-  StartContext,
-  StartResult,
-  TreeNode,
-} from './process.ts'
+import type { HandleOf, MaybePromise, ProcessDetails, StartContext, StartResult } from './process.ts'
 import { type StartFailure, type StartOutcome, startFailed } from './start-failure.ts'
 import { type CommonOptions, checkSupervisorOptions, refuseAutoShutdown } from './supervisor-flags.ts'
 import { type ChildCount, SupervisorProcess, type Surroundings } from './supervisor-process.ts'
@@ -182,13 +175,17 @@ export class DynamicSupervisor<
   }
 
   protected override details(): ProcessDetails {
-    const children: TreeNode[] = []
+    const listed: DynamicChild[] = []
     for (const child of this.#children.values()) {
-      if (children.length === LISTED_CHILDREN) break
-      children.push(child.inspect())
+      if (listed.length === LISTED_CHILDREN) break
+      listed.push(child)
     }
-    const omitted = this.#children.size - children.length
-    return { note: 'dynamic', children, ...(omitted > 0 && { omitted }) }
+    const omitted = this.#children.size - listed.length
+    return {
+      note: 'dynamic',
+      children: listed.map((child) => child.inspect()),
+      ...(omitted > 0 && { omitted }),
+    }
   }
 
   async #startAgain(child: DynamicChild): Promise<void> {
